@@ -1,6 +1,4 @@
-"""Adapters against the real frameworks: the steps and metrics land in the archive, and training
-ends as without us.
-"""
+"""Adapters against the real frameworks: steps and metrics are stored, and training is unchanged."""
 
 from __future__ import annotations
 

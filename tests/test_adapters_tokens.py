@@ -1,4 +1,4 @@
-"""Adapters with rows that are tokens: their options reach the recorder."""
+"""Adapters pass the options of token rows on to the recorder."""
 
 from __future__ import annotations
 

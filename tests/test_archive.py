@@ -1,6 +1,4 @@
-"""The archive: what was written comes back, in a folder, packed, merged, and after a resume; bad
-input is refused by name.
-"""
+"""The archive gives back what was written: folders, packed files, merged and resumed runs."""
 
 from __future__ import annotations
 

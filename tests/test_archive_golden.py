@@ -1,4 +1,4 @@
-"""Files of every released format version are read for ever.
+"""Files of every released format version can be read.
 
 A golden file is never rewritten; a new version adds one.
 """

@@ -1,4 +1,4 @@
-"""Reading files that others made: the last value allowed beside the first refused."""
+"""Reading files of others: the largest value that is accepted, the smallest that is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planes on disk: the labelled grid, the header, and what is no plane."""
+"""Planes on disk: the labelled grid, the header, and files that are no planes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `verify` says of an archive."""
+"""What `verify` reports about an archive."""
 
 from __future__ import annotations
 

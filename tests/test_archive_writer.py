@@ -1,4 +1,4 @@
-"""Writing a run: ranks, steps, pieces of layers, and what is refused."""
+"""Writing a run: ranks, steps, pieces of layers, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may import whom: read from the source and proved in fresh processes."""
+"""Import directions between rooms, read from the source and tried in fresh processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Atoms of mixed variables apart from the rest."""
+"""Atoms of mixed variables are treated separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``layers="auto"`` follows its rule on networks that are built to ask for one part of it."""
+"""`layers="auto"` follows its rule on networks that each need one part of it."""
 
 from __future__ import annotations
 

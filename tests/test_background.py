@@ -1,6 +1,4 @@
-"""Writing beside training: bounded, in order, with errors on both sides, and nothing visible that
-is not whole.
-"""
+"""Background writing is bounded and ordered, and reports errors on both sides."""
 
 from __future__ import annotations
 

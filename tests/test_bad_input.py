@@ -1,6 +1,4 @@
-"""What a user reads after giving something that cannot work: what was expected, what came, what to
-do.
-"""
+"""Errors for bad input name what was expected, what came and what to do."""
 
 from __future__ import annotations
 

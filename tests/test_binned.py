@@ -1,6 +1,4 @@
-"""Bin presets: golden codes of the sources, closed forms, and agreement with plain reference
-implementations.
-"""
+"""Bin presets: golden codes, closed forms, and plain reference implementations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real tools hand out becomes the run that a recorder would have made, in three lines."""
+"""Activations of other tools become the run that a recorder would have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the interchange test may cost, what it leaves open then, and how that is tested later."""
+"""The cost of the interchange test: its budget, what it leaves open, and a later continuation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The calibration run and its results: known errors come out as such, order and workers change
-nothing, tables and pages hold them.
-"""
+"""A calibration run: known errors are found; order and number of workers change nothing."""
 
 from __future__ import annotations
 

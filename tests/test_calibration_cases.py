@@ -1,4 +1,4 @@
-"""Every case of the bank is what its name says."""
+"""Every case of the bank has the properties that its name states."""
 
 from __future__ import annotations
 

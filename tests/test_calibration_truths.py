@@ -1,6 +1,4 @@
-"""Every truth of the bank derived a second time: the mean of log2 p(b|a)/p(b) over rows of the
-case, with the densities written out again here.
-"""
+"""Every truth of the bank again, as the mean log ratio of densities over rows of the case."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Lengths and canonical features: where neighbours in all units fall short, and where nothing is
-shared.
-"""
+"""Lengths and canonical features, where neighbours in all units fall short."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Capture from many architectures and under what modern training does: the pitfalls, each with the
-test that catches it.
-"""
+"""Capture from many architectures and ways of training, one pitfall after another."""
 
 from __future__ import annotations
 

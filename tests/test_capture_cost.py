@@ -1,6 +1,4 @@
-"""What a recording costs is said before, is what lands on disk, and is said again by `infoplane
-info`.
-"""
+"""The stated cost of a recording equals what lands on disk."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Every architecture in every way of training: what is captured is true, and training ends as if
-nobody had looked.
-"""
+"""Every architecture in every way of training: true activations, unchanged training."""
 
 from __future__ import annotations
 

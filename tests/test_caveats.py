@@ -1,4 +1,4 @@
-"""A plane that means nothing says so in words, on the figure and in the report."""
+"""A plane that shows nothing says so in words, on the figure and in the report."""
 
 from __future__ import annotations
 

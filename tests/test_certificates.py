@@ -1,6 +1,4 @@
-"""Certificates follow the training; networks that are what they are get no fault, and planted
-faults are found.
-"""
+"""Certificates follow the training: no fault for sound networks, one for each planted fault."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Checkpoints as the real libraries write them: the run of each is that of a recorder on the same
-weights.
-"""
+"""Checkpoints as real libraries write them give the run that a recorder would have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which checkpoints are meant, and the step of each as its name says it."""
+"""Which checkpoint files are chosen, and the step that a file name states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimators that can answer are chosen from what a run shows."""
+"""The estimators chosen for a run can answer for its layers."""
 
 from __future__ import annotations
 

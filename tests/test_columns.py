@@ -1,6 +1,4 @@
-"""The points of a plane as columns: they come back to the last bit, however many, and what no plane
-has is refused by name.
-"""
+"""The points of a plane as columns: equal to the last bit, with clear refusals."""
 
 from __future__ import annotations
 

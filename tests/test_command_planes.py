@@ -1,4 +1,4 @@
-"""Commands of one run speak of one plane, say which, and replace nothing unasked."""
+"""Commands on one run name the plane that they use and overwrite nothing without a request."""
 
 from __future__ import annotations
 

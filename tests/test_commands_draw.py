@@ -1,6 +1,4 @@
-"""`infoplane plot` and `infoplane report` from the shell: every kind of picture, runs and planes,
-full reports, comparisons.
-"""
+"""`infoplane plot` and `infoplane report` from the shell: every kind of picture."""
 
 from __future__ import annotations
 

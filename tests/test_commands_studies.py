@@ -1,4 +1,4 @@
-"""Commands that ask how much a number depends on its convention."""
+"""Commands that show how far a number depends on its convention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fall of one curve: the half that did not choose the peak, its interval, its threshold."""
+"""The fall of a curve: the half that did not choose the peak, its interval, its threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What estimators say of themselves, and what the rest of the program makes of it."""
+"""What estimators declare about themselves, and how the program uses it."""
 
 from __future__ import annotations
 

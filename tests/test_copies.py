@@ -1,4 +1,4 @@
-"""A sample joined to itself: copies are no evidence."""
+"""A sample joined to itself: copies add no evidence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Steps and metrics as loops hand them over: counts of every type, loops from 0, finished
-checkpoints.
-"""
+"""Steps and metrics of any type, loops from 0, and finished checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that see the other rows of a batch are told from layers that draw noise."""
+"""Layers that depend on other rows of the batch are told from layers that draw noise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Kills and faults at every write of a capture: what was published stays, nothing torn is ever
-visible, the run resumes.
-"""
+"""Kills and faults at every write of a capture lose nothing published and leave nothing torn."""
 
 from __future__ import annotations
 

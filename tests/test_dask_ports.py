@@ -1,4 +1,4 @@
-"""`dask="local"` opens no port through which another user of the machine could run code."""
+"""`dask="local"` opens no port to other users of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job from the command line, as the README says it."""
+"""The main job from the command line, as the README shows it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Every estimator with a closed definition against that definition written out slowly and apart
-from the library, on thousands of random cases.
+"""Estimators with a closed definition against that definition, written out slowly.
 
 Trained estimators (vinfo and the critics) have none: they are held against truths and references in
 their own tests.

@@ -1,6 +1,4 @@
-"""The documentation is true: its code runs in order, its links lead somewhere, every public name
-has its entry, the site builds without a warning.
-"""
+"""The documentation is true: its code runs, its links resolve, every public name is in it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Verdicts on what must be found and on what must not: synthetic runs with planted faults, written
-through the archive's own writer.
-"""
+"""Verdicts on synthetic runs with planted faults, and on runs in which nothing is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divergences of samples against closed forms, and what is said where no rows can show them."""
+"""Divergences of samples against closed forms, and refusals where rows cannot show them."""
 
 from __future__ import annotations
 

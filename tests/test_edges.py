@@ -1,4 +1,4 @@
-"""What is left of a prediction has edges: a cube of noise is read to its entropy, and only then."""
+"""Residuals with edges: a cube of noise is read to its entropy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds trained as one are the seeds trained alone, and each leaves an archive of its own."""
+"""Networks trained together equal networks trained alone; each has its own archive."""
 
 from __future__ import annotations
 

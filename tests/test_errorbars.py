@@ -1,6 +1,4 @@
-"""Standard errors and nulls against what they promise: coverage over draws, a null that contains
-the null.
-"""
+"""Standard errors and nulls against what they promise: coverage over draws."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Laws that every estimator keeps: invariances, additivity, bounds, the data processing inequality;
-and numbers that no chunk, batch, precision or order moves.
-"""
+"""Laws that every estimator keeps: invariances, additivity, bounds, data processing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Estimators against closed forms, independent slow implementations, laws, and the failures they
-are known for.
-"""
+"""Estimators against closed forms, slow independent implementations, and laws."""
 
 from __future__ import annotations
 

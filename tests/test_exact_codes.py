@@ -1,4 +1,4 @@
-"""Leaks between exact codes, told from rounding."""
+"""Leaks between exact codes are told from rounding."""
 
 from __future__ import annotations
 

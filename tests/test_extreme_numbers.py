@@ -1,6 +1,4 @@
-"""Numbers at their edges, for every estimator: a finite estimate that obeys its laws, or our error
-that names what is wrong. Warnings are errors.
-"""
+"""Numbers at their edges: every estimator gives a finite estimate or a clear error."""
 
 from __future__ import annotations
 

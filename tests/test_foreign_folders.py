@@ -1,4 +1,4 @@
-"""What lies in a stranger's folder neither runs nor chooses which files are written."""
+"""Files in a folder of someone else neither run nor choose what is written."""
 
 from __future__ import annotations
 

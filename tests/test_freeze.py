@@ -1,6 +1,4 @@
-"""Frozen edges: one spec is one number on the plane, in phases, while a run grows, and whatever
-part of it is measured.
-"""
+"""Frozen edges: one spec gives one number on the plane, in phases and while a run grows."""
 
 from __future__ import annotations
 

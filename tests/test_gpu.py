@@ -1,4 +1,4 @@
-"""What has to hold on a device: `make gpu`.
+"""What must hold on a GPU: `make gpu`.
 
 The same checks run on the CPU, so that the code is executed where no device is.
 """

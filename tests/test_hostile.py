@@ -1,6 +1,4 @@
-"""Hostile and damaged archives: our error naming the file, bounded time and memory, nothing outside
-the run read or written.
-"""
+"""Hostile and damaged archives: a clear error, bounded time and memory, nothing written outside."""
 
 from __future__ import annotations
 

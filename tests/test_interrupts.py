@@ -1,6 +1,4 @@
-"""Ctrl-C at every line of a capture: it reaches the user's loop, and model and process are as they
-were.
-"""
+"""Ctrl-C at every line of a capture reaches the loop and leaves model and process unchanged."""
 
 from __future__ import annotations
 

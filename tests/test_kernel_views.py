@@ -1,4 +1,4 @@
-"""What the rows of a group see of a kernel density."""
+"""Kernel densities seen by the rows of a group."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""One number, whether a kernel was compiled by this process or read from the cache that another one
-left.
-"""
+"""A kernel gives one number, whether compiled here or read from the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys made in one pass over the values against cells made first and compared by numpy."""
+"""Keys made in one pass over the values against plain numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where pairs of rows are summed."""
+"""The device on which pairs of rows are summed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Spectra side by side: the same numbers whoever computes them and on however many threads, and
-torch keeps its own.
-"""
+"""Spectra: the same numbers on any number of threads."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Every law for every estimator family: kept exactly, kept within its error, or known to fail; the
-table says which, and a test holds it to it.
-"""
+"""Every law for every estimator family: exact, within its error, or known to fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests reach the live page."""
+"""Which requests the live page answers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""`Recorder(watch=True)`: a page in a process of its own, found again after a restart, gone when
-nobody needs it, harmless when it fails.
-"""
+"""`Recorder(watch=True)` serves a page from its own process and finds it again after a restart."""
 
 from __future__ import annotations
 

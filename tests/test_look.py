@@ -1,4 +1,4 @@
-"""The look at a network with a few rows: row axes, batch sizes, state that cannot be put back."""
+"""The first look at a network: row axes, batch sizes, state that cannot be restored."""
 
 from __future__ import annotations
 

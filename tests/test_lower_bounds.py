@@ -1,4 +1,4 @@
-"""Fano's bound: what a network's own answers prove."""
+"""Fano's bound from a network's own answers."""
 
 from __future__ import annotations
 

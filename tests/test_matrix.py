@@ -1,4 +1,4 @@
-"""What `make matrix` asks for, and what it says of what a machine cannot have."""
+"""`make matrix`: what it tries, and what it reports as unavailable."""
 
 from __future__ import annotations
 

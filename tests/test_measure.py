@@ -1,4 +1,4 @@
-"""Measuring: identical whatever the workers, resumable, and a poison cell costs itself only."""
+"""Measuring is identical on any number of workers and resumable; a failing cell fails alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A trained transformer with real weights: captured at all encoder blocks on English sentences,
-certified, measured, drawn.
-"""
+"""A trained transformer with real weights, captured at all encoder blocks on English sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of every neighbour estimator: what must not move an estimate, and what is refused."""
+"""Laws of every neighbour estimator: what must not move an estimate, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State that a network keeps outside parameters and buffers: a probe leaves none of it changed."""
+"""State outside parameters and buffers is unchanged after a probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: reading, packing, verifying and planes open no socket at all."""
+"""Reading, packing, verifying and plotting open no socket."""
 
 from __future__ import annotations
 

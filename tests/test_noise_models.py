@@ -1,6 +1,4 @@
-"""Noise that depends on the activation: against quadrature in one dimension and slow sampling in
-four.
-"""
+"""Noise that depends on the activation, against quadrature and slow sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebooks run, say what their paired scripts say, and carry their pictures."""
+"""The notebooks run, equal their paired scripts and carry their pictures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Memory that is really refused: the address space ends inside a capture, at every size up to one
-that suffices.
-"""
+"""Memory refused at every size inside a capture leaves model and run whole."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A plane judged as arrays: the same as looking at every pair and point by itself, whatever is
-missing, twice there or unknown.
-"""
+"""A plane checked as arrays equals the check of each pair and point on its own."""
 
 from __future__ import annotations
 

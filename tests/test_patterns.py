@@ -1,4 +1,4 @@
-"""Names by pattern, and the name that was meant."""
+"""Layer names by pattern, with a suggestion for a mistyped name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Phases, invariance, sensitivity, mechanism, floors, gradients and pooled runs: against truths and
-laws.
-"""
+"""Phases, invariance, sensitivity, mechanism, gradients and pooled runs against known truths."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Numbers of one small run and of a few samples, pinned: a release never answers another number
-unknowingly.
+"""Numbers of one small run and a few samples, equal in every release.
 
 Truth is tested elsewhere. This file only notices change; renew on purpose: ``python
 tests/test_pinned_numbers.py``, and say in the changelog which numbers moved and why.

@@ -1,6 +1,4 @@
-"""What goes wrong when activations are captured, each shown not to; the table in docs/pitfalls.md
-points to the tests.
-"""
+"""Pitfalls of capturing activations, each avoided; the table stands in docs/pitfalls.md."""
 
 from __future__ import annotations
 

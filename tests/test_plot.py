@@ -1,4 +1,4 @@
-"""Pictures are tested on their artists and on the arithmetic behind them."""
+"""Pictures, tested on their artists and on the arithmetic behind them."""
 
 from __future__ import annotations
 

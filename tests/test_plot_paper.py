@@ -1,6 +1,4 @@
-"""Pictures for a paper: intervals, units, limits, titles, layer marks, captions, pooled runs;
-nothing but drawing inside.
-"""
+"""Pictures for a paper: intervals, units, limits, titles, marks, captions, pooled runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Figures of runs: histograms, clouds, gradients, split planes, usable information, layer matrices:
-artists and the arithmetic behind them.
-"""
+"""Figures of runs: histograms, clouds, gradients, split planes, layer matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entropies of tables: closed forms, published corrections, and what they are for."""
+"""Entropies of tables: closed forms and published corrections."""
 
 from __future__ import annotations
 

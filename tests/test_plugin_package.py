@@ -1,6 +1,4 @@
-"""The estimator of docs/plugins.md as a package of its own: installed by pip, found by its entry
-point, on the command line and in a calibration.
-"""
+"""The estimator of docs/plugins.md, installed by pip and found by its entry point."""
 
 from __future__ import annotations
 

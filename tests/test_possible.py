@@ -1,4 +1,4 @@
-"""Estimates stay within what is possible, and say when their model does not hold."""
+"""Estimates outside the possible range are refused, and a wrong model is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests ask through public names: what deserves a test of its own has a name."""
+"""Tests use public names only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a probe may be made of: arguments, loaders, samples, and what is refused by name."""
+"""What a probe may be made of: arguments, loaders, samples, and refusals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A process with a recorder ends in good order, whatever its owner forgot; a forked child of it
-cannot do harm.
-"""
+"""A process with a recorder ends in good order, also after a fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rounded values spread over their cells: what counts as rounding, what stays an atom."""
+"""Rounded values are spread over their cells; atoms stay atoms."""
 
 from __future__ import annotations
 

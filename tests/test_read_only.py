@@ -1,6 +1,4 @@
-"""A run that may be read and not written: it is measured, checked and reported, and results go
-elsewhere.
-"""
+"""A run that cannot be written to is measured, checked and reported."""
 
 from __future__ import annotations
 

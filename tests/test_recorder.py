@@ -1,4 +1,4 @@
-"""The recorder end to end: it writes what the network computed, unseen by training."""
+"""The recorder end to end: it writes what the network computed and does not change training."""
 
 from __future__ import annotations
 

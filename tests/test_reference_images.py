@@ -1,4 +1,4 @@
-"""Figures against stored pictures, small and with a tolerance: what a reader sees has not moved.
+"""Figures against small stored pictures, within a tolerance.
 
 A moved trajectory must be noticed.
 

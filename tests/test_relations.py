@@ -1,6 +1,4 @@
-"""Layers related to one another, to the input given the labels, to their past and to held-out rows:
-identities, truths, planted differences.
-"""
+"""Layers related to one another, to the input given labels, to their past and to held-out rows."""
 
 from __future__ import annotations
 

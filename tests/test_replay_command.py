@@ -1,6 +1,4 @@
-"""`infoplane replay`: activations from stored weights, verified by row digests against what was
-captured.
-"""
+"""`infoplane replay`: activations from stored weights, verified by digests of rows."""
 
 from __future__ import annotations
 

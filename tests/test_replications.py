@@ -1,6 +1,4 @@
-"""The replications: closed forms whole, trained ones in miniature; `infoplane replicate --quick` is
-the middle size.
-"""
+"""Replications: closed forms whole, trained networks in miniature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's data are checked as data; its bytes for what they must not hold.
+"""The data of the report, and bytes that its file must not hold.
 
 The browser has its own file.
 """

@@ -1,4 +1,4 @@
-"""The report in a real browser: what a reader sees, clicks and hears."""
+"""The report in a real browser."""
 
 from __future__ import annotations
 

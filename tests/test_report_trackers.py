@@ -1,4 +1,4 @@
-"""What trackers receive is read back from their own files."""
+"""What trackers receive, read back from their own files."""
 
 from __future__ import annotations
 

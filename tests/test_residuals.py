@@ -1,6 +1,4 @@
-"""Information by residuals: an identity, strong and wide Gaussians, heavy tails, curves, and what
-it refuses.
-"""
+"""Information by residuals: an identity, Gaussians, heavy tails and curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where neighbours are too far apart for an honest interval, none is given."""
+"""No interval is given where neighbours are too far apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Result lines: those of this user are believed, those of anybody else are measured again."""
+"""Result lines of this user are read; those of anyone else are measured again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row digests and codes against numpy's unique, and their stated rules."""
+"""Row digests and codes against `numpy.unique`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers too wide for the rows of a probe are spoken of before time is spent on them."""
+"""Layers too wide for the rows of a probe are reported before time is spent on them."""
 
 from __future__ import annotations
 

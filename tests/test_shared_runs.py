@@ -1,6 +1,4 @@
-"""A run that others touch meanwhile: measured twice at once, deleted under the reader, recorded
-twice, captured inside an event loop.
-"""
+"""A run in use by several processes: measured twice at once, deleted, recorded."""
 
 from __future__ import annotations
 

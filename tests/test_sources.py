@@ -1,6 +1,4 @@
-"""Activations of others: every source gives the digests and numbers of the recorder, and bad input
-is refused by name.
-"""
+"""Imported activations give the digests and numbers of the recorder."""
 
 from __future__ import annotations
 

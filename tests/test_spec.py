@@ -1,4 +1,4 @@
-"""Specs of estimators: their texts come back, and axes say what is drawn."""
+"""Specs of estimators survive parsing and printing, and axes name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of every spec of the table: what must not move a number, and what no number may be.
+"""Laws of every spec of the table: what must not move a number, and impossible numbers.
 
 Each spec that the registry can name is held to each law. Exceptions are read from the traits and
 from the estimate, never from a list of names. A refusal with its reason keeps any law.

@@ -1,4 +1,4 @@
-"""Probes larger than memory: rows are read from disk batch by batch, and never all at once."""
+"""Probes larger than memory are read from disk batch by batch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is installed is pinned and hashed, nothing is fetched at run time, and every promise of
-SECURITY.md names a test that exists.
-"""
+"""What is installed is pinned and hashed, and nothing is fetched at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks are the published ones and are deterministic given a seed."""
+"""The tasks equal the published ones and are deterministic given a seed."""
 
 from __future__ import annotations
 

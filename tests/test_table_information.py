@@ -1,4 +1,4 @@
-"""Plug-in information of tables: whose it is, and how well it is covered."""
+"""Plug-in information of tables: the population and the sample, and coverage."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Nothing that a stranger names reaches the terminal as a control character, in no command and no
-message.
-"""
+"""Names from others never reach the terminal as control characters."""
 
 from __future__ import annotations
 

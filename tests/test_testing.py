@@ -1,4 +1,4 @@
-"""The conformance check passes what is sound and catches planted faults."""
+"""The conformance check passes sound estimators and finds planted faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imported rows that are tokens, pixels or nodes: the runs of a recorder bit for bit."""
+"""Imported token, pixel and node rows equal the runs of a recorder bit for bit."""
 
 from __future__ import annotations
 

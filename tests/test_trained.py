@@ -1,6 +1,4 @@
-"""Networks that are trained already: as they stand and over checkpoints, against a recorder that
-was there.
-"""
+"""Trained networks, alone and over checkpoints, against a recorder that saw the training."""
 
 from __future__ import annotations
 

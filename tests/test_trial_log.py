@@ -1,4 +1,4 @@
-"""Trials in a file: a calibration that was stopped gives what an unbroken one gives."""
+"""A calibration that was stopped and resumed equals an unbroken one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truths of the banks `unseen` and `curves`, derived a second way from rows of the cases."""
+"""Truths of the banks `unseen` and `curves`, derived a second way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The verdicts at their rates, and bugs planted on purpose: a small version of
-benchmarks/verdicts.py.
-"""
+"""Rates of verdicts in small: planted bugs are found, sound networks get no fault."""
 
 from __future__ import annotations
 

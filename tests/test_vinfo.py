@@ -1,6 +1,4 @@
-"""V-information: truth on known channels, zero on independent data where an in-sample fit reports a
-full bit, and its laws.
-"""
+"""V-information: truth on known channels, zero on independent data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live page's server: who is answered, what is sent, and that changes arrive."""
+"""The live page: who is answered, what is sent, and that changes arrive."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A training recorded with `watch=` in two browsers, killed with SIGKILL and started again: all of
-its checkpoints appear in both.
-"""
+"""A training recorded with `watch=` in two browsers, killed and started again."""
 
 from __future__ import annotations
 

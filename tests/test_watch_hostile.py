@@ -1,6 +1,4 @@
-"""The live page under fire: slow and many clients, malformed and oversized requests, foreign names,
-paths that lead out of the run.
-"""
+"""The live page under attack: slow and many clients, malformed and oversized requests."""
 
 from __future__ import annotations
 

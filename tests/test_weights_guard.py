@@ -1,6 +1,4 @@
-"""Stored weights of a stranger: what is no plain file of tensors is refused by name, before it is
-waited for or inflated.
-"""
+"""Stored weights that are no plain file of tensors are refused before they are read."""
 
 from __future__ import annotations
 

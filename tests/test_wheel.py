@@ -1,6 +1,4 @@
-"""What is shipped equals what is in the tree, under one top-level name, and runs from another
-folder.
-"""
+"""The wheel holds the tree under one top-level name and runs elsewhere."""
 
 from __future__ import annotations
 

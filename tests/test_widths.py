@@ -1,4 +1,4 @@
-"""The sweep over bin widths against the estimator of one width, its ends, and what it refuses."""
+"""The sweep over bin widths against the estimator of one width."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is typed wrong at the command line, and what is read then: what was expected, what came,
-what to do.
-"""
+"""Mistyped commands: what was expected, what came, and what to do."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Headers of a stranger with right checksums and values of wrong types: refused by name at the
-door, or read as they are.
-"""
+"""Headers with right checksums and values of wrong types are refused by name."""
 
 from __future__ import annotations
 
