@@ -26,7 +26,10 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     On the processor, of values in memory: ``16 v count n`` bytes. Errors as there.
 
     Args:
-        blocks: shape ``(n,)``, of ``count`` blocks.
+        z: shape ``(n, dim)``.
+        variances: the s2, shape ``(v,)``, positive.
+        blocks: the block of every row, shape ``(n,)``.
+        count: of the blocks.
 
     Returns:
         Sums of shape ``(v, 2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by
@@ -41,18 +44,25 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     strip = _strip_of_blocks(z, order, rates_of(variances), Blocks(edges, block_of))
     starts = range(0, n, TILE)
     with single_blas():
-        for i, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
-            total[:, :, block_of[i] : block_of[i] + below.shape[2], i:] += below
-            total[..., i : i + TILE] += sums
+        for row, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
+            first = block_of[row]
+            total[:, :, first : first + below.shape[2], row:] += below
+            total[..., row : row + TILE] += sums
     total[:, :, block_of, np.arange(n)] += 1.0  # every row with itself
     return total, order
 
 
 def _strip_of_blocks(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> Strip:
-    """Return what makes the sums of the rows from i on, and those of the columns from i on.
+    """Return what makes the sums of the rows from one on, and those of the columns from there on.
 
     The strip's own sums have shape ``(v, 2, count, rows)``; those of the columns have
-    ``(v, 2, b, n - i)``, for the b blocks that the strip's rows lie in.
+    ``(v, 2, b, columns)``, for the b blocks that the strip's rows lie in.
+
+    Args:
+        z: shape ``(n, dim)``.
+        order: sorts the rows by block, shape ``(n,)``.
+        rates: of the exponents, shape ``(v,)``.
+        blocks: of the sorted rows.
     """
     from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
 
@@ -60,24 +70,24 @@ def _strip_of_blocks(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> 
     count = len(blocks.edges) - 1
     if dim > DIRECT_DIM:
         rows = next(passes(z, order, rates.max(keepdims=True)))[1]  # in memory: nothing to close
-        values, norms = rows.rows(0, n), rows.norms
-        columns = np.empty((0, 0), values.dtype)
+        values = rows.rows(0, n)
+        points = Points(np.empty((0, 0), values.dtype), rows.norms, scales_of(rates))
     else:
-        values, columns = None, columns_of(z, order)
-        norms = np.empty(0, columns.dtype)
-    points = Points(columns, norms, scales_of(rates))
-    nothing = np.empty((0, 0), columns.dtype)
+        values = None
+        columns = columns_of(z, order)
+        points = Points(columns, np.empty(0, columns.dtype), scales_of(rates))
+    nothing = np.empty((0, 0), points.columns.dtype)
 
-    def strip(i: int) -> tuple[Floats, Floats]:
-        height = min(TILE, n - i)
-        own_blocks = blocks.block_of[i + height - 1] - blocks.block_of[i] + 1
+    def strip(row: int) -> tuple[Floats, Floats]:
+        height = min(TILE, n - row)
+        own_blocks = blocks.block_of[row + height - 1] - blocks.block_of[row] + 1
         sums = np.zeros((len(rates), 2, count, height))
-        below = np.zeros((len(rates), 2, own_blocks, n - i))
-        for j in range(i, n, TILE):
-            at = Tile(i, j, height, min(TILE, n - j), j - i)
+        below = np.zeros((len(rates), 2, own_blocks, n - row))
+        for column in range(row, n, TILE):
+            at = Tile(row, column, height, min(TILE, n - column), column - row)
             products = nothing
             if values is not None:
-                products = values[i : i + height] @ values[j : j + at.width].T
+                products = values[row : row + height] @ values[column : column + at.width].T
             tile_of_blocks(products, *points, *blocks, np.array(at), sums, below)
         return sums, below
 

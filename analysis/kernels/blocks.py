@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,17 +27,18 @@ class Held:
     """An array as `Rows`."""
 
     def __init__(self, z: Values) -> None:
-        self.z, self.dtype = z, z.dtype
+        self.z = z
+        self.dtype = z.dtype
         self.shape: tuple[int, int] = (z.shape[0], z.shape[1])
 
     def blocks(self, rows: int) -> Iterator[Values]:
-        """Slices."""
+        """Yield slices of at most so many rows."""
         for start in range(0, len(self.z), rows):
             yield self.z[start : start + rows]
 
 
 def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
-    """Return blocks, each with the number of its first row."""
+    """Yield blocks, each with the number of its first row."""
     start = 0
     for block in blocks:
         yield start, block
@@ -49,12 +51,12 @@ def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def rows_per_block(dim: int, itemsize: int) -> int:
-    """Return rows of a block of about 128 MiB."""
+    """Return how many rows make a block of about 128 MiB."""
     return max(LOOK_ROWS, BLOCK_BYTES // max(1, dim * itemsize))
 
 
 def mean_of(rows: Rows) -> NDArray[np.float64]:
-    """Return mean row in float64."""
+    """Return the mean row in float64, shape ``(dim,)``."""
     total = np.zeros(rows.shape[1])
     for block in rows.blocks(LOOK_ROWS):
         total += block.sum(axis=0, dtype=np.float64)
@@ -62,65 +64,75 @@ def mean_of(rows: Rows) -> NDArray[np.float64]:
 
 
 class Centred:
-    """Sorted rows with their mean taken off, in memory; ``largest`` is the largest squared norm."""
+    """Sorted rows with their mean taken off, in memory.
+
+    Args:
+        rows: shape ``(n, dim)``.
+        order: sorts them, shape ``(n,)``.
+        dtype: in which they are held.
+
+    Attributes:
+        size: rows that are read at a time: all.
+        norms: squared norms of the sorted rows, shape ``(n,)``.
+        largest: the largest squared norm, in float64.
+    """
 
     def __init__(self, rows: Rows, order: Codes, dtype: type[np.floating[Any]]) -> None:
-        n, dim = rows.shape
-        self.c = np.empty((n, dim), dtype)
-        self.size, self.norms = n, np.empty(n, dtype)
-        place = np.empty(n, np.int64)
-        place[order] = np.arange(n)
+        self.size = rows.shape[0]
+        self.norms = np.empty(self.size, dtype)
+        self._values = np.empty(rows.shape, dtype)
+        place = _inverse(order)
         mean = mean_of(rows)
 
-        def part(job: tuple[int, Values]) -> float:
-            start, block = job
+        def part(start_and_block: tuple[int, Values]) -> float:
+            start, block = start_and_block
             centred = block - mean
-            here, narrow = place[start : start + len(block)], centred.astype(dtype, copy=False)
-            self.c[here] = narrow
-            self.norms[here] = np.einsum("ij,ij->i", narrow, narrow)
-            return float(np.einsum("ij,ij->i", centred, centred).max())
+            narrow = centred.astype(dtype, copy=False)
+            here = place[start : start + len(block)]
+            self._values[here] = narrow
+            self.norms[here] = squared_norms(narrow)
+            return float(squared_norms(centred).max())
 
         self.largest = max(in_order(part, _in_cache(rows)), default=0.0)
 
     def rows(self, start: int, stop: int) -> Values:
         """Return some of the sorted rows."""
-        return self.c[start:stop]
+        return self._values[start:stop]
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: memory goes with the object."""
 
 
 class Spilled:
     """As `Centred`, in a temporary file without a name.
 
     It needs disk instead of memory and vanishes with the process, however that ends.
-
-    Attributes:
-        size: rows that are read at a time. norms: of the stored rows.
     """
 
     def __init__(self, rows: Rows, order: Codes, dtype: type[np.floating[Any]]) -> None:
-        n, self._dim = rows.shape
+        self._dim = rows.shape[1]
         self._dtype = np.dtype(dtype)
         self.size = rows_per_block(self._dim, self._dtype.itemsize) // 512 * 512
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
-        self.norms = np.empty(n, dtype)
+        self.norms = np.empty(len(order), dtype)
         self.largest = 0.0
-        place = np.empty(n, np.int64)
-        place[order] = np.arange(n)
-        for start, block, norms in _centred_blocks(rows):
-            self.largest = max(self.largest, float(norms.max()))
-            self._scatter(block.astype(dtype), place[start : start + len(block)])
+        place = _inverse(order)
+        mean = mean_of(rows)
+        for start, block in starting(rows.blocks(LOOK_ROWS)):
+            centred = block - mean
+            self.largest = max(self.largest, float(squared_norms(centred).max()))
+            self._write(centred.astype(dtype), place[start : start + len(block)])
 
-    def _scatter(self, block: Values, place: Codes) -> None:
-        """Return rows to their places: sorting by class leaves long runs."""
+    def _write(self, block: Values, place: Codes) -> None:
+        """Write rows to their places in runs, which are long: rows are sorted by class."""
         by_place = np.argsort(place, kind="stable")
-        block, place = np.ascontiguousarray(block[by_place]), place[by_place]
-        self.norms[place] = np.einsum("ij,ij->i", block, block)
+        block = np.ascontiguousarray(block[by_place])
+        place = place[by_place]
+        self.norms[place] = squared_norms(block)
         edges = np.flatnonzero(np.diff(place) != 1) + 1
-        for a, b in zip([0, *edges], [*edges, len(place)], strict=True):
-            self._file.seek(int(place[a]) * self._dim * self._dtype.itemsize)
-            self._file.write(block[a:b].tobytes())
+        for start, stop in pairwise([0, *edges, len(place)]):
+            self._file.seek(int(place[start]) * self._dim * self._dtype.itemsize)
+            self._file.write(block[start:stop].tobytes())
 
     def rows(self, start: int, stop: int) -> Values:
         """Return some of the sorted rows, read."""
@@ -138,13 +150,17 @@ def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
     """Yield all rows, few at a time, each with the number of its first row."""
     few = max(1, _CACHED // rows.shape[1])
     for start, block in starting(rows.blocks(LOOK_ROWS)):
-        for k in range(0, len(block), few):
-            yield start + k, block[k : k + few]
+        for row in range(0, len(block), few):
+            yield start + row, block[row : row + few]
 
 
-def _centred_blocks(rows: Rows) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
-    """Start, centred block in float64 and its squared norms."""
-    mean = mean_of(rows)
-    for start, block in starting(rows.blocks(LOOK_ROWS)):
-        centred = block - mean
-        yield start, centred, np.einsum("ij,ij->i", centred, centred)
+def squared_norms(rows: Values) -> Values:
+    """Return the squared norm of every row, ``(n, dim)`` to ``(n,)``."""
+    return np.asarray(np.einsum("ij,ij->i", rows, rows))
+
+
+def _inverse(order: Codes) -> Codes:
+    """Return the place of every row in an order of them, shape ``(n,)``."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place

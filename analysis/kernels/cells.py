@@ -51,8 +51,8 @@ def floor_keys(z: Values, width: float) -> Keys:
     from infoplane.analysis.kernels import cells_compiled
 
     refuse_unnumbered(largest_of(z), width)
-    w = z.dtype.type(width)
-    return _by_blocks(z, lambda *block: cells_compiled.floor_keys(block[0], w, *block[1:]))
+    in_dtype = z.dtype.type(width)
+    return _by_blocks(z, lambda *block: cells_compiled.floor_keys(block[0], in_dtype, *block[1:]))
 
 
 def edge_keys(z: Values, edges: int) -> Keys:
@@ -80,10 +80,7 @@ def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
 
 
 def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
-    """Return step of the edges, half their number and the last cell.
-
-    The latter two in the dtype of ``z``.
-    """
+    """Return the step of the edges, half their number and the last cell, those in z's dtype."""
     return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
 
 
@@ -95,9 +92,10 @@ def _by_blocks(z: Values, keys_of: Callable[[Values, Keys, Keys], None]) -> Keys
         keys_of: writes the keys of a block of rows, ``(rows, dim)``, by weights of the units,
             ``(dim,)``, into ``(rows,)``.
     """
-    n, dim = z.shape
-    z, weights, out = np.ascontiguousarray(z), cell_weights(dim), np.empty(n, np.uint64)
-    rows = max(1, BLOCK_SHARE // max(dim, 1))
-    blocks = [slice(start, start + rows) for start in range(0, n, rows)]
-    for_each(lambda block: keys_of(z[block], weights, out[block]), blocks)
-    return out
+    z = np.ascontiguousarray(z)
+    weights = cell_weights(z.shape[1])
+    keys = np.empty(len(z), np.uint64)
+    rows = max(1, BLOCK_SHARE // max(z.shape[1], 1))
+    blocks = [slice(start, start + rows) for start in range(0, len(z), rows)]
+    for_each(lambda block: keys_of(z[block], weights, keys[block]), blocks)
+    return keys

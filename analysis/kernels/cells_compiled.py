@@ -18,48 +18,59 @@ _FAST = {"nsz", "nnan"}
 
 
 @inlined(fastmath=_FAST)
-def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
-    """Return number of float32 edges ``k step - 1``, k = 0..last, at or below ``v``, less one.
+def _cell(value: Any, step: float, scale: Any, last: Any) -> Any:
+    """Return the number of float32 edges ``k step - 1``, k = 0..last, at or below a value, less 1.
 
     A guess, put right by the edges beside it, which are computed as linspace does.
     """
-    k = min(max(np.floor(v * scale + scale), -_F(1)), last)
-    low = np.float32(np.float64(k) * step - 1.0)
-    high = np.float32((np.float64(k) + 1.0) * step - 1.0)
-    raised = k + _F(1) if (v >= high) & (k < last) else k
-    return raised - _F(1) if (v < low) & (k >= _F(0)) else raised
+    guess = min(max(np.floor(value * scale + scale), -_F(1)), last)
+    low = np.float32(np.float64(guess) * step - 1.0)
+    high = np.float32((np.float64(guess) + 1.0) * step - 1.0)
+    raised = guess + _F(1) if (value >= high) & (guess < last) else guess
+    return raised - _F(1) if (value < low) & (guess >= _F(0)) else raised
 
 
 @compiled(fastmath=_FAST)
-def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
-    """Return cells 0..last of finite values, shape (m,), and -1 below.
+def cells_between(values: Any, step: float, scale: Any, last: Any, cells: Any) -> None:
+    """Fill in the cells 0..last of finite values, and -1 below.
 
-    ``scale`` (last / 2) and ``last`` in the dtype of ``z``.
+    Args:
+        values: shape ``(m,)``.
+        step: from edge to edge.
+        scale: ``last / 2`` in the dtype of the values.
+        last: in their dtype.
+        cells: shape ``(m,)``.
     """
-    for i in range(len(z)):
-        out[i] = np.int32(_cell(z[i], step, scale, last))
+    for place in range(len(values)):
+        cells[place] = np.int32(_cell(values[place], step, scale, last))
 
 
 @compiled(fastmath=_FAST)
-def floor_keys(z: Any, width: Any, weights: Any, out: Any) -> None:
-    """Return keys of the rows of ``floor(z / width)``, shape (n, dim) to (n,).
+def floor_keys(z: Any, width: Any, weights: Any, keys: Any) -> None:
+    """Fill in the keys of the rows of ``floor(z / width)``.
 
-    A weighted sum of the cells (XOR would merge q and -q), then mixed. ``weights``: (dim,).
+    A weighted sum of the cells (XOR would merge q and -q), then mixed.
+
+    Args:
+        z: shape ``(n, dim)``.
+        width: of a cell, in the dtype of z.
+        weights: of the units, shape ``(dim,)``.
+        keys: shape ``(n,)``.
     """
-    for i in range(len(z)):
-        row = z[i]
+    for number in range(len(z)):
+        row = z[number]
         key = _U(0)
-        for j in range(len(row)):
-            key += _U(np.int64(np.floor(row[j] / width))) * weights[j]
-        out[i] = mix(key)
+        for unit in range(len(row)):
+            key += _U(np.int64(np.floor(row[unit] / width))) * weights[unit]
+        keys[number] = mix(key)
 
 
 @compiled(fastmath=_FAST)
-def edge_keys(z: Any, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
-    """As `floor_keys`, for the cells of `cells_between`."""
-    for i in range(len(z)):
-        row = z[i]
+def edge_keys(z: Any, step: float, scale: Any, last: Any, weights: Any, keys: Any) -> None:
+    """Fill in keys as `floor_keys` does, for the cells of `cells_between`."""
+    for number in range(len(z)):
+        row = z[number]
         key = _U(0)
-        for j in range(len(row)):
-            key += _U(np.int64(_cell(row[j], step, scale, last))) * weights[j]
-        out[i] = mix(key)
+        for unit in range(len(row)):
+            key += _U(np.int64(_cell(row[unit], step, scale, last))) * weights[unit]
+        keys[number] = mix(key)

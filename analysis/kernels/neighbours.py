@@ -35,38 +35,39 @@ class Distances:
     """
 
     def __init__(self, points: Points) -> None:
-        z = np.ascontiguousarray(points, np.float64)
-        self.points, self.n, self.dim = z, *z.shape
+        self.points = np.ascontiguousarray(points, np.float64)
+        self.n, self.dim = self.points.shape
         self._direct = self.dim <= _DIRECT_DIM
-        self._columns = np.ascontiguousarray(z.T) if self._direct else z - z.mean(axis=0)
-        self._norms = (
-            np.empty(0) if self._direct else np.einsum("ij,ij->i", self._columns, self._columns)
-        )
-        self._kept: dict[tuple[int, int], Tile] | None = (
-            {} if self.n * (self.n + TILE) * 4 <= KEEP_BYTES else None
-        )
+        if self._direct:
+            self._coordinates = np.ascontiguousarray(self.points.T)  # (dim, n)
+        else:
+            self._centred: Tile = self.points - self.points.mean(axis=0)  # (n, dim)
+            self._norms = np.einsum("ij,ij->i", self._centred, self._centred)
+        self._remembers = self.n * (self.n + TILE) * 4 <= KEEP_BYTES
+        self._tiles: dict[tuple[int, int], Tile] = {}
 
-    def tile(self, i: int, j: int) -> Tile:
-        """Return rows i.. against rows j.. >= i; not to be written to."""
-        if self._kept is not None and (i, j) in self._kept:
-            return self._kept[i, j]
-        d = self.made(i, j)
-        if self._kept is not None:
-            self._kept[i, j] = d
-        return d
+    def tile(self, row: int, column: int) -> Tile:
+        """Return the tile that begins at a row and at a column >= row; not to be written to."""
+        place = (row, column)
+        if place in self._tiles:
+            return self._tiles[place]
+        made = self._made(row, column)
+        if self._remembers:
+            self._tiles[place] = made
+        return made
 
-    def made(self, i: int, j: int) -> Tile:
+    def _made(self, row: int, column: int) -> Tile:
         from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
 
-        rows, columns = min(TILE, self.n - i), min(TILE, self.n - j)
+        rows = slice(row, min(row + TILE, self.n))
+        columns = slice(column, min(column + TILE, self.n))
         if self._direct:
-            d = np.empty((rows, columns))
-            from_differences(self._columns, i, j, d)
-            return d
-        c, norms = self._columns, self._norms
-        d = c[i : i + rows] @ c[j : j + columns].T
-        from_products(d, norms[i : i + rows], norms[j : j + columns], self.points, i, j)
-        return d
+            made = np.empty((rows.stop - row, columns.stop - column))
+            from_differences(self._coordinates, row, column, made)
+            return made
+        made = self._centred[rows] @ self._centred[columns].T
+        from_products(made, self._norms[rows], self._norms[columns], self.points, row, column)
+        return made
 
 
 def distances_of(points: Points | Distances) -> Distances:
@@ -102,19 +103,21 @@ def kth_distances(
     Raises:
         InputError: k out of range, or parts of different lengths.
     """
-    distances = [distances_of(p) for p in parts]
-    n, k = distances[0].n, max(ks)
-    if any(d.n != n for d in distances):
-        raise InputError(f"parts must have equal numbers of rows, got {[d.n for d in distances]}")
-    if not 1 <= min(ks) <= k < n:
-        raise InputError(f"k must be at least 1 and below the number of rows {n}, got {k}")
-    if len(parts) <= _TREE_DIM and all(d.dim == 1 for d in distances):
+    distances = [distances_of(part) for part in parts]
+    n = distances[0].n
+    most = max(ks)
+    if any(part.n != n for part in distances):
+        lengths = [part.n for part in distances]
+        raise InputError(f"parts must have equal numbers of rows, got {lengths}")
+    if not 1 <= min(ks) <= most < n:
+        raise InputError(f"k must be at least 1 and below the number of rows {n}, got {most}")
+    if len(parts) <= _TREE_DIM and all(part.dim == 1 for part in distances):
         from scipy.spatial import cKDTree
 
-        joint = np.concatenate([d.points for d in distances], axis=1)
-        found = cKDTree(joint).query(joint, k=[k + 1 for k in ks], p=np.inf)[0]
-        return [np.ascontiguousarray(found[:, j]) for j in range(len(ks))]
-    squares = _smallest_squares(distances, k)
+        joint = np.concatenate([part.points for part in distances], axis=1)
+        found = cKDTree(joint).query(joint, k=[k + 1 for k in ks], p=np.inf)[0]  # (n, ks)
+        return [np.ascontiguousarray(column) for column in found.T]
+    squares = _smallest_squares(distances, most)
     return [np.sqrt(squares[:, k - 1]) for k in ks]
 
 
@@ -123,24 +126,28 @@ def _smallest_squares(distances: Sequence[Distances], k: int) -> NDArray[np.floa
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
     n = distances[0].n
-    first, between, last = distances[0], distances[1:-1], distances[-1]  # of one part the same
-    best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
+    first = distances[0]
+    between = distances[1:-1]
+    last = distances[-1]  # of one part the first again
+    best = np.full((n, k), np.inf)
+    worst = np.full(n, np.inf)
 
-    def strip(i: int) -> NDArray[np.float64]:
-        smallest = np.full((n - i, k), np.inf)
-        limit = worst[i:].copy()  # what others found so far only spares work
-        room = np.empty((min(TILE, n - i), TILE if between else 0))
-        for j in range(i, n, TILE):
-            largest = first.tile(i, j)  # (rows, columns)
-            for other in between:
-                largest = np.maximum(largest, other.tile(i, j), out=room[:, : largest.shape[1]])
-            keep_smallest(largest, last.tile(i, j), 0, j - i, smallest, limit)
+    def strip(row: int) -> NDArray[np.float64]:
+        smallest = np.full((n - row, k), np.inf)
+        limit = worst[row:].copy()  # what others found so far only spares work
+        room = np.empty((min(TILE, n - row), TILE if between else 0))
+        for column in range(row, n, TILE):
+            largest = first.tile(row, column)  # (rows, columns)
+            for part in between:
+                out = room[:, : largest.shape[1]]
+                largest = np.maximum(largest, part.tile(row, column), out=out)
+            keep_smallest(largest, last.tile(row, column), 0, column - row, smallest, limit)
         return smallest
 
     starts = range(0, n, TILE)
     with single_blas():
-        for i, smallest in zip(starts, in_order(strip, starts), strict=True):
-            merge_smallest(best[i:], worst[i:], smallest)
+        for row, smallest in zip(starts, in_order(strip, starts), strict=True):
+            merge_smallest(best[row:], worst[row:], smallest)
     return best
 
 
@@ -149,10 +156,13 @@ def count_within(
 ) -> NDArray[np.int64]:
     """Count the other rows closer than ``eps[i]`` to row i, shape ``(n,)``.
 
-    At most that far, when not ``strict``.
-
     Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is
     recognised as such.
+
+    Args:
+        part: rows, shape ``(n, dim)``, or their distances.
+        eps: shape ``(n,)``.
+        strict: whether rows at exactly that distance are left out.
     """
     from infoplane.analysis.kernels.neighbours_compiled import count_below, count_line
 
@@ -166,30 +176,31 @@ def count_within(
         reach = np.where(eps > 0, eps, -1.0) if strict else np.asarray(eps, np.float64)
         count_line(line[order], order, reach, strict, counts)
         return counts
-    threshold = _square_threshold(
-        np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
-    )
+    reach = np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
+    threshold = _square_threshold(reach)
 
-    def strip(i: int) -> NDArray[np.int64]:
-        found = np.zeros(n - i, np.int64)
-        for j in range(i, n, TILE):
-            count_below(distances.tile(i, j), i, j, threshold, found)
+    def strip(row: int) -> NDArray[np.int64]:
+        found = np.zeros(n - row, np.int64)
+        for column in range(row, n, TILE):
+            count_below(distances.tile(row, column), row, column, threshold, found)
         return found
 
+    starts = range(0, n, TILE)
     with single_blas():
-        for i, found in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
-            counts[i:] += found
+        for row, found in zip(starts, in_order(strip, starts), strict=True):
+            counts[row:] += found
     return counts
 
 
 def _square_threshold(eps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the smallest t with sqrt(t) >= eps.
+    """Return the smallest t with sqrt(t) >= eps, shape ``(n,)``.
 
     ``d2 < t`` says the same as ``sqrt(d2) < eps``.
     """
-    t = eps * eps
+    squares = eps * eps
     for _ in range(4):
-        t = np.where(np.sqrt(t) < eps, np.nextafter(t, np.inf), t)
-        lower = np.nextafter(t, -np.inf)
-        t = np.where((t > 0) & (np.sqrt(np.maximum(lower, 0)) >= eps), lower, t)
-    return t
+        squares = np.where(np.sqrt(squares) < eps, np.nextafter(squares, np.inf), squares)
+        lower = np.nextafter(squares, -np.inf)
+        enough = (squares > 0) & (np.sqrt(np.maximum(lower, 0)) >= eps)
+        squares = np.where(enough, lower, squares)
+    return squares

@@ -1,6 +1,7 @@
 """Compiled loops of `neighbours`.
 
-A tile of squared distances, the k smallest per row, counts below a threshold.
+A tile of squared distances, the k smallest per row, counts below a threshold. Of N rows a tile
+holds some, R, against some later ones, C.
 """
 
 from __future__ import annotations
@@ -12,153 +13,213 @@ import numpy as np
 from infoplane.jit import compiled, inlined
 
 _CLOSE = 1e-6
+"""Share of the norms below which a squared distance has lost digits to cancellation."""
 _FAST = {"nnan", "nsz"}
 _STRETCH = 64
+"""Columns that are looked at together: most hold no value that is small enough."""
 
 
 @compiled(fastmath=_FAST)
-def _row_from_products(g: Any, mine: float, norms: Any) -> float:
+def _row_from_products(products: Any, own_norm: float, norms: Any) -> float:
+    """Turn products, ``(C,)``, into squared distances, in place; return the least of them."""
     least = np.inf
-    for c in range(len(g)):
-        d = mine + norms[c] - 2.0 * g[c]
-        g[c] = d
-        least = min(least, d)
+    for column in range(len(products)):
+        square = own_norm + norms[column] - 2.0 * products[column]
+        products[column] = square
+        least = min(least, square)
     return least
 
 
+@inlined()
+def _squared_distance(first: Any, second: Any) -> float:
+    total = 0.0
+    for unit in range(len(first)):
+        step = first[unit] - second[unit]
+        total += step * step
+    return total
+
+
 @compiled()
-def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
-    """Turn products of a tile into squared distances.
+def from_products(
+    tile: Any, row_norms: Any, column_norms: Any, points: Any, first_row: int, first_column: int
+) -> None:
+    """Turn products of a tile into squared distances, in place.
 
     Those small enough to suffer from cancellation are taken from the rows themselves.
+
+    Args:
+        tile: products of rows and columns, shape ``(R, C)``.
+        row_norms: squared norms, shape ``(R,)``.
+        column_norms: squared norms, shape ``(C,)``.
+        points: all rows, shape ``(N, dim)``.
+        first_row: of the tile.
+        first_column: of the tile.
     """
-    rows, columns = g.shape
-    dim = z.shape[1]
-    largest = nj.max()
-    for r in range(rows):
-        least = _row_from_products(g[r], ni[r], nj)
-        if least < _CLOSE * (ni[r] + largest):
-            for c in range(columns):
-                if g[r, c] < _CLOSE * (ni[r] + nj[c]):
-                    d = 0.0
-                    for k in range(dim):
-                        step = z[i0 + r, k] - z[j0 + c, k]
-                        d += step * step
-                    g[r, c] = d
+    largest = column_norms.max()
+    for row in range(tile.shape[0]):
+        least = _row_from_products(tile[row], row_norms[row], column_norms)
+        if least >= _CLOSE * (row_norms[row] + largest):
+            continue
+        for column in range(tile.shape[1]):
+            if tile[row, column] < _CLOSE * (row_norms[row] + column_norms[column]):
+                own = points[first_row + row]
+                other = points[first_column + column]
+                tile[row, column] = _squared_distance(own, other)
 
 
 @compiled()
-def from_differences(zt: Any, i0: int, j0: int, out: Any) -> None:
-    """Squared distances of a tile from columns ``zt`` of shape (dim, n), without cancellation."""
-    rows, columns = out.shape
-    for r in range(rows):
-        line = out[r]
-        line[:] = 0.0
-        for k in range(zt.shape[0]):
-            centre = zt[k, i0 + r]
-            others = zt[k, j0 : j0 + columns]
-            for c in range(len(line)):
-                step = others[c] - centre
-                line[c] += step * step
+def from_differences(columns: Any, first_row: int, first_column: int, tile: Any) -> None:
+    """Fill in the squared distances of a tile from coordinates, without cancellation.
+
+    Args:
+        columns: coordinates of all rows, shape ``(dim, N)``.
+        first_row: of the tile.
+        first_column: of the tile.
+        tile: shape ``(R, C)``.
+    """
+    height, width = tile.shape
+    for row in range(height):
+        squares = tile[row]
+        squares[:] = 0.0
+        for unit in range(columns.shape[0]):
+            own = columns[unit, first_row + row]
+            others = columns[unit, first_column : first_column + width]
+            for column in range(len(squares)):
+                step = others[column] - own
+                squares[column] += step * step
 
 
 @inlined()
-def _insert(best: Any, row: int, value: float) -> None:
-    p = best.shape[1] - 1
-    while p > 0 and best[row, p - 1] > value:
-        best[row, p] = best[row, p - 1]
-        p -= 1
-    best[row, p] = value
+def _keep(best: Any, worst: Any, row: int, value: float) -> None:
+    """Insert a value among the k smallest of a row, the last of which it is below."""
+    last = best.shape[1] - 1
+    place = last
+    while place > 0 and best[row, place - 1] > value:
+        best[row, place] = best[row, place - 1]
+        place -= 1
+    best[row, place] = value
+    worst[row] = best[row, last]
 
 
 @compiled(fastmath=_FAST)
-def _any_below(d: Any, e: Any, mine: float, theirs: Any, larger: Any) -> bool:
+def _any_below(first: Any, second: Any, row_limit: float, limits: Any, larger: Any) -> bool:
+    """Fill in the larger of two values per column; return whether any is below a limit."""
     found = 0
-    for c in range(len(d)):
-        v = d[c] if d[c] > e[c] else e[c]
-        larger[c] = v
-        found += (v < mine) | (v < theirs[c])
+    for column in range(len(first)):
+        value = first[column] if first[column] > second[column] else second[column]
+        larger[column] = value
+        found += (value < row_limit) | (value < limits[column])
     return found > 0
 
 
 @compiled()
-def keep_smallest(d: Any, e: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
-    """Update the k smallest values per row with the larger of two tiles of the upper half."""
-    last = best.shape[1] - 1
+def keep_smallest(
+    first: Any, second: Any, first_row: int, first_column: int, best: Any, worst: Any
+) -> None:
+    """Update the k smallest values per row with the larger of two tiles of the upper half.
+
+    Args:
+        first: squared distances in one variable, shape ``(R, C)``.
+        second: in another, of the same rows and columns; the same array where there is but one.
+        first_row: of the tiles.
+        first_column: of the tiles.
+        best: the k smallest of every row, ascending, shape ``(N, k)``.
+        worst: the last of these, or a smaller limit, shape ``(N,)``.
+    """
     larger = np.empty(_STRETCH)
-    for r in range(d.shape[0]):
-        i = i0 + r
-        for c0 in range(r + 1 if i0 == j0 else 0, d.shape[1], _STRETCH):
-            c1 = min(c0 + _STRETCH, d.shape[1])
-            if not _any_below(d[r, c0:c1], e[r, c0:c1], worst[i], worst[j0 + c0 : j0 + c1], larger):
+    for row in range(first.shape[0]):
+        own = first_row + row
+        begin = row + 1 if first_row == first_column else 0
+        for start in range(begin, first.shape[1], _STRETCH):
+            stop = min(start + _STRETCH, first.shape[1])
+            limits = worst[first_column + start : first_column + stop]
+            left = first[row, start:stop]
+            right = second[row, start:stop]
+            if not _any_below(left, right, worst[own], limits, larger):
                 continue
-            for c in range(c0, c1):
-                v = larger[c - c0]
-                if v < worst[i]:
-                    _insert(best, i, v)
-                    worst[i] = best[i, last]
-                j = j0 + c
-                if v < worst[j]:
-                    _insert(best, j, v)
-                    worst[j] = best[j, last]
+            for column in range(start, stop):
+                value = larger[column - start]
+                other = first_column + column
+                if value < worst[own]:
+                    _keep(best, worst, own, value)
+                if value < worst[other]:
+                    _keep(best, worst, other, value)
 
 
 @compiled()
-def merge_smallest(best: Any, worst: Any, other: Any) -> None:
-    """Update the k smallest values per row with k others, infinity for none."""
-    last = best.shape[1] - 1
-    for i in range(len(best)):
-        for c in range(last + 1):
-            if other[i, c] >= worst[i]:
+def merge_smallest(best: Any, worst: Any, found: Any) -> None:
+    """Update the k smallest values per row with k others, ascending, infinity for none.
+
+    Args:
+        best: shape ``(N, k)``.
+        worst: the last of these, shape ``(N,)``.
+        found: shape ``(N, k)``.
+    """
+    for row in range(len(best)):
+        for place in range(best.shape[1]):
+            if found[row, place] >= worst[row]:
                 break
-            _insert(best, i, other[i, c])
-            worst[i] = best[i, last]
+            _keep(best, worst, row, found[row, place])
 
 
 @compiled(fastmath=_FAST)
-def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
+def _count_row(squares: Any, own_threshold: float, thresholds: Any, counts: Any) -> int:
+    """Count the values of one row below its threshold, and those below their column's."""
     found = 0
-    for c in range(len(d)):
-        found += d[c] < mine
-        counts[c] += d[c] < theirs[c]
+    for column in range(len(squares)):
+        found += squares[column] < own_threshold
+        counts[column] += squares[column] < thresholds[column]
     return found
 
 
 @compiled()
-def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
+def count_below(tile: Any, first_row: int, first_column: int, threshold: Any, counts: Any) -> None:
     """Add to ``counts`` the values of a tile below the threshold of row and of column.
 
-    Rows count from i0 on; the tile is of the upper half.
+    Args:
+        tile: of the upper half, shape ``(R, C)``.
+        first_row: of the tile.
+        first_column: of the tile.
+        threshold: of all rows, shape ``(N,)``.
+        counts: of the rows from ``first_row`` on, shape ``(N - first_row,)``.
     """
-    for r in range(d.shape[0]):
-        start = r + 1 if i0 == j0 else 0
-        theirs = threshold[j0 + start : j0 + d.shape[1]]
-        columns = counts[j0 - i0 + start : j0 - i0 + d.shape[1]]
-        counts[r] += _count_row(d[r, start:], threshold[i0 + r], theirs, columns)
+    width = tile.shape[1]
+    for row in range(tile.shape[0]):
+        start = row + 1 if first_row == first_column else 0
+        thresholds = threshold[first_column + start : first_column + width]
+        begin = first_column - first_row
+        columns = counts[begin + start : begin + width]
+        own_threshold = threshold[first_row + row]
+        counts[row] += _count_row(tile[row, start:], own_threshold, thresholds, columns)
 
 
 @compiled()
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
-    """Count neighbours on a line.
+    """Count the other values of a line that are near each, ``|difference|`` compared exactly.
 
-    ``values`` ascend, ``order`` are their rows. ``|difference|`` is compared exactly, and the row
-    itself is not counted.
+    Args:
+        values: ascending, shape ``(N,)``.
+        order: their rows, shape ``(N,)``.
+        eps: how far each row reaches, shape ``(N,)``.
+        strict: whether a value at exactly that distance is left out.
+        counts: filled in, shape ``(N,)``.
     """
     n = len(values)
-    for p in range(n):
-        reach = eps[order[p]]
-        low = np.searchsorted(values[:p], values[p] - reach)
-        while low > 0 and _inside(values[p] - values[low - 1], reach, strict):
+    for place in range(n):
+        value = values[place]
+        reach = eps[order[place]]
+        low = np.searchsorted(values[:place], value - reach)
+        while low > 0 and _inside(value - values[low - 1], reach, strict):
             low -= 1
-        while low < p and not _inside(values[p] - values[low], reach, strict):
+        while low < place and not _inside(value - values[low], reach, strict):
             low += 1
-        high = p + np.searchsorted(values[p:], values[p] + reach)
-        high = max(high, p + 1)
-        while high < n and _inside(values[high] - values[p], reach, strict):
+        high = place + np.searchsorted(values[place:], value + reach)
+        high = max(high, place + 1)
+        while high < n and _inside(values[high] - value, reach, strict):
             high += 1
-        while high > p + 1 and not _inside(values[high - 1] - values[p], reach, strict):
+        while high > place + 1 and not _inside(values[high - 1] - value, reach, strict):
             high -= 1
-        counts[order[p]] = high - low - 1
+        counts[order[place]] = high - low - 1
 
 
 @inlined()

@@ -49,11 +49,10 @@ def all_pairs(z: Values | Rows, variances: Floats, order: Codes, classes: Classe
         Shape ``(V, 2 + M, 2, N)``, of the sorted rows: over all, the own class, the
         own groups; 8 s2, then 2 s2.
     """
-    n, dim = z.shape
     rates = rates_of(variances)
-    total = np.zeros((len(rates), 2 + len(classes.groups), 2, n))
+    total = np.zeros((len(rates), 2 + len(classes.groups), 2, len(order)))
     with single_blas():
-        if dim <= DIRECT_DIM:
+        if z.shape[1] <= DIRECT_DIM:
             columns = columns_of(z, order)
             points = Points(columns, np.empty(0, columns.dtype), scales_of(rates))
             _by_differences(_Pass(points, classes, total))
@@ -68,6 +67,7 @@ def all_pairs(z: Values | Rows, variances: Floats, order: Codes, classes: Classe
 
 
 def rates_of(variances: Floats) -> Floats:
+    """Return ``1 / 8 s2`` of every variance, shape ``(V,)``."""
     return 1.0 / (8.0 * np.asarray(variances, np.float64))
 
 
@@ -92,22 +92,25 @@ class _Pass:
     total: Floats
 
     def strip(
-        self, i: int, rows: int, start: int, stop: int, products: Products
+        self, row: int, height: int, start: int, stop: int, products: Products
     ) -> tuple[Floats, Floats]:
         """Return what pairs of rows and columns add to both.
 
         Args:
-            i, rows: the first row, and how many.
-            start, stop: the columns.
+            row: the first row.
+            height: how many rows.
+            start: the first column.
+            stop: the column after the last.
             products: of these rows with some columns.
         """
         from infoplane.analysis.kernels.pairwise_compiled import tile
 
-        sums = np.zeros((*self.total.shape[:3], rows))
+        sums = np.zeros((*self.total.shape[:3], height))
         below = np.zeros((*self.total.shape[:3], stop - start))
-        for j in range(start, stop, TILE):
-            at = Tile(i, j, rows, min(TILE, stop - j), j - start)
-            tile(products(j, at.width), *self.points, *self.classes, np.array(at), sums, below)
+        for column in range(start, stop, TILE):
+            at = Tile(row, column, height, min(TILE, stop - column), column - start)
+            of_tile = products(column, at.width)
+            tile(of_tile, *self.points, *self.classes, np.array(at), sums, below)
         return sums, below
 
     def add(self, strips: range, begin: int, stop: int, strip: Strip) -> None:
@@ -117,51 +120,61 @@ class _Pass:
 
         Args:
             strips: first rows.
-            begin, stop: the columns they were held against; those before a strip itself are
+            begin: the first of the columns they were held against; those before a strip itself are
                 left out.
+            stop: the column after the last.
             strip: makes what the strip of such a first row adds.
         """
-        for i, (sums, below) in zip(strips, in_order(strip, strips), strict=True):
-            self.total[..., max(i, begin) : stop] += below
-            self.total[..., i : i + sums.shape[-1]] += sums
+        for row, (sums, below) in zip(strips, in_order(strip, strips), strict=True):
+            self.total[..., max(row, begin) : stop] += below
+            self.total[..., row : row + sums.shape[-1]] += sums
 
 
 def _by_differences(shared: _Pass) -> None:
-    """Return rows of few units: distances are sums of differences."""
+    """Add the pairs of rows of few units: distances are sums of differences."""
     n = shared.points.columns.shape[1]
     nothing = np.empty((0, 0), shared.points.columns.dtype)
 
-    def strip(i: int) -> tuple[Floats, Floats]:
-        return shared.strip(i, min(TILE, n - i), i, n, lambda j, width: nothing)
+    def strip(row: int) -> tuple[Floats, Floats]:
+        return shared.strip(row, min(TILE, n - row), row, n, lambda column, width: nothing)
 
     shared.add(range(0, n, TILE), 0, n, strip)
 
 
 def _by_products(rows: Centred | Spilled, shared: _Pass) -> None:
-    """Blocks of rows against blocks of rows; within them strips of tiles, shared among threads."""
-    n = shared.total.shape[-1]
-    for a in range(0, n, rows.size):
-        left = rows.rows(a, a + rows.size)
-        for b in range(a, n, rows.size):
-            right = left if a == b else rows.rows(b, b + rows.size)
-            _add_block(shared, left, a, right, b)
+    """Add blocks of rows against blocks of rows; their strips are shared among threads."""
+    starts = range(0, shared.total.shape[-1], rows.size)
+    for number, above in enumerate(starts):
+        left = rows.rows(above, above + rows.size)
+        for below in starts[number:]:
+            right = left if below == above else rows.rows(below, below + rows.size)
+            _add_block(shared, left, above, right, below)
 
 
-def _add_block(shared: _Pass, left: Values, a: int, right: Values, b: int) -> None:
-    """Add the pairs of rows ``left``, from row a on, and ``right``, from row b on."""
-    stop = b + len(right)
+def _add_block(shared: _Pass, left: Values, above: int, right: Values, below: int) -> None:
+    """Add the pairs of rows ``left``, from row ``above`` on, and ``right``, from ``below`` on.
 
-    def strip(i: int) -> tuple[Floats, Floats]:
-        own = left[i - a : i - a + TILE]  # (rows, dim)
+    Args:
+        shared: the pass.
+        left: shape ``(rows, dim)``.
+        above: number of its first row.
+        right: shape ``(columns, dim)``.
+        below: number of its first row.
+    """
+    stop = below + len(right)
+
+    def strip(row: int) -> tuple[Floats, Floats]:
+        own = left[row - above : row - above + TILE]  # (rows, dim)
         room = np.empty(len(own) * TILE, own.dtype)
 
-        def products(j: int, width: int) -> Values:
+        def products(column: int, width: int) -> Values:
             out = room[: len(own) * width].reshape(len(own), width)
-            return np.matmul(own, right[j - b : j - b + width].T, out=out)
+            others = right[column - below : column - below + width]
+            return np.matmul(own, others.T, out=out)
 
-        return shared.strip(i, len(own), max(i, b), stop, products)
+        return shared.strip(row, len(own), max(row, below), stop, products)
 
-    shared.add(range(a, a + len(left), TILE), b, stop, strip)
+    shared.add(range(above, above + len(left), TILE), below, stop, strip)
 
 
 def columns_of(z: Values | Rows, order: Codes) -> Values:
@@ -172,21 +185,24 @@ def columns_of(z: Values | Rows, order: Codes) -> Values:
     from infoplane.analysis.kernels.pairwise_compiled import UNROLL
 
     n, dim = z.shape
-    values = (
-        z if isinstance(z, np.ndarray) else np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
-    )
+    if not isinstance(z, np.ndarray):
+        z = np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
     columns = np.zeros((-(-dim // UNROLL) * UNROLL, n), z.dtype)
-    columns[:dim] = values[order].T
+    columns[:dim] = z[order].T
     return columns
 
 
 def passes(
     z: Values | Rows, order: Codes, rates: Floats
 ) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
-    """Sorted rows with the mean taken off.
+    """Yield sorted rows with the mean taken off, and the rates that these rows serve.
 
-    In the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for;
-    closed after use.
+    In the narrowest dtype whose rounding the tolerance allows; closed after use.
+
+    Args:
+        z: shape ``(n, dim)``.
+        order: sorts the rows, shape ``(n,)``.
+        rates: of the exponents, shape ``(V,)``.
     """
     kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
     left = np.ones(len(rates), bool)
@@ -201,6 +217,7 @@ def passes(
 
 
 def within_floats(variances: Floats) -> bool:
+    """Return whether float32 exponents hold kernels of these variances."""
     return bool(np.min(variances) > 1e-30 and np.max(variances) < 1e30)
 
 

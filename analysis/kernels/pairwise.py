@@ -12,7 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infoplane.analysis.kernels.blocks import Held, mean_of, starting
+from infoplane.analysis.kernels.blocks import (
+    LOOK_ROWS,
+    Held,
+    mean_of,
+    squared_norms,
+    starting,
+)
 from infoplane.analysis.kernels.device import chosen_device
 from infoplane.analysis.kernels.pair_pass import (
     Codes,
@@ -60,6 +66,12 @@ def grouped_sums(
     device; left out it is ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one, or this
     compiled pass (``cpu``).
 
+    Args:
+        z: shape ``(n, dim)``.
+        variances: the s2, shape ``(v,)``, positive.
+        groupings: codes of all rows, shape ``(n,)`` each.
+        device: of torch, or ``cpu``.
+
     Returns:
         Arrays of shape ``(n, v, 2)``: one over all rows, then one per grouping.
 
@@ -80,8 +92,8 @@ def grouped_sums(
         rows = Held(z) if isinstance(z, np.ndarray) else z
         return pairwise_torch.grouped_sums(rows, variances, groupings, where)
     order, first, last = _by_class(z.shape[0], groupings[0] if groupings else None)
-    groups = _stacked([np.asarray(g)[order] for g in groupings[1:]], z.shape[0])
-    total = all_pairs(z, variances, order, Classes(first, last, groups))
+    groups = _stacked(groupings[1:], z.shape[0])[:, order]
+    total = all_pairs(z, variances, order, Classes(first, last, np.ascontiguousarray(groups)))
     total += 1.0  # every row with itself
     total[..., order] = total.copy()
     return [_rows_first(total[:, k]) for k in range(1 + len(groupings))]
@@ -111,17 +123,17 @@ def anchored_sums(
     mean = mean_of(rows)
     groups = _stacked(groupings, rows.shape[0])  # (M, n)
     own = _rows_at(rows, anchors) - mean  # (A, dim)
-    side = Side(_squared_norms(own), groups[:, anchors])
+    side = Side(squared_norms(own), groups[:, anchors])
     scales = scales_of(rates_of(variances))
     shape = (len(scales), 1 + len(groups), 2, len(anchors))
 
     def sums_with(start_and_block: tuple[int, Values]) -> Floats:
         start, block = start_and_block
         centred = block - mean
-        columns = Side(_squared_norms(centred), groups[:, start : start + len(block)])
+        columns = Side(squared_norms(centred), groups[:, start : start + len(block)])
         sums = np.zeros(shape)
-        for i in range(0, len(own), TILE):
-            strip = slice(i, i + TILE)
+        for row in range(0, len(own), TILE):
+            strip = slice(row, row + TILE)
             here = Side(side.norms[strip], side.groups[:, strip])
             rectangle(own[strip] @ centred.T, here, columns, scales, sums[..., strip])
         return sums
@@ -136,14 +148,10 @@ def anchored_sums(
 def _rows_at(rows: Rows, places: Codes) -> Floats:
     """Return some rows, shape ``(places, dim)``, in one look at all of them."""
     found = np.empty((len(places), rows.shape[1]))
-    for start, block in starting(rows.blocks(4096)):
+    for start, block in starting(rows.blocks(LOOK_ROWS)):
         here = np.flatnonzero((places >= start) & (places < start + len(block)))
         found[here] = block[places[here] - start]
     return found
-
-
-def _squared_norms(rows: Floats) -> Floats:
-    return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
 def _stacked(groupings: Sequence[Codes], n: int) -> Codes:
@@ -162,8 +170,5 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
         return np.arange(n), np.zeros(n, np.int64), np.full(n, n, np.int64)
     order = np.argsort(classes, kind="stable")
     ordered = np.asarray(classes)[order]
-    return (
-        order,
-        np.searchsorted(ordered, ordered, "left"),
-        np.searchsorted(ordered, ordered, "right"),
-    )
+    first = np.searchsorted(ordered, ordered, "left")
+    return order, first, np.searchsorted(ordered, ordered, "right")

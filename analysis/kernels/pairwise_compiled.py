@@ -22,103 +22,164 @@ _FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
 # 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1
 # at 0
-_C1, _C2, _C3, _C4, _C5 = (
-    _F(0.69314698),
-    _F(0.24022242),
-    _F(0.05550734),
-    _F(0.00967152),
-    _F(0.00132647),
-)
+_C1 = _F(0.69314698)
+_C2 = _F(0.24022242)
+_C3 = _F(0.05550734)
+_C4 = _F(0.00967152)
+_C5 = _F(0.00132647)
 _FLUSH = 64
+"""Rows after which float32 sums of columns go to those in float64."""
 # Below these the sums, which hold a 1 from the row itself, do not notice; above them no number is
 # denormal, and denormals are slow.
-_LEAST_EXPONENT, _LEAST_LOW = _F(-120.0), _F(4.7e-10)
+_LEAST_EXPONENT = _F(-120.0)
+_LEAST_LOW = _F(4.7e-10)
 UNROLL = 5
+"""Units that one step of the loops over coordinates takes."""
 
 
 @inlined(fastmath=_FAST)
-def _power_of_two(t: Any) -> Any:
-    """Return ``2^t`` for -120 <= t <= 0 in float32.
+def _power_of_two(exponent: Any) -> Any:
+    """Return ``2^exponent`` for -120 <= exponent <= 0 in float32.
 
     Relative error below 2e-7, exactly 1 at 0.
     """
-    k = np.rint(t)
-    r = t - k
-    p = _F(1) + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * _C5))))
-    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+    whole = np.rint(exponent)
+    r = exponent - whole
+    of_rest = _F(1) + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * _C5))))
+    bits = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
+    return of_rest * bits.view(np.float32)
 
 
 @compiled(fastmath=_FAST, forceinline=True)
-def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
-    """Add the kernels of one stretch of squared distances to the sums of its columns.
+def add_kernels(distances: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
+    """Add the kernels of some squared distances to the sums of their columns; return their sums.
 
-    Their two sums are returned.
+    Args:
+        distances: shape ``(C,)``.
+        scale: of the exponents.
+        low_columns: sums of ``low``, shape ``(C,)``.
+        up_columns: sums of ``up``, shape ``(C,)``.
     """
-    low_sum, up_sum = _F(0), _F(0)
-    for c in range(len(d)):
-        low = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
+    low_sum = _F(0)
+    up_sum = _F(0)
+    for column in range(len(distances)):
+        low = _power_of_two(min(max(distances[column] * scale, _LEAST_EXPONENT), _F(0)))
         up = max(low, _LEAST_LOW)
         up = up * up
         up = up * up
         low_sum += low
         up_sum += up
-        low_columns[c] += low
-        up_columns[c] += up
+        low_columns[column] += low
+        up_columns[column] += up
     return low_sum, up_sum
 
 
 @compiled(fastmath=_FAST, forceinline=True)
-def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
-    """Fill in the kernels themselves, for sums over several groupings of the same rows."""
-    for c in range(len(d)):
-        e = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
-        low[c] = e
-        e = max(e, _LEAST_LOW)
-        e = e * e
-        up[c] = e * e
+def kernels(distances: Any, scale: Any, low: Any, up: Any) -> None:
+    """Fill in the kernels themselves, for sums over several groupings of the same rows.
 
-
-@compiled(fastmath=_FAST, forceinline=True)
-def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_columns: Any) -> Any:
-    """As `add_kernels`, of those columns whose group is ``mine``."""
-    low_sum, up_sum = _F(0), _F(0)
-    for c in range(len(low)):
-        e = low[c] if group[c] == mine else _F(0)
-        f = up[c] if group[c] == mine else _F(0)
-        low_sum += e
-        up_sum += f
-        low_columns[c] += e
-        up_columns[c] += f
-    return low_sum, up_sum
-
-
-@compiled(fastmath=_FAST, forceinline=True)
-def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
-    """Fill in one row of squared distances from products and squared norms."""
-    for c in range(len(g)):
-        d[c] = _F(mine + norms[c] - g[c] - g[c])
-
-
-@compiled(fastmath=_FAST, forceinline=True)
-def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
-    """Fill in one row of squared distances from coordinates (a multiple of 5, rows).
-
-    No cancellation.
+    Args:
+        distances: shape ``(C,)``.
+        scale: of the exponents.
+        low: shape ``(C,)``.
+        up: shape ``(C,)``.
     """
-    for c in range(j1 - j0):
-        d[c] = _F(0)
-    for k in range(0, zt.shape[0], UNROLL):
-        a0, a1, a2, a3, a4 = zt[k, i], zt[k + 1, i], zt[k + 2, i], zt[k + 3, i], zt[k + 4, i]
-        z0, z1, z2, z3, z4 = (
-            zt[k, j0:j1],
-            zt[k + 1, j0:j1],
-            zt[k + 2, j0:j1],
-            zt[k + 3, j0:j1],
-            zt[k + 4, j0:j1],
-        )
-        for c in range(len(z0)):  # slices: numba vectorises no index that might be negative
-            b0, b1, b2, b3, b4 = z0[c] - a0, z1[c] - a1, z2[c] - a2, z3[c] - a3, z4[c] - a4
-            d[c] += _F(b0 * b0 + b1 * b1 + b2 * b2 + b3 * b3 + b4 * b4)
+    for column in range(len(distances)):
+        kernel = _power_of_two(min(max(distances[column] * scale, _LEAST_EXPONENT), _F(0)))
+        low[column] = kernel
+        kernel = max(kernel, _LEAST_LOW)
+        kernel = kernel * kernel
+        up[column] = kernel * kernel
+
+
+@compiled(fastmath=_FAST, forceinline=True)
+def add_group(
+    low: Any, up: Any, group: Any, own_group: Any, low_columns: Any, up_columns: Any
+) -> Any:
+    """Add the kernels of the columns whose group is ``own_group``; return their sums.
+
+    Args:
+        low: kernels, shape ``(C,)``.
+        up: kernels, shape ``(C,)``.
+        group: of the columns, shape ``(C,)``.
+        own_group: of the row.
+        low_columns: sums of ``low``, shape ``(C,)``.
+        up_columns: sums of ``up``, shape ``(C,)``.
+    """
+    low_sum = _F(0)
+    up_sum = _F(0)
+    for column in range(len(low)):
+        low_inside = low[column] if group[column] == own_group else _F(0)
+        up_inside = up[column] if group[column] == own_group else _F(0)
+        low_sum += low_inside
+        up_sum += up_inside
+        low_columns[column] += low_inside
+        up_columns[column] += up_inside
+    return low_sum, up_sum
+
+
+@compiled(fastmath=_FAST, forceinline=True)
+def distances_from_products(products: Any, own_norm: Any, norms: Any, distances: Any) -> None:
+    """Fill in one row of squared distances from products and squared norms, ``(C,)`` each."""
+    for column in range(len(products)):
+        distances[column] = _F(own_norm + norms[column] - products[column] - products[column])
+
+
+@compiled(fastmath=_FAST, forceinline=True)
+def distances_from_columns(columns: Any, row: int, begin: int, distances: Any) -> None:
+    """Fill in one row of squared distances from coordinates, without cancellation.
+
+    Args:
+        columns: coordinates, shape ``(dim, N)``, dim a multiple of `UNROLL`.
+        row: number of the row.
+        begin: the first of C columns.
+        distances: shape ``(C,)``.
+    """
+    end = begin + len(distances)
+    for column in range(len(distances)):
+        distances[column] = _F(0)
+    for unit in range(0, columns.shape[0], UNROLL):
+        # Slices: numba vectorises no index that might be negative.
+        z0 = columns[unit, begin:end]
+        z1 = columns[unit + 1, begin:end]
+        z2 = columns[unit + 2, begin:end]
+        z3 = columns[unit + 3, begin:end]
+        z4 = columns[unit + 4, begin:end]
+        own0 = columns[unit, row]
+        own1 = columns[unit + 1, row]
+        own2 = columns[unit + 2, row]
+        own3 = columns[unit + 3, row]
+        own4 = columns[unit + 4, row]
+        for column in range(len(z0)):
+            d0 = z0[column] - own0
+            d1 = z1[column] - own1
+            d2 = z2[column] - own2
+            d3 = z3[column] - own3
+            d4 = z4[column] - own4
+            distances[column] += _F(d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3 + d4 * d4)
+
+
+@compiled(forceinline=True)
+def row_of_distances(
+    products: Any, columns: Any, norms: Any, row: int, begin: int, of_row: Any, distances: Any
+) -> None:
+    """Fill in one row of squared distances, from products where there are any.
+
+    Args:
+        products: of the tile; empty: take differences.
+        columns: as in `Points`.
+        norms: as in `Points`.
+        row: number of the row among all rows.
+        begin: the first of C columns.
+        of_row: the row's number within the tile.
+        distances: shape ``(C,)``.
+    """
+    if products.size:
+        end = begin + len(distances)
+        skipped = products.shape[1] - len(distances)
+        distances_from_products(products[of_row, skipped:], norms[row], norms[begin:end], distances)
+    else:
+        distances_from_columns(columns, row, begin, distances)
 
 
 @compiled(forceinline=True)
@@ -130,10 +191,10 @@ def add_by_class(
     beyond: Any,
     running: Any,
     sums: Any,
-    v: int,
-    r: int,
+    variance: int,
+    row: int,
 ) -> None:
-    """Add the kernels of row r with all columns, and with those of its class.
+    """Add the kernels of a row with all columns, and with those of its class.
 
     The columns before the class of the row, within it and after it are one loop, so that it is
     compiled once.
@@ -141,54 +202,71 @@ def add_by_class(
     Args:
         distances: shape ``(columns,)``.
         scale: of the exponents.
-        begin, within, beyond: the first column that counts, of the class, and after it.
+        begin: the first column that counts.
+        within: the first column of the class.
+        beyond: the first column after the class.
         running: sums of the columns so far, shape ``(V, 2 + M, 2, columns)``: outside the class of
             the row, then inside it.
         sums: of the rows, shape ``(V, 2 + M, 2, rows)``: all rows, then the own class.
-        v, r: the variance and the row.
+        variance: number of the variance.
+        row: number of the row.
     """
+    first = begin
     for part in range(3):
-        first = begin if part == 0 else within if part == 1 else beyond
         last = within if part == 0 else beyond if part == 1 else len(distances)
         inside = part % 2
         if last > first:
             low, up = add_kernels(
                 distances[first:last],
                 scale,
-                running[v, inside, 0, first:last],
-                running[v, inside, 1, first:last],
+                running[variance, inside, 0, first:last],
+                running[variance, inside, 1, first:last],
             )
-            sums[v, 0, 0, r] += low
-            sums[v, 0, 1, r] += up
+            sums[variance, 0, 0, row] += low
+            sums[variance, 0, 1, row] += up
             if inside:
-                sums[v, 1, 0, r] += low
-                sums[v, 1, 1, r] += up
+                sums[variance, 1, 0, row] += low
+                sums[variance, 1, 1, row] += up
+        first = last
 
 
 @compiled(forceinline=True)
 def add_by_groups(
-    low: Any, up: Any, groups: Any, i: int, begin: int, running: Any, sums: Any, v: int, r: int
+    low: Any,
+    up: Any,
+    groups: Any,
+    row: int,
+    begin: int,
+    running: Any,
+    sums: Any,
+    variance: int,
+    of_row: int,
 ) -> None:
-    """Add the kernels of row r, which is row i of all, with the columns of each of its M groups.
+    """Add the kernels of a row with the columns of each of its M groups.
 
     Args:
-        low, up: both kernels of the C columns from ``begin`` on, shape ``(C,)``.
+        low: kernels of the C columns from ``begin`` on, shape ``(C,)``.
+        up: likewise.
         groups: codes of all rows, shape ``(M, N)``.
-        i, begin: as said.
-        running, sums, v, r: as in `add_by_class`; of the running sums, the last C count.
+        row: number of the row among all rows.
+        begin: the first column.
+        running: sums of the columns as in `add_by_class`; the last C count.
+        sums: of the rows as in `add_by_class`.
+        variance: number of the variance.
+        of_row: the row's number within ``sums``.
     """
     skipped = running.shape[3] - len(low)
-    for m in range(len(groups)):
+    for grouping in range(len(groups)):
         low_sum, up_sum = add_group(
             low,
             up,
-            groups[m, begin : begin + len(low)],
-            groups[m, i],
-            running[v, 2 + m, 0, skipped:],
-            running[v, 2 + m, 1, skipped:],
+            groups[grouping, begin : begin + len(low)],
+            groups[grouping, row],
+            running[variance, 2 + grouping, 0, skipped:],
+            running[variance, 2 + grouping, 1, skipped:],
         )
-        sums[v, 2 + m, 0, r] += low_sum
-        sums[v, 2 + m, 1, r] += up_sum
+        sums[variance, 2 + grouping, 0, of_row] += low_sum
+        sums[variance, 2 + grouping, 1, of_row] += up_sum
 
 
 @compiled(forceinline=True)
@@ -199,18 +277,21 @@ def settle(running: Any, below: Any, offset: int) -> None:
 
     Args:
         running: shape ``(V, 2 + M, 2, columns)``.
-        below: shape ``(V, 2 + M, 2, ...)``, where these columns begin at ``offset``.
-        offset: as said.
+        below: shape ``(V, 2 + M, 2, ...)``.
+        offset: where these columns begin in ``below``.
     """
     variances, kinds, bounds, columns = running.shape
-    for v in range(variances):
-        for b in range(bounds):
-            for c in range(columns):
-                outside, inside = np.float64(running[v, 0, b, c]), np.float64(running[v, 1, b, c])
-                below[v, 0, b, offset + c] += outside + inside
-            for m in range(1, kinds):
-                for c in range(columns):
-                    below[v, m, b, offset + c] += running[v, m, b, c]
+    for variance in range(variances):
+        for bound in range(bounds):
+            for column in range(columns):
+                outside = np.float64(running[variance, 0, bound, column])
+                inside = np.float64(running[variance, 1, bound, column])
+                below[variance, 0, bound, offset + column] += outside + inside
+            for kind in range(1, kinds):
+                for column in range(columns):
+                    below[variance, kind, bound, offset + column] += running[
+                        variance, kind, bound, column
+                    ]
     running[:] = 0
 
 
@@ -241,29 +322,26 @@ def tile(
         below: likewise of the columns, shape ``(V, 2 + M, 2, ...)``, these from the offset on.
     """
     row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
-    distances = np.empty(width, np.float32)
+    room = np.empty(width, np.float32)
     low = np.empty(width, np.float32)
     up = np.empty(width, np.float32)
     running = np.zeros((len(scales), 2 + len(groups), 2, width), np.float32)
-    end = column + width
-    for r in range(height):
-        i = row + r
-        start = r + 1 if row == column else 0
+    for of_row in range(height):
+        own = row + of_row
+        start = of_row + 1 if row == column else 0
         begin = column + start
-        if products.size:
-            distances_from_products(
-                products[r, start:], norms[i], norms[begin:end], distances[start:]
-            )
-        else:
-            distances_from_columns(columns, i, begin, end, distances[start:])
-        within = min(max(first[i] - column, start), width)
-        beyond = max(min(last[i] - column, width), within)
-        for v in range(len(scales)):
-            add_by_class(distances, scales[v], start, within, beyond, running, sums, v, r)
+        row_of_distances(products, columns, norms, own, begin, of_row, room[start:])
+        within = min(max(first[own] - column, start), width)
+        beyond = max(min(last[own] - column, width), within)
+        for variance in range(len(scales)):
+            scale = scales[variance]
+            add_by_class(room, scale, start, within, beyond, running, sums, variance, of_row)
             if len(groups):
-                kernels(distances[start:], scales[v], low[start:], up[start:])
-                add_by_groups(low[start:], up[start:], groups, i, begin, running, sums, v, r)
-        if r % _FLUSH == _FLUSH - 1 or r == height - 1:
+                kernels(room[start:], scale, low[start:], up[start:])
+                add_by_groups(
+                    low[start:], up[start:], groups, own, begin, running, sums, variance, of_row
+                )
+        if of_row % _FLUSH == _FLUSH - 1 or of_row == height - 1:
             settle(running, below, offset)
 
 
@@ -290,39 +368,50 @@ def tile_of_blocks(
         below: of the columns, shape ``(V, 2, blocks of these rows, ...)``.
     """
     row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
-    distances = np.empty(width, np.float32)
+    room = np.empty(width, np.float32)
     running = np.zeros((len(scales), 2, width), np.float32)
-    end = column + width
-    for r in range(height):
-        i = row + r
-        start = r + 1 if row == column else 0
+    for of_row in range(height):
+        own = row + of_row
+        start = of_row + 1 if row == column else 0
         begin = column + start
-        if products.size:
-            distances_from_products(
-                products[r, start:], norms[i], norms[begin:end], distances[start:]
-            )
-        else:
-            distances_from_columns(columns, i, begin, end, distances[start:])
-        for v in range(len(scales)):
-            first, block = start, block_of[min(begin, len(block_of) - 1)]
+        row_of_distances(products, columns, norms, own, begin, of_row, room[start:])
+        for variance in range(len(scales)):
+            first = start
+            block = block_of[min(begin, len(block_of) - 1)]
             while first < width:
                 last = min(edges[block + 1] - column, width)
                 low, up = add_kernels(
-                    distances[first:last],
-                    scales[v],
-                    running[v, 0, first:last],
-                    running[v, 1, first:last],
+                    room[first:last],
+                    scales[variance],
+                    running[variance, 0, first:last],
+                    running[variance, 1, first:last],
                 )
-                sums[v, 0, block, r] += low
-                sums[v, 1, block, r] += up
-                first, block = last, block + 1
-        if r == height - 1 or r % _FLUSH == _FLUSH - 1 or block_of[i + 1] != block_of[i]:
-            own = block_of[i] - block_of[row]
-            for v in range(len(scales)):
-                for b in range(2):
-                    for c in range(width):
-                        below[v, b, own, offset + c] += running[v, b, c]
-            running[:] = 0
+                sums[variance, 0, block, of_row] += low
+                sums[variance, 1, block, of_row] += up
+                first = last
+                block += 1
+        ends = of_row == height - 1 or of_row % _FLUSH == _FLUSH - 1
+        if ends or block_of[own + 1] != block_of[own]:
+            settle_block(running, below, block_of[own] - block_of[row], offset)
+
+
+@compiled(forceinline=True)
+def settle_block(running: Any, below: Any, block: int, offset: int) -> None:
+    """Add the running sums of columns to those of one block of rows, and begin anew.
+
+    Args:
+        running: shape ``(V, 2, columns)``.
+        below: shape ``(V, 2, blocks, ...)``.
+        block: of the rows, counted from the first of the tile.
+        offset: where these columns begin in ``below``.
+    """
+    variances, bounds, columns = running.shape
+    for variance in range(variances):
+        for bound in range(bounds):
+            for column in range(columns):
+                total = running[variance, bound, column]
+                below[variance, bound, block, offset + column] += total
+    running[:] = 0
 
 
 @compiled()
@@ -338,22 +427,22 @@ def rectangle(products: Any, rows: Any, columns: Any, scales: Any, sums: Any) ->
         sums: shape ``(V, 1 + M, 2, rows)``: over all columns, then over the own groups.
     """
     height, width = products.shape
-    distances = np.empty(width, np.float32)
+    room = np.empty(width, np.float32)
     low = np.empty(width, np.float32)
     up = np.empty(width, np.float32)
     unread = np.zeros((2, width), np.float32)
-    for r in range(height):
-        distances_from_products(products[r], rows.norms[r], columns.norms, distances)
-        for v in range(len(scales)):
-            low_sum, up_sum = add_kernels(distances, scales[v], unread[0], unread[1])
-            sums[v, 0, 0, r] += low_sum
-            sums[v, 0, 1, r] += up_sum
+    for row in range(height):
+        distances_from_products(products[row], rows.norms[row], columns.norms, room)
+        for variance in range(len(scales)):
+            low_sum, up_sum = add_kernels(room, scales[variance], unread[0], unread[1])
+            sums[variance, 0, 0, row] += low_sum
+            sums[variance, 0, 1, row] += up_sum
             if len(rows.groups):
-                kernels(distances, scales[v], low, up)
-            for m in range(len(rows.groups)):
-                low_sum, up_sum = add_group(
-                    low, up, columns.groups[m], rows.groups[m, r], unread[0], unread[1]
-                )
-                sums[v, 1 + m, 0, r] += low_sum
-                sums[v, 1 + m, 1, r] += up_sum
+                kernels(room, scales[variance], low, up)
+            for grouping in range(len(rows.groups)):
+                group = columns.groups[grouping]
+                own_group = rows.groups[grouping, row]
+                low_sum, up_sum = add_group(low, up, group, own_group, unread[0], unread[1])
+                sums[variance, 1 + grouping, 0, row] += low_sum
+                sums[variance, 1 + grouping, 1, row] += up_sum
         unread[:] = 0

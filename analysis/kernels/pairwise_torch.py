@@ -6,13 +6,20 @@ On processors the compiled pass is several times faster.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.blocks import fits_float32, mean_of, rows_per_block, starting
+from infoplane.analysis.kernels.blocks import (
+    LOOK_ROWS,
+    fits_float32,
+    mean_of,
+    rows_per_block,
+    squared_norms,
+    starting,
+)
 from infoplane.contract import Rows
 
 TILE = 4096
@@ -34,41 +41,45 @@ def grouped_sums(
     """
     n = rows.shape[0]
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
-    groups = [torch.as_tensor(np.array(g), device=device) for g in groupings]
+    groups = [torch.as_tensor(np.array(codes), device=device) for codes in groupings]
     total = np.zeros((1 + len(groups), n, len(rates), 2))
+    tiles = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        for some, c in _passes(rows, rates, device):
-            norms = (c * c).sum(1)
-            for i, j in combinations_with_replacement(range(0, n, TILE), 2):
-                a, b = slice(i, min(i + TILE, n)), slice(j, min(j + TILE, n))
-                d = (norms[a, None] + norms[None, b] - 2 * (c[a] @ c[b].T)).clamp_(min=0)
-                if i == j:
-                    d.fill_diagonal_(0)
-                for v in np.flatnonzero(some):
-                    low = torch.exp((d * -rates[v]).clamp_(min=_LEAST_EXPONENT))
-                    for bound, kernel in enumerate((low, low**4)):
-                        _add(total[:, :, v, bound], kernel, groups, a, b, both=i != j)
+        for some, centred in _passes(rows, rates, device):
+            norms = (centred * centred).sum(1)
+            for left, right in combinations_with_replacement(tiles, 2):
+                products = centred[left] @ centred[right].T
+                squares = (norms[left, None] + norms[None, right] - 2 * products).clamp_(min=0)
+                if left == right:
+                    squares.fill_diagonal_(0)
+                for variance in np.flatnonzero(some):
+                    low = torch.exp((squares * -rates[variance]).clamp_(min=_LEAST_EXPONENT))
+                    _add(total[:, :, variance, 0], low, groups, left, right)
+                    _add(total[:, :, variance, 1], low**4, groups, left, right)
     finally:
         torch.set_float32_matmul_precision(before)
     return list(total)
 
 
 def _add(
-    total: Floats,
-    kernel: torch.Tensor,
-    groups: list[torch.Tensor],
-    a: slice,
-    b: slice,
-    *,
-    both: bool,
+    total: Floats, kernel: torch.Tensor, groups: list[torch.Tensor], left: slice, right: slice
 ) -> None:
-    for k in range(1 + len(groups)):
-        part = kernel if k == 0 else kernel * (groups[k - 1][a, None] == groups[k - 1][None, b])
-        total[k, a] += part.sum(1).double().cpu().numpy()
-        if both:
-            total[k, b] += part.sum(0).double().cpu().numpy()
+    """Add a tile of kernels to the sums of its rows and of its columns, in all and by group.
+
+    Args:
+        total: of G groupings and all rows, shape ``(1 + G, n)``.
+        kernel: shape ``(rows, columns)``.
+        groups: codes of all rows, shape ``(n,)`` each.
+        left: the rows.
+        right: the columns; the same rows on the diagonal, where they are added once.
+    """
+    own_groups = (kernel * (codes[left, None] == codes[None, right]) for codes in groups)
+    for sums, part in zip(total, chain([kernel], own_groups), strict=True):
+        sums[left] += part.sum(1).double().cpu().numpy()
+        if left != right:
+            sums[right] += part.sum(0).double().cpu().numpy()
 
 
 def _passes(
@@ -78,14 +89,14 @@ def _passes(
 
     With them come the rates for which it does.
     """
-    mean, largest = mean_of(rows), 0.0
-    for _, block in starting(rows.blocks(4096)):
-        centred = block - mean
-        largest = max(largest, float(np.einsum("ij,ij->i", centred, centred).max()))
+    mean = mean_of(rows)
+    norms = (squared_norms(block - mean) for block in rows.blocks(LOOK_ROWS))
+    largest = max(float(of_block.max()) for of_block in norms)
     narrow = fits_float32(largest, rates) & (rows.dtype != np.float64)
     for some, dtype in ((narrow, torch.float32), (~narrow, torch.float64)):
         if some.any():
-            c = torch.empty(rows.shape, dtype=dtype, device=device)
+            centred = torch.empty(rows.shape, dtype=dtype, device=device)
             for start, block in starting(rows.blocks(rows_per_block(rows.shape[1], 8))):
-                c[start : start + len(block)] = torch.as_tensor(block - mean).to(dtype).to(device)
-            yield some, c
+                part = torch.as_tensor(block - mean).to(dtype)
+                centred[start : start + len(block)] = part.to(device)
+            yield some, centred

@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from infoplane.cores import cores, taken
 
@@ -41,10 +42,7 @@ def using(number: int) -> Iterator[None]:
 
 @contextmanager
 def on_device(name: str) -> Iterator[None]:
-    """Let kernels called from this thread use this torch device.
-
-    Left to themselves for an empty name.
-    """
+    """Let kernels called from this thread use this torch device; the usual one for no name."""
     before = device_here()
     _here.device = name
     try:
@@ -88,7 +86,7 @@ _blas = _SingleBlas()
 
 @contextmanager
 def single_blas() -> Iterator[None]:
-    """BLAS on one thread in this whole process while any caller is inside.
+    """Run BLAS on one thread in this whole process while any caller is inside.
 
     Our threads each multiply a tile of their own: BLAS threads on top would fight for the same
     cores. One BLAS thread also gives the same bits whatever the number of workers.
@@ -124,7 +122,7 @@ _narrowing = threading.Lock()
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Return ``map(work, items)`` on `threads` threads, results in the order of the items.
+    """Yield ``map(work, items)`` from `threads` threads, results in the order of the items.
 
     What is added up from them does not depend on the number.
 
@@ -133,7 +131,8 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     wait for their turn. The threads stay: starting them anew takes longer than hashing a small
     layer.
     """
-    number, device = threads(), device_here()
+    number = threads()
+    device = device_here()
     if number == 1:
         yield from map(work, items)
         return
@@ -142,39 +141,54 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         with using(1), on_device(device):
             return work(item)
 
-    def here(item: T) -> Future[R]:
-        done: Future[R] = Future()
-        try:
-            done.set_result(alone(item))
-        except Exception as error:  # raised when its turn comes
-            done.set_exception(error)
-        return done
+    def submitted(count: int) -> list[_Task[T, R]]:
+        following = list(islice(rest, count))
+        return [_Task(item, pool.submit(alone, item)) for item in following]
 
-    rest, pool = iter(items), pool_of(number - 1, os.getpid())
-    waiting = deque((pool.submit(alone, item), item) for item in _first(rest, 2 * number))
+    rest = iter(items)
+    pool = pool_of(number - 1, os.getpid())
+    waiting = deque(submitted(2 * number))
     try:
         while waiting:
-            while (
-                not waiting[0][0].done()
-                and (mine := next((k for k, (f, _) in enumerate(waiting) if f.cancel()), None))
-                is not None
-            ):
-                waiting[mine] = here(waiting[mine][1]), waiting[mine][1]
-            done = waiting.popleft()[0].result()
-            waiting.extend((pool.submit(alone, item), item) for item in _first(rest, 1))
-            yield done
+            while not waiting[0].result.done():
+                untouched = next((task for task in waiting if task.result.cancel()), None)
+                if untouched is None:
+                    break
+                untouched.result = _done(alone, untouched.item)
+            result = waiting.popleft().result.result()
+            waiting.extend(submitted(1))
+            yield result
     finally:  # after an error, or when the caller stops early: nothing of ours runs on
-        for future, _ in waiting:
-            future.cancel()
-        wait([future for future, _ in waiting])
+        for task in waiting:
+            task.result.cancel()
+        wait([task.result for task in waiting])
+
+
+@dataclass
+class _Task(Generic[T, R]):
+    """An item of `in_order`, and what becomes of it."""
+
+    item: T
+    result: Future[R]
+
+
+def _done(work: Callable[[T], R], item: T) -> Future[R]:
+    """Return what ``work`` makes of an item, now; its error is raised by whoever asks for it."""
+    done: Future[R] = Future()
+    try:
+        done.set_result(work(item))
+    except Exception as error:
+        done.set_exception(error)
+    return done
 
 
 def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
-    """``work`` on every item, on `threads` threads.
+    """Call ``work`` with every item, on `threads` threads.
 
     Each, this one too, takes the next that nobody took. After an error no other is begun.
     """
-    number, device = threads(), device_here()
+    number = threads()
+    device = device_here()
     if number == 1:
         for item in items:
             work(item)
@@ -190,13 +204,12 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
             rest.clear()
             raise
 
-    others = [pool_of(number - 1, os.getpid()).submit(run) for _ in range(number - 1)]
+    pool = pool_of(number - 1, os.getpid())
+    others = [pool.submit(run) for _ in range(number - 1)]
     try:
         run()
     finally:
-        begun = [
-            other for other in others if not other.cancel()
-        ]  # whoever woke too late is not waited for
+        begun = [other for other in others if not other.cancel()]  # the others woke too late
         wait(begun)
     for other in begun:
         other.result()
@@ -206,7 +219,3 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
 def pool_of(number: int, process: int) -> ThreadPoolExecutor:
     """Return the threads of this process; a forked child has a pool of its own."""
     return ThreadPoolExecutor(number, thread_name_prefix="infoplane")
-
-
-def _first(items: Iterator[T], number: int) -> list[T]:
-    return list(islice(items, number))
