@@ -70,16 +70,19 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     Of a short one the mean of as many as fill 60 ms, after as many, not counted, as fill `WARM`.
     """
     time.sleep(PAUSE)
-    start, once = time.perf_counter(), 0.0
+    start = time.perf_counter()
+    once = 0.0
     while not once or time.perf_counter() - start < WARM:
         began = time.perf_counter()
         result = work()
         once = time.perf_counter() - began
         if once > 1:
             return once, result
-    start, calls = time.perf_counter(), 0
+    start = time.perf_counter()
+    calls = 0
     while not calls or time.perf_counter() - start < 0.06:
-        result, calls = work(), calls + 1
+        result = work()
+        calls = calls + 1
     return (time.perf_counter() - start) / calls, result
 
 
@@ -198,7 +201,8 @@ def main(smoke: bool) -> int:
         )
     for dim in (10, 64):
         z = np.tanh(rng.normal(size=(n, dim)) * 3).astype(np.float32)
-        variable, rule = continuous(z), Binned("saxe", width=0.5)
+        variable = continuous(z)
+        rule = Binned("saxe", width=0.5)
         good.append(
             compare(
                 f"binned entropy, N={n}, d={dim}, against a void view",
@@ -221,7 +225,8 @@ def main(smoke: bool) -> int:
     for dim in () if smoke else (512, 2048):
         z = continuous(np.tanh(rng.normal(size=(n, dim)) * 3).astype(np.float32))
         rule = Binned("saxe", width=0.5)
-        ours, read = seconds(lambda: rule.keys(z), 5), seconds(z.values.sum, 5)
+        ours = seconds(lambda: rule.keys(z), 5)
+        read = seconds(z.values.sum, 5)
         print(
             f"| bin keys, N={n}, d={dim}, against one sum of Z | {read * 1e3:.4g} | "
             f"{ours * 1e3:.4g} | {ours / read:.2f} reads | |",
@@ -238,7 +243,8 @@ def main(smoke: bool) -> int:
             1e-5,
         )
     )
-    x, z = rng.normal(size=(m, 64)), rng.normal(size=(m, 64))
+    x = rng.normal(size=(m, 64))
+    z = rng.normal(size=(m, 64))
     good.append(
         compare(
             f"KSG, N={m}, 64+64 dims, against sklearn.neighbors",
@@ -268,7 +274,8 @@ def main(smoke: bool) -> int:
         )
     )
     a = continuous(np.tanh(rng.normal(size=(m, 32))))
-    y, ids = discrete(rng.integers(0, 2, m)), discrete(np.arange(m))
+    y = discrete(rng.integers(0, 2, m))
+    ids = discrete(np.arange(m))
     for alpha in (1.01, 2.0):
         estimator = MatrixRenyi(alpha=alpha)
         good.append(

@@ -131,7 +131,8 @@ def held_out(
     """
 
     def truth() -> float:
-        rows, found = n - n // estimator.folds, []
+        rows = n - n // estimator.folds
+        found = []
         for seed in range(fits):
             rng = np.random.default_rng([seed, 17])
             s = case.draw(rows + fresh, rng)
@@ -150,7 +151,8 @@ _NOTHING = 1e-3
 thousandths around 0 holds the truth always.
 """
 
-LEAST, MOST = 0.90, 0.99
+LEAST = 0.90
+MOST = 0.99
 """Between these a nominal 95 % interval is to hold the truth."""
 
 _WRONG_HERE = "at an atom of both variables"
@@ -175,7 +177,8 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
     outside of bounds by chance. Cases within two points of a bound, on either side, are judged by
     ``fresh`` other draws alone.
     """
-    rows, near = [], []
+    rows = []
+    near = []
     for spec, where in COVERED.items():
         for judges in (False, True):
             names = {
@@ -235,9 +238,11 @@ def oracle(draws: int, n: int) -> str:
     """Tables: our error beside that of one who knows every probability and takes the mean of ``log2
     p(a,b) / (p(a) p(b))`` over the same rows: what no estimator gets below.
     """
-    estimator, rows = parse("plugin:population"), []
+    estimator = parse("plugin:population")
+    rows = []
     for judges in (False, True):
-        ours, known = [], []
+        ours = []
+        known = []
         for case in choose(["discrete"], judges=judges):
             p = TABLES[case.name]()
             score = np.log2(np.where(p > 0, p, 1) / (p.sum(1)[:, None] * p.sum(0)[None]))
@@ -364,7 +369,8 @@ def errors_by_draw(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
 def run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]) -> list[Trial]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        draws, arrays = {}, {}
+        draws = {}
+        arrays = {}
         for case in cases:
             for seed in range(seeds):
                 key = f"{len(draws):05d}"

@@ -133,7 +133,8 @@ def npeet_bits(a: Array, b: Array, k: int = 3) -> float:
     """
     from scipy.special import digamma
 
-    x, z = _noisy(a), _noisy(b)
+    x = _noisy(a)
+    z = _noisy(b)
     joint = np.hstack([x, z])
     eps = np.nextafter(_tree(joint).query(joint, k=[k + 1], p=np.inf)[0][:, 0], 0)
     inside = [_tree(v).query_ball_point(v, eps, p=np.inf, return_length=True) for v in (x, z)]
@@ -161,13 +162,15 @@ def _npeet() -> Iterator[tuple[str, str, Peer]]:
         return
 
     def entropy(v: Array, k: int = 3) -> float:
-        d, n = v.shape[1], len(v)
+        d = v.shape[1]
+        n = len(v)
         k = min(k, n - 1)
         eps = _tree(v).query(v, k=[k + 1], p=np.inf)[0][:, 0]
         return float(digamma(n) - digamma(k) + d * np.log(2) + d * np.log(eps).mean()) / LN2
 
     def micd(a: Array, b: Array) -> float:
-        x, labels = _noisy(a), b[:, 0]
+        x = _noisy(a)
+        labels = b[:, 0]
         return entropy(x) - sum(
             float((labels == c).mean()) * entropy(x[labels == c])
             for c in np.unique(labels)
@@ -193,7 +196,8 @@ def main() -> None:
     known = [p for p in peers() if p[0] not in done]
     rows = []
     for key in sorted({name[:-2] for name in draws.files}):
-        a, b = draws[key + "/a"], draws[key + "/b"]
+        a = draws[key + "/a"]
+        b = draws[key + "/b"]
         both = "".join("d" if v.dtype.kind == "i" else "c" for v in (a, b))
         if both == "dc":
             a, b, both = b, a, "cd"

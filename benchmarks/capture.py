@@ -73,7 +73,9 @@ def write_raw(folder: Path, parts: list[np.ndarray]) -> None:
 
 def idle(folder: Path) -> None:
     """A training step at which no capture is due."""
-    net, x, y = network(), torch.randn(256, 784), torch.randint(0, 10, (256,))
+    net = network()
+    x = torch.randn(256, 784)
+    y = torch.randint(0, 10, (256,))
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
 
     def train(step: Callable[[int], object]) -> None:
@@ -98,7 +100,8 @@ def idle(folder: Path) -> None:
 
 def capturing(folder: Path, probe: Probe, *, background: bool) -> None:
     """A capture beside the bare forward in eval mode and the raw bytes in a file."""
-    net, steps = network(), itertools.count(1)
+    net = network()
+    steps = itertools.count(1)
     with ip.Recorder(
         net,
         probe=probe,
@@ -107,10 +110,8 @@ def capturing(folder: Path, probe: Probe, *, background: bool) -> None:
         background=background,
         verbose=False,
     ) as rec:
-        raw, size = (
-            np.zeros(rec.bytes_per_capture, np.uint8),
-            rec.plan.batch_size if rec.plan else 4096,
-        )
+        raw = np.zeros(rec.bytes_per_capture, np.uint8)
+        size = rec.plan.batch_size if rec.plan else 4096
 
         def bare() -> None:
             net.eval()

@@ -84,16 +84,18 @@ def fuzz(root: Path, count: int, seed: int) -> None:
         shard.write("l", t.Z)
     pack(root / "run", root / "p.h5")
     pack(root / "run", root / "z.h5", compression="gzip")
-    done, intact, slowest, peak, started = 0, 0, 0.0, 0, time.perf_counter()
+    done = 0
+    intact = 0
+    slowest = 0.0
+    peak = 0
+    started = time.perf_counter()
     while done < count:
         batch = min(20_000, count - done)
         executions, survived, slow, mib = t.fuzz(root, batch, seed + done, keep=True)
-        done, intact, slowest, peak = (
-            done + executions,
-            intact + survived,
-            max(slowest, slow),
-            max(peak, mib),
-        )
+        done = done + executions
+        intact = intact + survived
+        slowest = max(slowest, slow)
+        peak = max(peak, mib)
         print(
             f"{done} executions in {time.perf_counter() - started:.0f} s, {intact} read as intact "
             f"and right, slowest {slowest:.3f} s, peak {peak} MiB",
@@ -155,7 +157,9 @@ def soak(root: Path, captures: int, layers: int) -> None:
     table = [LayerInfo(f"l{i}", i, shape=(16,)) for i in range(layers)]
     x = np.random.default_rng(0).standard_normal((256, 8)).astype(np.float32)
     context = multiprocessing.get_context("spawn")
-    stop, wrong, seen = context.Event(), context.Value("i", 0), context.Value("i", 0)
+    stop = context.Event()
+    wrong = context.Value("i", 0)
+    seen = context.Value("i", 0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -168,7 +172,8 @@ def soak(root: Path, captures: int, layers: int) -> None:
         readers.append(context.Process(target=_viewer, args=(str(root / "run"), port, stop, seen)))
         for r in readers:
             r.start()
-        z, mark = x.repeat(2, axis=1).copy(), time.perf_counter()
+        z = x.repeat(2, axis=1).copy()
+        mark = time.perf_counter()
         for step in range(captures):
             z[0, 0] = step
             with writer.step(step, metrics={"loss": 1.0}) as shard:

@@ -120,7 +120,8 @@ class Target:
             with contextlib.suppress(ArchiveError, InputError):
                 door()
         took = time.process_time() - began
-        self.executions, self.slowest = self.executions + 1, max(self.slowest, took)
+        self.executions = self.executions + 1
+        self.slowest = max(self.slowest, took)
         if took > 10:
             raise AssertionError(f"{kind}: {took:.0f} s of computing for {len(data)} bytes")
         if path.read_bytes() != data[1:]:
@@ -182,7 +183,9 @@ def reseal(data: bytes, rng: random.Random) -> bytes:
     starts = [found.start() for found in re.finditer(rb'\{"format": ', data)]
     if not starts:
         return data
-    start, depth, end = rng.choice(starts), 0, 0
+    start = rng.choice(starts)
+    depth = 0
+    end = 0
     for end in range(start, len(data)):
         depth += (data[end] == ord("{")) - (data[end] == ord("}"))
         if depth == 0:

@@ -107,7 +107,8 @@ class LineMutants:
         self.run = make_run(folder)
         ip.measure(self.run, SPECS)
         self.log = ResultLog(self.run)
-        self.sound, self.records = self.log.path.read_bytes(), self.log.read()
+        self.sound = self.log.path.read_bytes()
+        self.records = self.log.read()
         self.at_once = len(self.records)
 
     def make(self, rng: random.Random) -> None:
@@ -147,7 +148,8 @@ def campaign(mutants: PlaneMutants | LineMutants, count: int, seed: int) -> Iter
     """Use so many mutants; yield a line of figures every thousand, and the findings at the end."""
     findings: Counter[str] = Counter()
     examples: dict[str, int] = {}
-    refused, slowest = 0, 0.0
+    refused = 0
+    slowest = 0.0
     for done in range(mutants.at_once, count + 1, mutants.at_once):
         rng = random.Random(seed * 10**9 + done)
         while True:

@@ -96,7 +96,8 @@ def train(
 
 def shuffled(trained: Trained, folder: Path, seed: int) -> Archive:
     """The last checkpoint with the rows of the last layer in another order."""
-    archive, step = trained.archive, trained.archive.steps[-1]
+    archive = trained.archive
+    step = trained.archive.steps[-1]
     layers = {name: np.array(archive.z(step, name)) for name in archive.layers}
     last = archive.layers[-1]
     layers[last] = np.random.default_rng(seed).permutation(layers[last])

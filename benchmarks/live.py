@@ -62,7 +62,8 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
         torch.as_tensor(y),
         torch.as_tensor(ip.data.szt.train_mask(0, 0.8)),
     )
-    wall, own = time.perf_counter(), used(resource.RUSAGE_SELF)
+    wall = time.perf_counter()
+    own = used(resource.RUSAGE_SELF)
     classify(
         model,
         *tensors,
@@ -72,7 +73,8 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
         batch=256,
         on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
     )
-    wall, own = time.perf_counter() - wall, used(resource.RUSAGE_SELF) - own
+    wall = time.perf_counter() - wall
+    own = used(resource.RUSAGE_SELF) - own
     waiting = time.perf_counter()
     rec.close()
     return wall, own, time.perf_counter() - waiting, used(resource.RUSAGE_CHILDREN) - children
@@ -113,7 +115,8 @@ def whole_plane(run: Path) -> None:
     disk.
     """
     archive = open_archive(run)
-    x, y = discrete(archive.row_ids), discrete(archive.y)
+    x = discrete(archive.row_ids)
+    y = discrete(archive.y)
     classes = [np.flatnonzero(y.values[:, 0] == c) for c in np.unique(y.values)]
     every = [
         [continuous(archive.z(step, layer)) for layer in archive.layers] for step in archive.steps
@@ -187,7 +190,8 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
     torch.set_num_threads(1)
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        alone, together = models(), models()
+        alone = models()
+        together = models()
         start = time.process_time()
         for s, model in enumerate(alone):
             classify(model, x, y, masks[s], seed=s, **settings)
@@ -234,7 +238,8 @@ def start_up(run: Path) -> None:
     for title, (command, settings) in commands.items():
         both = []
         for _ in range(6):
-            before, start = used(resource.RUSAGE_CHILDREN), time.perf_counter()
+            before = used(resource.RUSAGE_CHILDREN)
+            start = time.perf_counter()
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, env={**os.environ, **settings}
             )

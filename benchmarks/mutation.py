@@ -61,7 +61,9 @@ COMPILED = {
 """Compiled kernels are not seen by coverage: each is held against the tests that run any line of
 the module that calls it.
 """
-FIRST, SECONDS, WAIT = 12, 75, 1200
+FIRST = 12
+SECONDS = 75
+WAIT = 1200
 """Tests that come first; most seconds of computing, beyond those of its tests, and of waiting,
 after which a mutant hangs (and counts as killed).
 """
@@ -100,7 +102,8 @@ class _Coverage:
 
     def table(self) -> dict[str, dict[int, list[str]]]:
         self.cov.stop()
-        data, out = self.cov.get_data(), {}
+        data = self.cov.get_data()
+        out = {}
         for name in data.measured_files():
             file = str(Path(name).resolve().relative_to(self.tree.resolve()))
             out[file] = data.contexts_by_lineno(name)
@@ -129,7 +132,8 @@ def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600)
         os.write(write, text.encode())
         os._exit(code)
     os.close(write)
-    deadline, status = time.monotonic() + seconds, None
+    deadline = time.monotonic() + seconds
+    status = None
     import select
 
     chunks = []
@@ -191,7 +195,9 @@ class Selection:
     def __init__(
         self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float], most: float
     ) -> None:
-        self.table, self.seconds, self.most = table, seconds, most
+        self.table = table
+        self.seconds = seconds
+        self.most = most
         self.bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
         self.share: dict[tuple[str, str], int] = Counter()
         self.total: dict[str, int] = Counter()
@@ -223,10 +229,8 @@ class Selection:
         ran = ran & set(self.seconds) or {t for f, t in self.share if f == file}
         files = {t.partition("::")[0] for t in ran}
         shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
-        chosen, left = (
-            ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [],
-            self.most,
-        )
+        chosen = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else []
+        left = self.most
         for t in sorted(
             (t for t in self.seconds if t.partition("::")[0] in files),
             key=lambda t: (t not in ran, -self._about(file, t)),
@@ -284,7 +288,8 @@ def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) 
     if not tests:
         return "not run"
     path = tree / m.file
-    good, stamp = path.read_bytes(), path.stat().st_mtime_ns
+    good = path.read_bytes()
+    stamp = path.stat().st_mtime_ns
     path.write_bytes(good[: m.start] + m.after.encode() + good[m.stop :])
     os.utime(
         path, ns=(stamp, stamp + (number + 1) * 10**9)

@@ -109,11 +109,15 @@ def bare_forwards(network: nn.Module, inputs: Mapping[str, Tensor], batch: int) 
 def measure(name: str, rows: int) -> str:
     """Attach, capture and run alone, in turns; one row of the table."""
     torch.manual_seed(0)
-    network, inputs = SUBJECTS[name].build(), SUBJECTS[name].rows(rows)
+    network = SUBJECTS[name].build()
+    inputs = SUBJECTS[name].rows(rows)
     eight = {key: t[:8] for key, t in inputs.items()}
     bare_forwards(network, eight, 8)
-    folder, options = Path(tempfile.mkdtemp()), {"probe": dict(inputs), "durable": False}
-    words, peaks, spent = FirstWords(), list[int](), dict[str, float]()
+    folder = Path(tempfile.mkdtemp())
+    options = {"probe": dict(inputs), "durable": False}
+    words = FirstWords()
+    peaks = list[int]()
+    spent = dict[str, float]()
     sys.stdout, began = words, time.perf_counter()  # type: ignore[assignment]  # what print needs of it
     recorder = ip.Recorder(network, to=folder / "a", **options)  # type: ignore[arg-type]  # of the recorder
 
@@ -130,7 +134,8 @@ def measure(name: str, rows: int) -> str:
     forward = min(processor_seconds(lambda: bare_forwards(network, eight, 8)) for _ in range(TURNS))
     plan = recorder.look()
     pairs = how_many(network, recorder.probe, plan.sites)
-    captures, bare = list[float](), list[float]()
+    captures = list[float]()
+    bare = list[float]()
     second = ip.Recorder(network, to=folder / "b", chain=False, verbose=False, **options)  # type: ignore[arg-type]  # as above
     second.open(capture=False)
     for step in range(TURNS):

@@ -42,7 +42,8 @@ def ksg_sklearn(x: Array, z: Array, k: int) -> float:
     """KSG estimator 1 in bits: Euclidean norm in each marginal, the maximum across them, by
     scikit-learn's dense distances.
     """
-    dx, dz = pairwise_distances(x), pairwise_distances(z)
+    dx = pairwise_distances(x)
+    dz = pairwise_distances(z)
     joint = np.maximum(dx, dz)
     np.fill_diagonal(joint, np.inf)
     eps = np.partition(joint, k - 1, axis=1)[:, k - 1 : k]
@@ -101,5 +102,6 @@ def renyi_dense(z: Array, y: Array, alpha: float, width: float) -> list[float]:
         values = np.linalg.eigh(matrix)[0]
         return float(np.log2((values[values > 1e-14] ** alpha).sum()) / (1 - alpha))
 
-    s_a, s_joint_x = entropy(a), entropy(a * one / np.trace(a * one))
+    s_a = entropy(a)
+    s_joint_x = entropy(a * one / np.trace(a * one))
     return [s_a + entropy(one) - s_joint_x, s_a + entropy(b) - entropy(joint)]

@@ -20,7 +20,8 @@ from infoplane.archive import RunWriter
 from infoplane.plane import Plane
 from infoplane.types import Chain, LayerInfo
 
-ROWS, WIDTHS = 1024, (12, 10, 7, 5, 4, 3)
+ROWS = 1024
+WIDTHS = (12, 10, 7, 5, 4, 3)
 SPECS = ["bin:saxe,width=0.07", "kde:variance=0.001", "exact"]
 
 
@@ -75,11 +76,9 @@ def command(*words: str, kept: bool = True) -> Callable[[], object]:
 def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
     """How many points the plane of a new run has, and the seconds of every column."""
     os.environ["INFOPLANE_CACHE"] = str(folder / "kept")
-    run, path, picture = (
-        grown(folder / "run", steps),
-        folder / "plane.h5",
-        str(folder / "plane.png"),
-    )
+    run = grown(folder / "run", steps)
+    path = folder / "plane.h5"
+    picture = str(folder / "plane.png")
     ip.measure(run, SPECS, steps=[0], resume=False)
     taken = [seconds(lambda: ip.measure(run, SPECS), 1), seconds(lambda: ip.measure(run, SPECS))]
     plane = ip.measure(run, SPECS)

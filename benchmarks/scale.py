@@ -11,8 +11,10 @@ import time
 
 import numpy as np
 
-DIM, ROWS = 1024, 20_000
-SIZES, DIMS = (5_000, 10_000, 20_000, 40_000, 60_000), (16, 64, 256, 1024)
+DIM = 1024
+ROWS = 20_000
+SIZES = (5_000, 10_000, 20_000, 40_000, 60_000)
+DIMS = (16, 64, 256, 1024)
 
 
 def rows(n: int, dim: int) -> np.ndarray:
@@ -40,11 +42,9 @@ def one(work: str, n: int, dim: int) -> None:
         from infoplane.types import continuous, discrete
 
         rng = np.random.default_rng(0)
-        x, y, rule = (
-            discrete(np.arange(n)),
-            discrete(rng.integers(0, 10, n)),
-            Binned("saxe", width=0.5),
-        )
+        x = discrete(np.arange(n))
+        y = discrete(rng.integers(0, 10, n))
+        rule = Binned("saxe", width=0.5)
         rule.estimate_plane_point(*(v.take(np.arange(600)) for v in (x, continuous(z), y)))
         began = time.perf_counter()
         rule.estimate_plane_point(x, continuous(z), y)

@@ -17,14 +17,17 @@ import torch
 import infoplane as ip
 from benchmarks.capture import network, paired, write_raw
 
-CHECKPOINTS, ROWS = 10, 4096
+CHECKPOINTS = 10
+ROWS = 4096
 
 
 def checkpoints(folder: Path) -> None:
     """Ten checkpoints of one network, against ten bare forwards that keep what a run keeps, and
     reading the files.
     """
-    net, x, y = network(), torch.randn(ROWS, 784), np.arange(ROWS) % 10
+    net = network()
+    x = torch.randn(ROWS, 784)
+    y = np.arange(ROWS) % 10
     (folder / "ckpts").mkdir()
     for step in range(CHECKPOINTS):
         torch.save(net.state_dict(), folder / "ckpts" / f"step{step}.pt")
@@ -115,7 +118,8 @@ def main() -> None:
     for measured in (checkpoints, imports):
         with tempfile.TemporaryDirectory(dir=".") as folder:
             measured(Path(folder))
-    few, many = memory(2), memory(40)
+    few = memory(2)
+    many = memory(40)
     print(f"| peak memory: 2 checkpoints, 40 | {few:.0f} MiB | {many:.0f} MiB | {many / few:.3f} |")
 
 

@@ -18,7 +18,10 @@ import torch
 import infoplane as ip
 from infoplane.data.language import Reader
 
-TOKENS, LENGTH, UNITS, BLOCKS = 100_000, 128, 384, 6
+TOKENS = 100_000
+LENGTH = 128
+UNITS = 384
+BLOCKS = 6
 LAYERS = ["tokens", *(f"blocks.{k}" for k in range(BLOCKS))]
 
 
@@ -33,7 +36,8 @@ def peak_of(found: list[int]) -> Iterator[None]:
     """The largest memory of this process meanwhile, above what it is before, looked at a hundred
     times a second.
     """
-    before, done = resident_bytes(), threading.Event()
+    before = resident_bytes()
+    done = threading.Event()
     found.append(0)
 
     def watch() -> None:
@@ -82,7 +86,8 @@ def main() -> None:
     peaks: list[int] = []
     with torch.no_grad():
         net(ids[:16])
-    began, used = time.perf_counter(), time.process_time()
+    began = time.perf_counter()
+    used = time.process_time()
     with torch.no_grad(), peak_of(peaks):
         for start in range(0, len(ids), 16):
             net(ids[start : start + 16])
@@ -97,7 +102,8 @@ def main() -> None:
             small = capture(net, ids[-4:], mask[-4:], Path(folder) / "small")
             ip.measure(small, "bin:szt")
         print(f"| loading code, once per process | | | {peaks[-1] / 2**20:.0f} MiB |", flush=True)
-        began, used = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        used = time.process_time()
         with peak_of(peaks):
             capture(net, ids, mask, Path(folder) / "run")
         row(
@@ -106,7 +112,8 @@ def main() -> None:
             time.process_time() - used,
             peaks[-1],
         )
-        began, used = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        used = time.process_time()
         with peak_of(peaks):
             plane = ip.measure(Path(folder) / "run", "bin:szt")
         row(

@@ -117,7 +117,8 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
     import infoplane as ip
     from infoplane.types import continuous
 
-    rng, hits = np.random.default_rng(4), 0
+    rng = np.random.default_rng(4)
+    hits = 0
     for _ in range(runs):
         x = rng.normal(size=(n, 1))
         z1 = np.c_[x + rng.normal(size=(n, 1)), rng.normal(size=(n, 1))]

@@ -74,7 +74,8 @@ def normal_case(
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         rows = rng.normal(size=(n, 2 * dim)) @ root.T
-        x, y = rows[:, :dim], rows[:, dim:]
+        x = rows[:, :dim]
+        y = rows[:, dim:]
         return Sample(
             continuous(x if x_map is None else x_map(x), "a"),
             continuous(y if y_map is None else y_map(y), "b"),

@@ -81,7 +81,8 @@ def mixture_case(
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         rows = mixture.draw(n, rng)
-        x, y = rows[:, :-1], rows[:, -1]
+        x = rows[:, :-1]
+        y = rows[:, -1]
         return Sample(continuous(x if x_map is None else x_map(x), "a"), continuous(y, "b"))
 
     return Case(
@@ -187,7 +188,8 @@ def inlier_bits(correlation: float, share: float) -> float:
     r = correlation
     total = 0.0
     for part, u_mean, v_mean in ((1 - share, 1 + r, 1 - r), (share, 1.0, 1.0)):
-        u, v = u_mean * nodes[:, None], v_mean * nodes[None, :]
+        u = u_mean * nodes[:, None]
+        v = v_mean * nodes[None, :]
         log_ratio = -math.log(1 - r * r) + r / (1 + r) * u - r / (1 - r) * v
         seen = np.logaddexp(math.log1p(-share) + log_ratio, math.log(share))
         total += part * float(weights @ seen @ weights)

@@ -225,7 +225,8 @@ def half_cube(x: Floats) -> Floats:
 def spiral(x: Floats) -> Floats:
     """The plane turned by an angle that grows with the radius: invertible and volume-preserving."""
     angle = (x**2).sum(axis=1)
-    c, s = np.cos(angle), np.sin(angle)
+    c = np.cos(angle)
+    s = np.sin(angle)
     return np.asarray(np.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], axis=1))
 
 

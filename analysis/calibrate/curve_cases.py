@@ -21,7 +21,9 @@ from infoplane.types import continuous
 
 Floats = NDArray[np.float64]
 _TURN = 2 * math.pi
-_ROWS, _NODES, _BLOCK = 10_000, 1500, 500
+_ROWS = 10_000
+_NODES = 1500
+_BLOCK = 500
 NOISES = (0.03, 0.1, 0.3)
 
 
@@ -58,7 +60,8 @@ def curve_case(curve: Curve, sd: float) -> Case:
         nodes = curve.at((np.arange(_NODES) + 0.5) / _NODES)
         even = (np.arange(_ROWS) + 0.5) / _ROWS
         sample = noisy(even, np.random.default_rng(2026))
-        x, z = sample.a.values, sample.b.values
+        x = sample.a.values
+        z = sample.b.values
         total = 0.0
         for start in range(0, _ROWS, _BLOCK):
             rows = slice(start, start + _BLOCK)

@@ -53,7 +53,8 @@ def _wishart(rng: np.random.Generator, dim: int) -> Floats:
 
 def _ellipsoids() -> Case:
     """Return two normal classes of one centre, long in different directions."""
-    long, flat = np.diag([1.0, 0.16, 0.16]), np.diag([0.16, 0.16, 1.0])
+    long = np.diag([1.0, 0.16, 0.16])
+    flat = np.diag([0.16, 0.16, 1.0])
     return _gaussians("two ellipsoids of one centre", _even(2), np.zeros((2, 3)), [long, flat])
 
 
@@ -145,7 +146,8 @@ def _along(name: str, strands: Floats, sd: float) -> Case:
 def _rolled() -> Case:
     """Return two sheets rolled into each other."""
     turns, heights = np.meshgrid(np.linspace(3, 9, 40), np.linspace(0, 4, 8))
-    turn, height = turns.ravel(), heights.ravel()
+    turn = turns.ravel()
+    height = heights.ravel()
     sheets = [
         np.column_stack([turn * np.cos(turn + start), height, turn * np.sin(turn + start)]) / 3
         for start in (0.0, math.pi)

@@ -92,7 +92,8 @@ def _uniforms(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[
 
 
 def _smoothed(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    x, noise = rng.random((n, dim)), rng.uniform(-1, 1, (n, dim))
+    x = rng.random((n, dim))
+    noise = rng.uniform(-1, 1, (n, dim))
     half_width = half_width_of(nats)
     if half_width > 1:
         return x, x / half_width + noise

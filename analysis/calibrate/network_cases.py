@@ -200,7 +200,8 @@ def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy n
     Sample propagation sees 16 draws of the hidden noise for every x.
     """
     rng = np.random.default_rng(seed)
-    w1, w2 = rng.normal(size=(2, 2)), rng.normal(size=(1, 2))
+    w1 = rng.normal(size=(2, 2))
+    w2 = rng.normal(size=(1, 2))
     noise = sigma**2 * (w2 @ w2.T + np.eye(1))
 
     def draw(n: int, rng: np.random.Generator) -> Sample:

@@ -23,7 +23,8 @@ def turned_by_radius(first: int, second: int, speed: float) -> Map:
 
     def spiral(rows: Floats) -> Floats:
         angle = speed * (rows**2).sum(axis=1)
-        cosine, sine = np.cos(angle), np.sin(angle)
+        cosine = np.cos(angle)
+        sine = np.sin(angle)
         turned = rows.copy()
         turned[:, first] = cosine * rows[:, first] - sine * rows[:, second]
         turned[:, second] = sine * rows[:, first] + cosine * rows[:, second]

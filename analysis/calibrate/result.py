@@ -194,7 +194,8 @@ class Calibration:
             if len(groups) < 2:
                 continue
             means = {e: float(bits.mean()) for e, bits in groups.items()}
-            low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+            low = min(means, key=means.__getitem__)
+            high = max(means, key=means.__getitem__)
             se = math.hypot(
                 *(float(groups[e].std() / math.sqrt(len(groups[e]))) for e in (low, high))
             )

@@ -156,7 +156,8 @@ def trials_of(
     case: Case, seed: int, parsed: dict[str, Estimator], n: int, errorbars: int
 ) -> list[Trial]:
     """Return every estimator on one draw."""
-    sample, found = case.sample(n, seed), []
+    sample = case.sample(n, seed)
+    found = []
     for spec, estimator in parsed.items():
         if (given := given_to(estimator, sample)) is None:
             continue

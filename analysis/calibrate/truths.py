@@ -83,7 +83,8 @@ def additive_bits(
 
 def joint_bits(p: Floats, dx: float, dz: float) -> float:
     """int int p log2 p / (p_x p_z) of joint density values ``(nx, nz)`` on a grid."""
-    px, pz = p.sum(axis=1) * dz, p.sum(axis=0) * dx
+    px = p.sum(axis=1) * dz
+    pz = p.sum(axis=0) * dx
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log2(p / (px[:, None] * pz[None, :])), 0.0)
     return float(terms.sum() * dx * dz)

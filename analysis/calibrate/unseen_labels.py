@@ -80,7 +80,8 @@ def _shaped_blobs() -> Case:
 
 def _moons() -> Case:
     """Return two half circles that reach into each other, plus noise."""
-    sd, nodes = 0.25, (np.arange(150) + 0.5) / 150 * math.pi
+    sd = 0.25
+    nodes = (np.arange(150) + 0.5) / 150 * math.pi
     arcs = np.stack(
         [
             np.column_stack([np.cos(nodes), np.sin(nodes)]),

@@ -62,7 +62,8 @@ def morgenstern(theta: float) -> Case:
     """Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
-        u, p = rng.random(n), rng.random(n)
+        u = rng.random(n)
+        p = rng.random(n)
         slope = theta * (1 - 2 * u)
         root = np.sqrt((1 + slope) ** 2 - 4 * slope * p)
         return pair(u, 2 * p / (1 + slope + root))

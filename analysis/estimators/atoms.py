@@ -37,8 +37,10 @@ def apart_bits(pair: Pair, k: int, vectors: Callable[[Floats, Floats], Noted]) -
     Returns:
         The estimate in bits and the notes of ``vectors``.
     """
-    a, b = _atoms(pair.a, k), _atoms(pair.b, k)
-    at_a, at_b = pair.a.repeated(k), pair.b.repeated(k)
+    a = _atoms(pair.a, k)
+    b = _atoms(pair.b, k)
+    at_a = pair.a.repeated(k)
+    at_b = pair.b.repeated(k)
     total = information_bits(a, b, "cwj") if a.max() > 0 and b.max() > 0 else 0.0
     for side, at, symbols in ((pair.b, at_b, a), (pair.a, at_a, b)):
         if side.values is not None:

@@ -186,10 +186,8 @@ class Binned(SpecString):
             raise InputError(
                 f"{self.name}: expected at least one checkpoint to fit the range on, got none"
             )
-        low, high = (
-            np.min([lo for lo, _ in ranges], axis=0),
-            np.max([hi for _, hi in ranges], axis=0),
-        )
+        low = np.min([lo for lo, _ in ranges], axis=0)
+        high = np.max([hi for _, hi in ranges], axis=0)
         return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
 
     def axis_label(self, quantity: str, n: int) -> str:
@@ -220,7 +218,8 @@ class Binned(SpecString):
         if self.rule == "ebab":
             return binrules.ebab_cells(v, self.cells_per_unit)
         me = self if self.frozen_low is not None else self.fit([z])
-        low, high = np.array(me.frozen_low), np.array(me.frozen_high)
+        low = np.array(me.frozen_low)
+        high = np.array(me.frozen_high)
         if self.rule == "saxe-paper":
             bounded = bool(low.min() >= -1 and high.max() <= 1 and low.min() < 0)
             return (
@@ -314,11 +313,14 @@ class Binned(SpecString):
                 f"{self.name}: its cells need all rows at once, and this layer is larger than "
                 "INFOPLANE_MEMORY; use szt, saxe or range"
             )
-        keys, below, above = [], 0, 0
+        keys = []
+        below = 0
+        above = 0
         for block in z.blocks(max(1, _BLOCK_BYTES // (z.shape[1] * z.dtype.itemsize or 1))):
             part = continuous(block)
             keys.append(self.keys(part))
-            below, above = below + int((block < -1).sum()), above + int((block > 1).sum())
+            below = below + int((block < -1).sum())
+            above = above + int((block > 1).sum())
         labels = None if y is None else self.labels_of(y)
         sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", labels))
         notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))

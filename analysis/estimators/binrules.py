@@ -51,7 +51,8 @@ def equal_cells(
 
     ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell.
     """
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    low = np.asarray(low, np.float64)
+    high = np.asarray(high, np.float64)
     if not np.isfinite(high / 2 - low / 2).all() or np.any(
         high / 2 - low / 2 > np.finfo(float).max / 2
     ):

@@ -68,7 +68,8 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
     Returns:
         Lower bounds; none where the features are more than a sixteenth of the rows.
     """
-    x, z = spherical(x), spherical(z)
+    x = spherical(x)
+    z = spherical(z)
     if not x.shape[1] * z.shape[1]:
         return []
     units = min(x.shape[1], z.shape[1])
@@ -78,7 +79,8 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
             ksg_reading(Distances(log_lengths(x)), Distances(log_lengths(z)), neighbours)
         )
     in_first_half = _halves(x, z)
-    x, z = shell_features(x), shell_features(z)
+    x = shell_features(x)
+    z = shell_features(z)
     if max(x.shape[1], z.shape[1]) * _LEAST_ROWS_PER_FEATURE <= len(x):
         halves = [
             _readings_of_half(x, z, rows, neighbours, units)
@@ -116,7 +118,8 @@ def _readings_of_half(
     neighbours = (min(neighbours[0], most), min(neighbours[1], most))
     readings = []
     for pairs in _PAIRS:
-        a, b = Distances(x_scores[:, :pairs]), Distances(z_scores[:, :pairs])
+        a = Distances(x_scores[:, :pairs])
+        b = Distances(z_scores[:, :pairs])
         readings.append([ksg_reading(a, b, neighbours)])
         if pairs <= units:
             readings.append(residual_readings(a, b, neighbours))
@@ -132,9 +135,12 @@ def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
         z: shape ``(n, q)``.
         pairs: how many.
     """
-    x_mean, z_mean = x.mean(axis=0), z.mean(axis=0)
-    x, z = x - x_mean, z - z_mean
-    x_root, z_root = _inverse_root(x), _inverse_root(z)
+    x_mean = x.mean(axis=0)
+    z_mean = z.mean(axis=0)
+    x = x - x_mean
+    z = z - z_mean
+    x_root = _inverse_root(x)
+    z_root = _inverse_root(z)
     left, _, right = np.linalg.svd(x_root @ (x.T @ z / len(x)) @ z_root)
     return Projection(x_mean, z_mean, x_root @ left[:, :pairs], z_root @ right[:pairs].T)
 

@@ -61,15 +61,18 @@ def mdl_online_code(
     Raises:
         EstimatorError: continuous labels or fewer than 40 rows.
     """
-    e, generator = usable_estimator(estimator), generator_of(rng)
+    e = usable_estimator(estimator)
+    generator = generator_of(rng)
     require_same_rows(z, y)
     if y.kind != "discrete" or y.n < 40:
         raise EstimatorError(
             f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "
             f"{y.n} rows"
         )
-    codes, columns = codes_of(y), target_columns(z)
-    classes, n = int(codes.max()) + 1, y.n
+    codes = codes_of(y)
+    columns = target_columns(z)
+    classes = int(codes.max()) + 1
+    n = y.n
     order = generator.permutation(n)
     ends = sorted({max(32, round(share * n)) for share in _SHARES})
     lengths = [ends[0] * float(np.log2(classes))]

@@ -40,7 +40,8 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     """
     n = len(x)
     neighbours = (min(max(1, round(0.6 * k)), n - 1), min(2 * k, n - 1))
-    of_x, of_z = Distances(x), Distances(z)
+    of_x = Distances(x)
+    of_z = Distances(z)
     plain = ksg_reading(of_x, of_z, neighbours)
     readings = [plain]
     if x.shape[1] + z.shape[1] > n / _LEAST_ROWS_PER_UNIT:

@@ -33,7 +33,8 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
     if groups is None:
         return a, b, []
     rows = np.sort(first_of_every(groups))
-    once_a, once_b = a.take(rows), b.take(rows)
+    once_a = a.take(rows)
+    once_b = b.take(rows)
     if any(_lonely(once) > _lonely(all_rows) for once, all_rows in ((once_a, a), (once_b, b))):
         return a, b, []
     times = a.n // len(rows)
@@ -85,7 +86,8 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
     """
     if "discrete" in (a.kind, b.kind):
         return a, b, []
-    codes_a, codes_b = codes_of(a), codes_of(b)
+    codes_a = codes_of(a)
+    codes_b = codes_of(b)
     pairs = row_codes(np.column_stack([codes_a, codes_b]))
     together, in_a, in_b = (counts_of(c)[c] for c in (pairs, codes_a, codes_b))
     copied = (together == in_a) & (together == in_b) & (together > 1)

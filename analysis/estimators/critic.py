@@ -15,7 +15,8 @@ class Critic(nn.Module):
 
     def __init__(self, a: int, b: int, hidden: int) -> None:
         super().__init__()
-        self.left, self.right = nn.Linear(a, hidden), nn.Linear(b, hidden)
+        self.left = nn.Linear(a, hidden)
+        self.right = nn.Linear(b, hidden)
         self.rest = nn.Sequential(
             nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1)
         )

@@ -52,8 +52,10 @@ def _hsic(k: Floats, m: Floats, unbiased: bool) -> float:
         return float(np.sum(centre(k) * centre(m))) / (n - 1) ** 2
     if n < 4:
         raise EstimatorError(f"unbiased HSIC needs at least 4 rows, got {n}")
-    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
-    kr, mr = k.sum(axis=0), m.sum(axis=0)
+    k = k - np.diag(np.diag(k))
+    m = m - np.diag(np.diag(m))
+    kr = k.sum(axis=0)
+    mr = m.sum(axis=0)
     total = (
         float(np.sum(k * m))
         + kr.sum() * mr.sum() / ((n - 1) * (n - 2))
@@ -81,7 +83,8 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
         EstimatorError: a variable is constant.
     """
     require_same_rows(a, b)
-    k, m = _of_unit_size(kernel_matrix(a, kernel)), _of_unit_size(kernel_matrix(b, kernel))
+    k = _of_unit_size(kernel_matrix(a, kernel))
+    m = _of_unit_size(kernel_matrix(b, kernel))
     norm = _hsic(k, k, unbiased) * _hsic(m, m, unbiased)
     if not norm > 0:
         raise EstimatorError(

@@ -47,7 +47,8 @@ def edge_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Re
         return []
     log_scale = log_scale_of(predictor, whiten(left).rows)
     rest = left / np.exp(log_scale)[:, None]
-    scores, of_rest = whiten(rank_scores(predicted)), whiten(rank_scores(rest))
+    scores = whiten(rank_scores(predicted))
+    of_rest = whiten(rank_scores(rest))
     if not (_depend_normally(scores, predicted) and _depend_normally(of_rest, rest)):
         return []
     whole = _entropies_apart(predicted, scores, neighbours)

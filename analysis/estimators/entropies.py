@@ -78,7 +78,8 @@ def _chao_wang_jost(c: NDArray[np.float64], n: float) -> float:
     from scipy.special import digamma
 
     seen = float((c / n * (digamma(n) - digamma(c))).sum())
-    f1, f2 = float((c == 1).sum()), float((c == 2).sum())
+    f1 = float((c == 1).sum())
+    f2 = float((c == 2).sum())
     if f1 == 0 or n < 2:
         return seen
     a = 2 * f2 / ((n - 1) * f1 + 2 * f2) if f2 > 0 else 2 / ((n - 1) * (f1 - 1) + 2)

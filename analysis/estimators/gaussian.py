@@ -64,7 +64,9 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
     without ranks so that most chance cancels; of at most 1000 rows, since all fall as 1/n. By
     quantiles: ranks that agree wholly have no end.
     """
-    rng, m, r = np.random.default_rng(0), min(n, _SURROGATE_ROWS), np.tanh(z)
+    rng = np.random.default_rng(0)
+    m = min(n, _SURROGATE_ROWS)
+    r = np.tanh(z)
     x, noise = rng.normal(size=(2, m, _SURROGATE_VALUES // m))
     y = r * x + np.sqrt(1 - r * r) * noise
     read = [
@@ -171,7 +173,8 @@ class Gaussian(SpecString):
         return replace(found, n=n, notes=(*left_out, *found.notes))
 
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
-        x, z = self._prepared(a), self._prepared(b)
+        x = self._prepared(a)
+        z = self._prepared(b)
         joint = np.concatenate([x, z], axis=1)
         together = f"{a.name} with {b.name}"
         self._require_rows(joint.shape[1], a.n, together, per_dimension=_ROWS, least=2)
@@ -233,8 +236,10 @@ class Gaussian(SpecString):
         sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. A copula's ends are
         the correlations whose ranks, blurred as `ranks_blur` says, would just not give r."""
         r = min(abs(r), _ONE)
-        seen, chance = float(np.arctanh(r)), 1.96 / float(np.sqrt(max(n - 3, 1)))
-        ends, wider = [], 1.0
+        seen = float(np.arctanh(r))
+        chance = 1.96 / float(np.sqrt(max(n - 3, 1)))
+        ends = []
+        wider = 1.0
         for sign in (-1, 1):
             end = seen + sign * chance
             for _ in range(4 if self.copula else 0):
@@ -248,7 +253,8 @@ class Gaussian(SpecString):
         return se, min(bits, ends[0]), max(bits, ends[1])
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
-        values, codes = self._prepared(z), row_codes(y.values)
+        values = self._prepared(z)
+        codes = row_codes(y.values)
         counts = counts_of(codes)
         smallest = int(counts.min())
         if smallest < 3:
@@ -261,10 +267,12 @@ class Gaussian(SpecString):
         shrink = z.dim > smallest / _ROWS
         whole, notes = self._covariance(values, shrink, z.name)
         bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
-        of_all, of_classes = whitened(values, whole), np.empty_like(values)
+        of_all = whitened(values, whole)
+        of_classes = np.empty_like(values)
         spread = square_lengths(of_all)
         for c, members in enumerate(counts):
-            rows, name = np.flatnonzero(codes == c), f"class {c} of {z.name}"
+            rows = np.flatnonzero(codes == c)
+            name = f"class {c} of {z.name}"
             inside, _ = self._covariance(values[rows], shrink, name)
             log_det = self._log_det(inside, int(members), not shrink, name)
             bits -= members / z.n * 0.5 * log_det

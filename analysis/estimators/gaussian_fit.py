@@ -97,7 +97,8 @@ def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
     """
     columns = white.shape[1] + (sides[0].shape[1] * sides[1].shape[1] if sides else 0)
     clear = max(CLEAR, float(np.sqrt(2 * np.log(1000.0 * (columns + 1)))))
-    kurtosis, skewness = excess_kurtosis(white), largest_skewness(white)
+    kurtosis = excess_kurtosis(white)
+    skewness = largest_skewness(white)
     if abs(kurtosis) > clear:
         tails = "heavier" if kurtosis > 0 else "lighter"
         return f"tails {tails} than a Gaussian's by {abs(kurtosis):.0f} standard errors"

@@ -164,7 +164,8 @@ class KDE(SpecString):
             )
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
-        codes, s2 = codes_of(other), self.variance_of(z)
+        codes = codes_of(other)
+        s2 = self.variance_of(z)
         ((seen,),) = kernel_views(z.values, [s2 or _ANY], [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
@@ -244,7 +245,8 @@ class KDE(SpecString):
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
         """Return the points of I(Z;Y) for each labelling of the rows."""
-        s2, found = self.variance_of(z), []
+        s2 = self.variance_of(z)
+        found = []
         for start in range(0, len(labels), 32):
             for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:
                 found.append(self._both(None, view, s2))
@@ -272,14 +274,18 @@ class KDE(SpecString):
             notes = (*notes, f"s2={s2:.4g}")
         if labels:
             sense = bound  # tells the two curves apart
-        bits, stderr, low, high = seen.bits[side], None, None, None
+        bits = seen.bits[side]
+        stderr = None
+        low = None
+        high = None
         if not math.isfinite(bits):
             raise self._beyond_floats()
         if seen.compared < seen.n:
             stderr = float(
                 seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n))
             )
-            low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
+            low = bits - 1.96 * stderr
+            high = bits + 1.96 * stderr
             notes = (
                 *notes,
                 f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing "

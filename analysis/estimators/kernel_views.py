@@ -25,7 +25,10 @@ Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 
-_BLOCKS, _SPLITS, _FEW, _CLASSES = 64, 5, 4, 64
+_BLOCKS = 64
+_SPLITS = 5
+_FEW = 4
+_CLASSES = 64
 """Blocks of rows that a pass keeps apart; splits of any kind that make half as many; labels that
 part these blocks further; labels that have passes of their own, which are quick for so many.
 """
@@ -80,7 +83,8 @@ def kernel_views(
         sums = anchored_sums(z, chosen, np.asarray(s2), needed)
     else:
         sums = grouped_sums(z, np.asarray(s2), needed)
-    total, rest = sums[0], iter(sums[1:])
+    total = sums[0]
+    rest = iter(sums[1:])
     own = [np.ones_like(total) if one else next(rest) for one in alone]
     return [
         [
@@ -122,7 +126,8 @@ def halves_seen(
         else None
     )
     several = 16 if blocks is None else len(splits) if int(blocks.max()) < _BLOCKS else _SPLITS
-    of_x, of_y = tables_of_halves(xs, splits), tables_of_halves(ys, splits)
+    of_x = tables_of_halves(xs, splits)
+    of_y = tables_of_halves(ys, splits)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
@@ -207,7 +212,8 @@ def _logs_by_blocks(
     membership = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     membership[:, pattern] = splits
     halves = _Halves(z, s2, pattern, membership)
-    every_row, kinds = np.arange(len(z)), int(ys.max()) + 1
+    every_row = np.arange(len(z))
+    kinds = int(ys.max()) + 1
     if kinds <= _FEW:
         return halves.logs(every_row, ys, kinds)
     classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
@@ -269,6 +275,7 @@ def _blocks(splits: Sequence[NDArray[np.bool_]]) -> Codes:
 
 def mean_square_distance(rows: Rows) -> float:
     """Return mean squared distance between two different rows."""
-    mean, n = mean_of(rows), rows.shape[0]
+    mean = mean_of(rows)
+    n = rows.shape[0]
     square = sum(float(((block - mean) ** 2).sum()) for _, block in starting(rows.blocks(4096)))
     return 2 * square / (n - 1)

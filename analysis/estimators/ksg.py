@@ -225,7 +225,8 @@ class KSG(SpecString):
 
     def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
         """Return the estimate in bits, and what to note about it."""
-        x, z = pair.a.values, pair.b.values
+        x = pair.a.values
+        z = pair.b.values
         if x is None or z is None:
             return ross_bits(*pair.vector_and_symbols(), self.k), ()
         if self.correct:
@@ -312,7 +313,8 @@ class MixedKSG(KSG):
             vectors = lambda x, z: (mixed_bits(x, z, self.k), ())  # noqa: E731
             bits, _ = apart_bits(pair, self.k, vectors)
             return bits, ("atoms taken apart",)
-        x, z = pair.a.values, pair.b.values
+        x = pair.a.values
+        z = pair.b.values
         if x is None or z is None:
             return mixed_label_bits(*pair.vector_and_symbols(), self.k), ()
         return mixed_bits(x, z, self.k), _at_atoms(pair, self.k)
@@ -334,7 +336,8 @@ class MixedKSG(KSG):
 def _at_atoms(pair: Pair, k: int) -> tuple[str, ...]:
     """Notes about rows at atoms of both variables, where Gao's form is wrong."""
     at = [side.repeated(k) for side in (pair.a, pair.b)]
-    both, neither = float((at[0] & at[1]).mean()), float((~at[0] & ~at[1]).mean())
+    both = float((at[0] & at[1]).mean())
+    neither = float((~at[0] & ~at[1]).mean())
     if both > 1 - _MANY:
         return ("nearly all rows repeat in both variables: ties mislead, use knn or plugin",)
     if min(both, neither) < _MANY:

@@ -65,7 +65,8 @@ def _bins_of_ranks(column: NDArray[np.floating], bins: int) -> NDArray[np.int64]
     doubled = (
         below + up_to
     ) * bins  # mid-ranks from 0 to n, times 2 bins: integers, compared exactly
-    last, on_edge = doubled // (2 * len(column)), doubled % (2 * len(column)) == 0
+    last = doubled // (2 * len(column))
+    on_edge = doubled % (2 * len(column)) == 0
     beyond_middle = 2 * last > bins
     return np.asarray(
         last - (on_edge & beyond_middle), np.int64

@@ -78,7 +78,8 @@ def pair_entropies(
     """
     n = len(z)
     if width == 0:
-        z, width = np.zeros((n, 1), np.float64), 1.0
+        z = np.zeros((n, 1), np.float64)
+        width = 1.0
     total, own = gaussian_sums(z, np.array([width**2 / 2]), codes)
     return float(2 * np.log2(n) - np.log2(total[:, 0, 1].sum())), float(
         2 * np.log2(n) - np.log2(own[:, 0, 1].sum())
@@ -97,7 +98,9 @@ def _lanczos_trace(
     total = 0.0
     for _ in range(probes):
         v = rng.choice(np.array([-1.0, 1.0]), size=n) / np.sqrt(n)
-        basis, diagonal, off = [v], [], []
+        basis = [v]
+        diagonal = []
+        off = []
         for _ in range(min(steps, n)):
             w = a @ basis[-1]
             diagonal.append(float(w @ basis[-1]))

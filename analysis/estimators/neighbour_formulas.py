@@ -31,9 +31,11 @@ def ksg_bits(x: Floats, z: Floats, k: int) -> float:
         z: shape ``(n, dz)``.
         k: neighbours.
     """
-    of_x, of_z = Distances(x), Distances(z)
+    of_x = Distances(x)
+    of_z = Distances(z)
     eps = kth_distance([of_x, of_z], k)
-    nx, nz = count_within(of_x, eps), count_within(of_z, eps)
+    nx = count_within(of_x, eps)
+    nz = count_within(of_z, eps)
     return float(digamma(k) + digamma(len(x)) - (digamma(nx + 1) + digamma(nz + 1)).mean()) / _LN2
 
 
@@ -75,12 +77,14 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     eps = np.zeros(n)
     # Of a point that more than k rows share, k + 1 copies are enough to find every distance.
     kept = _first_copies(pair, k + 1)
-    of_x, of_z = Distances(x), Distances(z)
+    of_x = Distances(x)
+    of_z = Distances(z)
     every = len(kept) == n
     eps[kept] = kth_distance([of_x, of_z] if every else [x[kept], z[kept]], k)
     eps[tied] = 0.0
     neighbours = np.where(tied, ties, k)
-    nx, nz = count_within(of_x, eps) + 1, count_within(of_z, eps) + 1
+    nx = count_within(of_x, eps) + 1
+    nz = count_within(of_z, eps) + 1
     if _on_a_lattice(x) or _on_a_lattice(z):
         neighbours = np.where(tied, ties, np.maximum(_count_joint(x, z, eps), k))
         nx = np.maximum(nx, count_within(of_x, eps * (1 + 1e-9), strict=False))
@@ -165,7 +169,8 @@ def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
     Returns:
         The counts, and the distance of the last, shape ``(n,)`` each.
     """
-    used_k, eps = np.zeros(len(z), np.int64), np.zeros(len(z))
+    used_k = np.zeros(len(z), np.int64)
+    eps = np.zeros(len(z))
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.cumsum(counts_of(codes))[:-1]):
         used_k[rows] = min(k, len(rows) - 1)

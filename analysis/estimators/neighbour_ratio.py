@@ -37,7 +37,8 @@ def log_ratios(p: Floats, q: Floats, k: int, *, paired: bool = False) -> Floats:
             f"expected rows of one width, more than k={k} of them, got shapes {p.shape} and "
             f"{q.shape}"
         )
-    own, other = cKDTree(p), cKDTree(q)
+    own = cKDTree(p)
+    other = cKDTree(q)
     reach_p = own.query(p, k=[k + 1])[0][:, 0]
     reach_q = _reach_beyond_partner(other, p, k) if paired else other.query(p, k=[k])[0][:, 0]
     if (reach_p == 0).any() or (reach_q == 0).any():

@@ -149,11 +149,13 @@ def prepare_pair(
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"
         )
-    live_a, live_b = _live(a), _live(b)
+    live_a = _live(a)
+    live_b = _live(b)
     dead = a.dim - live_a.shape[1] + b.dim - live_b.shape[1]
     if dead:
         notes.append(f"{dead} constant units left out")
-    keys_a, keys_b = _keys(a, live_a), _keys(b, live_b)
+    keys_a = _keys(a, live_a)
+    keys_b = _keys(b, live_b)
     if a.kind == "discrete":
         keys_a = class_keys(codes_of(a), keys_b)
     if b.kind == "discrete":

@@ -176,7 +176,8 @@ class Variational(SpecString):
         It is stopped early by an inner part of the former.
         """
         inner = max(self.batch, int(_INNER * len(fit)))
-        stop, train = fit[:inner], fit[inner:]
+        stop = fit[:inner]
+        train = fit[inner:]
         if len(train) < self.batch:
             train = fit
         device = torch.device(self.device)
@@ -200,7 +201,9 @@ class Variational(SpecString):
         generator: np.random.Generator,
     ) -> None:
         optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
-        best, waited, state = -np.inf, 0, {k: v.clone() for k, v in critic.state_dict().items()}
+        best = -np.inf
+        waited = 0
+        state = {k: v.clone() for k, v in critic.state_dict().items()}
         for _ in range(self.epochs):
             rows = generator.permutation(train)
             for start in range(0, len(rows) - self.batch + 1, self.batch):
@@ -213,7 +216,9 @@ class Variational(SpecString):
             with torch.no_grad():
                 now = self._average(critic, at, stop, self.objective)
             if now > best:
-                best, waited, state = now, 0, {k: v.clone() for k, v in critic.state_dict().items()}
+                best = now
+                waited = 0
+                state = {k: v.clone() for k, v in critic.state_dict().items()}
             elif (waited := waited + 1) >= 8:
                 break
         critic.load_state_dict(state)
@@ -263,7 +268,8 @@ class InfoNCE(Variational):
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
         """Return log2(batch), or the entropy of labels where that is less."""
-        own, other = float(np.log2(self.batch)), super().ceiling(a, b)
+        own = float(np.log2(self.batch))
+        other = super().ceiling(a, b)
         return own if other is None else min(own, other)
 
 

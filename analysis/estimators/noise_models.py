@@ -146,7 +146,8 @@ class Uniform:
     """
 
     def __init__(self, values: Floats, reach: float) -> None:
-        self._values, self._reach = values, reach
+        self._values = values
+        self._reach = reach
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """As `Channel`."""

@@ -119,7 +119,8 @@ class Plugin(SpecString):
                 f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; "
                 "bin them or use ip.discrete"
             )
-        ca, cb = row_codes(a.values), row_codes(b.values)
+        ca = row_codes(a.values)
+        cb = row_codes(b.values)
         bits = information_bits(ca, cb, self.used_correction)
         ceiling = min(entropy_bits(counts_of(ca)), entropy_bits(counts_of(cb)))
         if self.target == "probe-set":

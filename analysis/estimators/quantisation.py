@@ -42,7 +42,8 @@ def spread_ties(
         >>> columns, len(np.unique(spread)), int((spread.round(1) != x).sum())
         (1, 1000, 3)
     """
-    spread, columns = values, 0
+    spread = values
+    columns = 0
     for column in _tied_columns(values):
         cells = _cells(values[:, column], k, 1 if few_levels else FEW_LEVELS)
         if cells is None:
@@ -102,7 +103,8 @@ def _cells(column: Floats, k: int, most_symbols: int) -> tuple[Floats, Floats] |
     if not _is_regular(gaps, spacing):
         return None
     whole = np.where(gaps <= 2.5 * spacing, gaps, spacing)
-    left, right = np.r_[whole[0], whole] / 2, np.r_[whole, whole[-1]] / 2
+    left = np.r_[whole[0], whole] / 2
+    right = np.r_[whole, whole[-1]] / 2
     atoms = _stand_out(counts, left + right, k)
     if (counts[~atoms] == 1).all():
         return None

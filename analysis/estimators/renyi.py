@@ -189,7 +189,8 @@ class MatrixRenyi(SpecString):
         )
 
     def _squares(self, z: Variable, others: Sequence[Variable], width: float) -> list[float]:
-        values, found = np.asarray(z.values, np.float64), [0.0]
+        values = np.asarray(z.values, np.float64)
+        found = [0.0]
         found[0] = pair_entropies(values, width, None)[0]
         for other in others:
             if other.kind == "discrete":

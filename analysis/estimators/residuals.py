@@ -55,7 +55,8 @@ def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> lis
         z: of the predicted, of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
-    predictor, predicted = whiten(x.points), whiten(z.points)
+    predictor = whiten(x.points)
+    predicted = whiten(z.points)
     if not predictor.rows.shape[1] * predicted.rows.shape[1]:
         return []
     left = whiten(linear_residuals(predictor.rows, predicted.rows))

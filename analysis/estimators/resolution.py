@@ -134,8 +134,10 @@ def _gaussian(x: Floats, z: Floats) -> bool:
 
     Shapes ``(n, dx)``, ``(n, dz)``.
     """
-    first, second = whiten(x).rows, whiten(z).rows
-    rows, columns = len(first), first.shape[1] + second.shape[1]
+    first = whiten(x).rows
+    second = whiten(z).rows
+    rows = len(first)
+    columns = first.shape[1] + second.shape[1]
     if columns > rows / _LEAST_ROWS_PER_UNIT:
         return False
     left = whiten(second - first @ (first.T @ second) / rows).rows

@@ -99,7 +99,8 @@ def parse(spec: str | Estimator) -> Estimator:
             first = getattr(cls, "_FIRST", None)
             if position or first is None:
                 raise SpecError(f"{spec!r}: expected key=value, got {item!r}")
-            key, text = first, item
+            key = first
+            text = item
         if key in given:
             raise SpecError(f"{spec!r}: {key} is given twice")
         given[key] = _value(text)

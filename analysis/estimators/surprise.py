@@ -88,9 +88,11 @@ def both_surprises(
     fold = folds_of(b, e, rng)
     z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
     y: NDArray[np.generic] = codes_of(b) if b.kind == "discrete" else b.values.astype(np.float64)
-    base, used = np.empty(b.n), np.empty(b.n)
+    base = np.empty(b.n)
+    used = np.empty(b.n)
     for k in range(e.folds):
-        train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        train = np.flatnonzero(fold != k)
+        test = np.flatnonzero(fold == k)
         base[test], used[test] = _one_fold(
             z, y, rng.permutation(train), test, e, b.kind == "discrete", rng
         )
@@ -172,7 +174,8 @@ def surprise_of_amounts(
         inner, fit = _inner(train, held, k)
         return Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
 
-    predict, inner = fit_family(e.family, split, rng, e.hidden), train[:held]
+    predict = fit_family(e.family, split, rng, e.hidden)
+    inner = train[:held]
     return base, gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
 
 

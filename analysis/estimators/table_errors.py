@@ -75,7 +75,8 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     correction varies. Grassberger's terms alternate with the parity of a count, which leaving one
     row out takes for chance: its jackknife is that of Chao, Wang & Jost's.
     """
-    n, degrees = len(a), min(float(a.max()) * float(b.max()), float(len(a)))
+    n = len(a)
+    degrees = min(float(a.max()) * float(b.max()), float(len(a)))
     bits = information_bits(a, b, correction)
     if degrees == 0:
         return 0.0, bits, bits
@@ -84,7 +85,8 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
         se = information_stderr(a, b)
         return se, bits - 1.96 * se, bits + 1.96 * se
     order = order_of_table(a, b)
-    a, b = a[order], b[order]
+    a = a[order]
+    b = b[order]
     variance, weight, of_halves = _variance(a, b, correction, bits, degrees)
     se = float(np.sqrt(variance))
     crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
@@ -121,7 +123,8 @@ def _variance(
 def _reaching(bits: float, low: float, high: float, drift: float, se: float) -> tuple[float, float]:
     """Widen an interval as far as the estimate still moves with the rows, on that side alone."""
     drift = float(np.sign(drift)) * max(0.0, abs(drift) - _NOISE_OF_DRIFT * se)
-    down, up = np.hypot(bits - low, min(0.0, drift)), np.hypot(high - bits, max(0.0, drift))
+    down = np.hypot(bits - low, min(0.0, drift))
+    up = np.hypot(high - bits, max(0.0, drift))
     return bits - float(down), bits + float(up)
 
 
@@ -143,7 +146,8 @@ def order_of_table(a: Codes, b: Codes) -> NDArray[np.intp]:
     for _ in range(_ROUNDS):
         seen_by_a = row_digests(np.column_stack([count, of_a, of_b]))[:, 0]
         seen_by_b = row_digests(np.column_stack([count, of_b, of_a]))[:, 0]
-        of_a, of_b = _sum_by_symbol(a, seen_by_a), _sum_by_symbol(b, seen_by_b)
+        of_a = _sum_by_symbol(a, seen_by_a)
+        of_b = _sum_by_symbol(b, seen_by_b)
     return np.lexsort((b, a, of_a + of_b))
 
 

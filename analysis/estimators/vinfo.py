@@ -166,7 +166,8 @@ def summary_of(
     beyond = (symbols - 1) / (
         2 * (n * LN2) ** 2
     )  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
-    bits, se = float(values.mean()), float(np.sqrt(values.var(ddof=1) / n + beyond))
+    bits = float(values.mean())
+    se = float(np.sqrt(values.var(ddof=1) / n + beyond))
     ceiling = None
     if b.kind == "discrete":
         ceiling = entropy_of_counts(np.unique(b.values, axis=0, return_counts=True)[1])

@@ -31,7 +31,8 @@ def standardised(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Floa
         Shape ``(N, min(D', T))``, D' the columns that are not constant on the training rows.
     """
     columns = np.empty((len(z), min(z.shape[1], len(train))))
-    blocks, found = _blocks(z, train), 0
+    blocks = _blocks(z, train)
+    found = 0
     for block in blocks:
         if found + block.shape[1] > len(train):
             return _clipped(_rotated(_products([columns[:, :found], block], blocks, train), train))

@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 Predictor = Callable[[Floats], Floats]
 FAMILIES = ("linear", "mlp", "knn", "gaussian")
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-5)
-_SIGNIFICANT, _SURE = 2.5, 4.0
+_SIGNIFICANT = 2.5
+_SURE = 4.0
 _NEIGHBOURS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -148,25 +149,30 @@ def fit_linear(split: Split) -> tuple[Predictor, Floats]:
 
     The L2 penalty is chosen on the inner rows along a warm-started path, strongest first.
     """
-    d, k = split.z.shape[1], len(split.base)
+    d = split.z.shape[1]
+    k = len(split.base)
     weights = np.vstack([np.zeros((d, k)), split.base[None]])
-    best, best_loss = weights, split.inner_loss(np.repeat(split.base[None], len(split.zi), axis=0))
+    best = weights
+    best_loss = split.inner_loss(np.repeat(split.base[None], len(split.zi), axis=0))
     worse = 0
     for penalty in PENALTIES:
         weights = linear_at(split, penalty, weights)
         loss = split.inner_loss(split.zi @ weights[:-1] + weights[-1])
         worse = worse + 1 if loss >= best_loss else 0
         if loss < best_loss:
-            best, best_loss = weights, loss
+            best = weights
+            best_loss = loss
         if worse == 3:
             break
     return (lambda z: z @ best[:-1] + best[-1]), best
 
 
 def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
-    d, k = split.z.shape[1], len(split.base)
+    d = split.z.shape[1]
+    k = len(split.base)
     if not split.discrete:
-        mean_z, mean_y = split.z.mean(axis=0), split.y.mean(axis=0)
+        mean_z = split.z.mean(axis=0)
+        mean_y = split.y.mean(axis=0)
         centred = split.z - mean_z
         gram = centred.T @ centred / len(centred) + penalty * np.eye(d)
         w = np.linalg.solve(gram, centred.T @ (split.y - mean_y) / len(centred))
@@ -191,7 +197,8 @@ def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
 
 
 def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
-    parts, at = [], 0
+    parts = []
+    at = 0
     for shape in ((d, h), (h,), (h, k), (d, k), (k,)):
         size = int(np.prod(shape))
         parts.append(flat[at : at + size].reshape(shape))
@@ -207,7 +214,8 @@ def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
     """
     runs = [train_mlp(split, rng, hidden, penalty) for penalty in (1e-2, 1e-4)]
     weights = min(runs, key=lambda run: run[0])[1]
-    d, k = split.z.shape[1], len(split.base)
+    d = split.z.shape[1]
+    k = len(split.base)
     return lambda z: mlp_forward(weights, z, d, hidden, k)[1]
 
 
@@ -219,7 +227,8 @@ def mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats
 
 def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
     """Return the loss on the fitted rows with the penalty of the weights, and its gradient."""
-    d, k = split.z.shape[1], len(split.base)
+    d = split.z.shape[1]
+    k = len(split.base)
     inward, _, outward, skip, _ = unpack_weights(flat, d, h, k)
     units, out = mlp_forward(flat, split.z, d, h, k)
     loss, g = loss_and_slope(out, split)
@@ -238,7 +247,8 @@ def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[f
 def train_mlp(
     split: Split, rng: np.random.Generator, h: int, penalty: float
 ) -> tuple[float, Floats]:
-    d, k = split.z.shape[1], len(split.base)
+    d = split.z.shape[1]
+    k = len(split.base)
     linear = fit_linear(split)[1]
     start = np.concatenate(
         [
