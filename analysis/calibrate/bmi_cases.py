@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
@@ -25,8 +24,8 @@ from infoplane.analysis.calibrate.published_maps import (
 from infoplane.analysis.calibrate.truths import student_bits
 from infoplane.analysis.vocabulary import gaussian_information
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _LN2 = math.log(2)
 
 

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.bmi_cases import paired_covariance
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.published_maps import Map, turned_by_radius
 from infoplane.analysis.calibrate.truths import classes_bits, joint_bits
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _POINTS = 1501
 _LAGUERRE_NODES = 120
 

@@ -9,14 +9,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import additive_bits, joint_bits, normal, student_bits
 from infoplane.analysis.vocabulary import gaussian_information
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 Map = Callable[[Floats], Floats]
 
 

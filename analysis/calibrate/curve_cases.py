@@ -13,13 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _TURN = 2 * math.pi
 _ROWS = 10_000
 _NODES = 1500

@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.vocabulary import mutual_information
 from infoplane.types import discrete
-
-Floats = NDArray[np.float64]
-
+from infoplane.types.arrays import Codes, Floats
 
 TABLES: dict[str, Callable[[], Floats]] = {}
 """The joint probabilities behind every table of the bank and of the judges, by name."""
@@ -48,9 +45,7 @@ def symmetric(symbols: int, flip: float) -> Floats:
     return channel(np.full(symbols, 1 / symbols), rows)
 
 
-def labelled(
-    inputs: Floats, flip: float, rule: Callable[[NDArray[np.int64]], NDArray[np.int64]]
-) -> Floats:
+def labelled(inputs: Floats, flip: float, rule: Callable[[Codes], Codes]) -> Floats:
     """Return a binary rule of the symbol, flipped with a probability."""
     y = rule(np.arange(len(inputs)))
     rows = np.where(np.arange(2)[None, :] == y[:, None], 1 - flip, flip)
@@ -69,7 +64,7 @@ def random_table(seed: int, a: int, b: int, shape: float) -> Floats:
     return np.asarray(p / p.sum())
 
 
-def popcount(k: NDArray[np.int64]) -> NDArray[np.int64]:
+def popcount(k: Codes) -> Codes:
     """Number of set bits."""
     return np.asarray([int(v).bit_count() for v in k])
 

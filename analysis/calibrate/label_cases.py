@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.truths import classes_bits, normal
 from infoplane.types import continuous, discrete
-
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Codes, Floats
 
 
 def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None = None) -> Case:
@@ -30,9 +28,7 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) by quadrature")
 
 
-def plane_classes(
-    name: str, centres: Floats, labels: NDArray[np.int64], sd: float, extra: int = 0
-) -> Case:
+def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: int = 0) -> Case:
     """Gaussian blobs in the plane, several of which may share a label.
 
     ``extra`` units of noise beside them.

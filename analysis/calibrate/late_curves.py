@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from infoplane.analysis.calibrate.case import Case
-from infoplane.analysis.calibrate.curve_cases import NOISES, Curve, Floats, curve_case
+from infoplane.analysis.calibrate.curve_cases import NOISES, Curve, curve_case
+from infoplane.types.arrays import Floats
 
 _TURN = 2 * math.pi
 

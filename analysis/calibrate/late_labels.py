@@ -9,15 +9,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import gamma, logistic, multivariate_normal
 
 from infoplane.analysis.calibrate.case import Case
 from infoplane.analysis.calibrate.unseen_labels import class_case
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from infoplane.types.arrays import Codes, Floats
 
 
 def _even(classes: int) -> Floats:

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma, lambertw, ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import student_bits
 from infoplane.types import continuous, discrete
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _LN2 = math.log(2)
 _NATS = range(11)
 _DIMENSIONS = (1, 2, 3)

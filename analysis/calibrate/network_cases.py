@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import (
@@ -20,12 +19,11 @@ from infoplane.analysis.calibrate.truths import (
     normal_entropy,
 )
 from infoplane.types import continuous, discrete
-
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Codes, Floats
 
 
 def _channel(
-    x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator
+    x: Floats, ids: Codes | None, clean: Floats, sigma: float, rng: np.random.Generator
 ) -> Sample:
     """Return what neighbours see of a noisy layer, and what sample propagation sees.
 
@@ -42,7 +40,7 @@ def _channel(
     )
 
 
-def balanced(n: int, symbols: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def balanced(n: int, symbols: int, rng: np.random.Generator) -> Codes:
     """Return symbols in turn, in random order: X is uniform on the rows as exactly as n allows."""
     return rng.permutation(np.arange(n) % symbols)
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Floats
+
 Map = Callable[[Floats], Floats]
 
 _HALVINGS = 60

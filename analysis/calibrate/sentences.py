@@ -7,11 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import MissingExtra
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
 _BATCH = 256
 
 SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -80,7 +79,7 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 TIMES = ("today", "again", "this week", "as expected", "in the end", "after all", "for once")
 
 
-def sentences() -> tuple[list[str], NDArray[np.int64]]:
+def sentences() -> tuple[list[str], Codes]:
     """Return all 3360 sentences and the subject of each, shape ``(3360,)``."""
     texts: list[str] = []
     for actors, deeds in SUBJECTS.values():
@@ -91,7 +90,7 @@ def sentences() -> tuple[list[str], NDArray[np.int64]]:
 
 
 @cache
-def encoded_sentences() -> tuple[Floats, NDArray[np.int64]]:
+def encoded_sentences() -> tuple[Floats, Codes]:
     """Return the mean last hidden layer of MiniLM for every sentence, shape ``(3360, 384)``.
 
     Raises:

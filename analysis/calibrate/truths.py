@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Floats
+
 _LN2 = float(np.log(2.0))
 
 

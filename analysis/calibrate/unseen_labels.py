@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import laplace, multivariate_normal, norm, poisson, t
 
@@ -17,9 +16,8 @@ from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import normal, normal_entropy
 from infoplane.analysis.calibrate.unseen_vectors import _ROWS
 from infoplane.types import continuous, discrete
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 LogDensities = Callable[[Floats], Floats]
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Sample
@@ -18,8 +17,8 @@ from infoplane.analysis.calibrate.truths import (
     normal_entropy,
 )
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _NODES = 500
 
 

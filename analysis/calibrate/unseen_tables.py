@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binom, geom, logser, nbinom, poisson
 
 from infoplane.analysis.calibrate.case import Case
@@ -20,9 +19,9 @@ from infoplane.analysis.calibrate.discrete_cases import (
     uniform,
     zipf,
 )
+from infoplane.types.arrays import Counts, Floats
 
-Floats = NDArray[np.float64]
-Mass = Callable[[NDArray[np.int64]], Floats]
+Mass = Callable[[Counts], Floats]
 
 
 def thinned(rate: float, share: float, most: int = 40) -> Floats:
@@ -62,7 +61,7 @@ def product(first: Floats, second: Floats) -> Floats:
 def with_zeros(share: float, rate: float) -> Mass:
     """Poisson counts of which a share is lost to zeros."""
 
-    def mass(counts: NDArray[np.int64]) -> Floats:
+    def mass(counts: Counts) -> Floats:
         return np.asarray(share * (counts == 0) + (1 - share) * poisson.pmf(counts, rate))
 
     return mass

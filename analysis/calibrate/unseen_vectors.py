@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import i0e, ndtr
 from scipy.stats import multivariate_normal
 
@@ -17,8 +16,8 @@ from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.continuous_cases import covariance_case, gaussian, student
 from infoplane.analysis.calibrate.truths import normal_entropy
 from infoplane.analysis.calibrate.unseen_scalars import pair
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _ROWS = 200_000
 
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.sentences import encoded_sentences
 from infoplane.types import continuous, discrete
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 _BITS = (0.0, 0.5, 1.0, 2.0, math.log2(10))
 _UNITS = 512
 

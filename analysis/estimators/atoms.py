@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.estimators.neighbour_formulas import Codes, Floats, ross_bits
+from infoplane.analysis.estimators.neighbour_formulas import ross_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, Side
 from infoplane.rows import row_codes
+from infoplane.types.arrays import Codes, Floats, Ids
 
 Noted = tuple[float, tuple[str, ...]]
 
@@ -57,7 +57,7 @@ def _atoms(side: Side, k: int) -> Codes:
     return row_codes(np.where(side.repeated(k), side.codes + 1, 0)[:, None])
 
 
-def _symbol_bits(values: Floats, rows: NDArray[np.int64], symbols: Codes, k: int) -> float:
+def _symbol_bits(values: Floats, rows: Ids, symbols: Codes, k: int) -> float:
     """Add up what some rows of a vector tell about symbols, weighted by the rows' share.
 
     In bits.

@@ -26,13 +26,12 @@ from infoplane.contract import Range, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
+from infoplane.types.arrays import Codes, Keys, Mask
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
 SAXE_WIDTH = 0.07
 """Width of ``saxe`` unless another is given."""
 RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
-Codes = NDArray[np.int64]
-Keys = NDArray[np.uint64]
 Scope = Literal["run", "layer", "unit", "step"]
 _FEW = 64  # labels that are counted in a table of cells by labels
 _BLOCK_BYTES = 2 << 20  # of rows that are read at a time
@@ -237,14 +236,14 @@ class Binned(SpecString):
         """Return the share of values beyond [-1, 1] under ``szt``, 0 under rules that cover all."""
         return _share(np.abs(z.values) > 1) if self.rule == "szt" else 0.0
 
-    def codes(self, z: Variable) -> NDArray[np.int64]:
+    def codes(self, z: Variable) -> Codes:
         """Return dense symbols of the rows, shape ``(n,)``.
 
         A discrete variable's rows are symbols as they are.
         """
         return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.keys(z))
 
-    def keys(self, z: Variable) -> NDArray[np.uint64]:
+    def keys(self, z: Variable) -> Keys:
         """Return 64-bit keys of the rows of cells, shape ``(n,)``.
 
         Where cells do not depend on other rows, keys of blocks can be joined.
@@ -392,7 +391,7 @@ class Binned(SpecString):
         )
 
 
-def _share(yes: NDArray[np.bool_]) -> float:
+def _share(yes: Mask) -> float:
     return int(np.count_nonzero(yes)) / yes.size
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.cells import cells_between, largest_of, refuse_unnumbered
 from infoplane.errors import EstimatorError
+from infoplane.types.arrays import Codes, Floats, Values
 
-Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
 
@@ -32,7 +32,7 @@ def szt_cells(z: Values) -> Cells:
     return cells_between(z, SZT_EDGES)
 
 
-def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
+def saxe_cells(z: Values, width: float) -> Codes:
     """Return ``floor(z / width)`` in the dtype of ``z``, unbounded.
 
     Zero is a cell edge (Saxe et al.'s code).
@@ -44,9 +44,7 @@ def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 
-def equal_cells(
-    z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int
-) -> Cells:
+def equal_cells(z: Values, low: Floats | float, high: Floats | float, n: int) -> Cells:
     """Return ``n`` equal cells 0..n-1 on [low, high].
 
     ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell.
@@ -86,7 +84,7 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
     return out
 
 
-def _quantiles(v: Values, levels: NDArray[np.float64]) -> Values:
+def _quantiles(v: Values, levels: Floats) -> Values:
     """Return order statistics, not interpolations.
 
     Invariant under every increasing map of the values.
@@ -95,7 +93,7 @@ def _quantiles(v: Values, levels: NDArray[np.float64]) -> Values:
     return ordered[np.ceil(levels * len(ordered)).astype(int).clip(0, len(ordered) - 1)]
 
 
-def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float64]:
+def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
     """Return entropy-based adaptive edges (Chelombiev et al. 2019's code).
 
     ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.

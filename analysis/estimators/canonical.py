@@ -15,7 +15,6 @@ import numpy as np
 
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
-    Floats,
     Neighbours,
     Reading,
     ksg_reading,
@@ -24,7 +23,7 @@ from infoplane.analysis.estimators.readings import (
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.estimators.shells import log_lengths, shell_features, spherical
 from infoplane.analysis.kernels.neighbours import Distances
-from infoplane.types.arrays import Mask
+from infoplane.types.arrays import Floats, Mask
 
 _LEAST_ROWS_PER_FEATURE = 16
 _PAIRS = (2, 3)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import (
     Correction,
@@ -21,6 +20,7 @@ from infoplane.errors import EstimatorError
 from infoplane.memo import remembered
 from infoplane.rows import codes_of, joint_entropies
 from infoplane.types import Estimate, Sense, Target, Variable
+from infoplane.types.arrays import Codes, Keys
 
 
 def same_rows(a: Variable, b: Variable, name: str) -> None:
@@ -40,8 +40,8 @@ def same_rows(a: Variable, b: Variable, name: str) -> None:
 
 
 def estimate_of_codes(
-    t: NDArray[np.int64],
-    other: NDArray[np.int64],
+    t: Codes,
+    other: Codes,
     name: str,
     sense: Sense,
     notes: tuple[str, ...] = (),
@@ -71,9 +71,7 @@ def estimate_of_codes(
     return found if correction == "none" else _require_correctable(found, t, other)
 
 
-def _require_correctable(
-    found: Estimate, t: NDArray[np.int64], other: NDArray[np.int64]
-) -> Estimate:
+def _require_correctable(found: Estimate, t: Codes, other: Codes) -> Estimate:
     """Return a corrected estimate where the table says something about what it has not seen.
 
     Raises:
@@ -107,12 +105,12 @@ anything.
 class Symbols(NamedTuple):
     """Dense codes of rows, shape ``(n,)``, how many there are and their plug-in entropy in bits."""
 
-    codes: NDArray[np.int64]
+    codes: Codes
     number: int
     bits: float
 
 
-def symbols(codes: NDArray[np.int64]) -> Symbols:
+def symbols(codes: Codes) -> Symbols:
     """Return what every estimate of the same B would count again."""
     counts = counts_of(codes)
     return Symbols(codes, len(counts), entropy_bits(counts))
@@ -124,7 +122,7 @@ def symbols_of(v: Variable) -> Symbols:
 
 
 def estimates_of_keys(
-    keys: NDArray[np.uint64],
+    keys: Keys,
     sides: Sequence[tuple[Symbols, float | None]],
     name: str,
     notes: tuple[str, ...],

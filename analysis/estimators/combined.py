@@ -8,7 +8,6 @@ from infoplane.analysis.estimators.canonical import canonical_readings
 from infoplane.analysis.estimators.edges import edge_readings
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
-    Floats,
     Neighbours,
     Reading,
     ksg_reading,
@@ -16,6 +15,7 @@ from infoplane.analysis.estimators.readings import (
 )
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.types.arrays import Floats
 
 _LN2 = float(np.log(2.0))
 _LEAST_ROWS_PER_UNIT = 8

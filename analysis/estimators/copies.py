@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Ids
 
 _FEWEST = 20
 """Distinct rows below which equal counts are a matter of chance."""
@@ -41,7 +42,7 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
     return once_a, once_b, [f"every row comes {times} times, counted once: {len(rows)} rows"]
 
 
-def copy_groups(*variables: Variable) -> NDArray[np.int64] | None:
+def copy_groups(*variables: Variable) -> Codes | None:
     """Return which rows are one row of a sample, shape ``(n,)``, where all come equally often.
 
     Rows of one number 0..K-1 are equal in all variables. None where there are no copies, where rows
@@ -57,7 +58,7 @@ def copy_groups(*variables: Variable) -> NDArray[np.int64] | None:
     return groups_of_codes(row_codes(np.column_stack([codes_of(v) for v in variables])))
 
 
-def groups_of_codes(codes: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def groups_of_codes(codes: Codes) -> Codes | None:
     """Return `copy_groups` of rows that are equal where their dense codes are, shape ``(n,)``."""
     times = int(np.gcd.reduce(counts_of(codes)))
     distinct = len(codes) // times
@@ -68,7 +69,7 @@ def groups_of_codes(codes: NDArray[np.int64]) -> NDArray[np.int64] | None:
     return groups
 
 
-def first_of_every(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+def first_of_every(groups: Codes) -> Ids:
     """Return the first row of each of K groups, shape ``(K,)``."""
     return np.asarray(np.unique(groups, return_index=True)[1])
 

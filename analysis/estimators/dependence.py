@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.gram import gram, median_width
 from infoplane.analysis.estimators.spec_string import SpecString
@@ -17,8 +16,8 @@ from infoplane.analysis.kernels.spectra import centre
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable, require_same_rows
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 Kernel = Literal["linear", "rbf"]
 
 

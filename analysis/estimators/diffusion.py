@@ -17,8 +17,8 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
 _MOST_ROWS = 10_000
 
 
@@ -149,7 +149,7 @@ class DiffusionEntropy(SpecString):
     def _information(
         self,
         z: NDArray[np.generic],
-        codes: NDArray[np.int64],
+        codes: Codes,
         width: float,
         rng: np.random.Generator,
     ) -> float:

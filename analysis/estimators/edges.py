@@ -15,7 +15,7 @@ import numpy as np
 
 from infoplane.analysis.estimators.gaussian_fit import CLEAR, excess_kurtosis, largest_mixed
 from infoplane.analysis.estimators.rank_scores import rank_scores
-from infoplane.analysis.estimators.readings import Floats, Neighbours, Reading, ksg_reading
+from infoplane.analysis.estimators.readings import Neighbours, Reading, ksg_reading
 from infoplane.analysis.estimators.residuals import (
     DETERMINED,
     Whitened,
@@ -25,6 +25,7 @@ from infoplane.analysis.estimators.residuals import (
     whiten,
 )
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.types.arrays import Floats
 
 
 def edge_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:

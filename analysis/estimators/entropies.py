@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from infoplane.errors import InputError
 from infoplane.rows import cell_codes
 from infoplane.types import entropy_of_counts
+from infoplane.types.arrays import Codes, Counts, Floats
 
 Correction = Literal["none", "mm", "grassberger", "cwj", "chao-shen", "jackknife", "quadratic"]
 CORRECTIONS: tuple[Correction, ...] = (
@@ -24,7 +25,6 @@ CORRECTIONS: tuple[Correction, ...] = (
     "jackknife",
     "quadratic",
 )
-Codes = NDArray[np.int64]
 _LN2 = float(np.log(2.0))
 
 
@@ -73,7 +73,7 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
     raise InputError(f"no such correction: {correction!r}; choose one of {', '.join(CORRECTIONS)}")
 
 
-def _chao_wang_jost(c: NDArray[np.float64], n: float) -> float:
+def _chao_wang_jost(c: Floats, n: float) -> float:
     """Nats. The tail sum over r >= n is taken directly where the closed form cancels."""
     from scipy.special import digamma
 
@@ -95,7 +95,7 @@ def _chao_wang_jost(c: NDArray[np.float64], n: float) -> float:
     return seen + f1 / n * tail
 
 
-def _jackknife(c: NDArray[np.float64], n: float) -> float:
+def _jackknife(c: Floats, n: float) -> float:
     if n < 2:
         return 0.0
     sizes, times = np.unique(c, return_counts=True)
@@ -106,7 +106,7 @@ def _jackknife(c: NDArray[np.float64], n: float) -> float:
     return n * (np.log2(n) - total / n) - (n - 1) / n * float((times * sizes * loo).sum())
 
 
-def _quadratic(c: NDArray[np.float64], n: int) -> float:
+def _quadratic(c: Floats, n: int) -> float:
     if n < 8:
         return entropy_of_counts(c.astype(np.int64))
     sizes = np.array([n, n // 2, n // 4])
@@ -116,7 +116,7 @@ def _quadratic(c: NDArray[np.float64], n: int) -> float:
     )
 
 
-def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
+def mean_subsample_entropy(c: Floats, n: int, m: int) -> float:
     """Return the mean plug-in entropy in bits of m rows drawn from n with counts ``c``.
 
     Drawn without replacement: a hypergeometric sum per distinct count.
@@ -130,7 +130,7 @@ def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
     return float(np.log2(m)) - total / m
 
 
-def counts_of(codes: Codes) -> NDArray[np.int64]:
+def counts_of(codes: Codes) -> Counts:
     """Return counts of dense codes 0..K-1."""
     return np.bincount(codes)
 
@@ -141,7 +141,7 @@ def joint_codes(a: Codes, b: Codes) -> Codes:
     return cell_codes(pairs[:, None])
 
 
-def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
+def joint_counts(a: Codes, b: Codes) -> Counts:
     """Return counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them.
 
     They come from a table where that is small.

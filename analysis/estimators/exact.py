@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Codes
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Exact(SpecString):
         """Accept any kinds: continuous rows are symbols by their bits."""
         return True
 
-    def codes(self, z: Variable) -> NDArray[np.int64]:
+    def codes(self, z: Variable) -> Codes:
         """Return dense symbols of the rows, shape ``(n,)``."""
         return codes_of(z)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
@@ -22,6 +21,7 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Floats
 
 _ROWS = 4
 """Rows that a covariance wants for each of its dimensions; with labels, of the smallest class."""
@@ -33,7 +33,6 @@ _STRONGEST = 8.0
 _MOST_UNITS = 5000
 _SURROGATE_ROWS = 1000
 _SURROGATE_VALUES = 200_000
-Floats = NDArray[np.float64]
 Error = tuple[float, float, float]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Floats
+
 CLEAR = 4.0
 """Standard errors from which a moment speaks against the fit; a Gaussian sample reaches them once
 in a thousand.

@@ -12,9 +12,7 @@ from infoplane.analysis.kernels.threads import for_each, single_blas
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable
-
-Floats = NDArray[np.float64]
-
+from infoplane.types.arrays import Floats
 
 _STRIP = 64  # rows of a matrix that are worked on at a time, in cache
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.kernel_views import (
@@ -27,11 +26,11 @@ from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
 from infoplane.types import Bound, Estimate, Kind, Sense, Variable
+from infoplane.types.arrays import Codes, Mask
 
 _ANY = 1.0
 """Any width says the same of equal rows."""
 Side = Literal["upper", "lower"]
-Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ class KDE(SpecString):
         x: Variable,
         z: Variable,
         y: Variable,
-        splits: Sequence[NDArray[np.bool_]],
+        splits: Sequence[Mask],
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
@@ -240,7 +239,7 @@ class KDE(SpecString):
     def estimate_labels(
         self,
         z: Variable,
-        labels: Sequence[NDArray[np.int64]],
+        labels: Sequence[Codes],
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:

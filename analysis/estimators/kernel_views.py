@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.block_sums import block_sums
@@ -20,10 +18,7 @@ from infoplane.analysis.kernels.pairwise import anchored_sums, grouped_sums
 from infoplane.analysis.kernels.threads import single_blas
 from infoplane.contract import Rows
 from infoplane.rows import cell_codes
-
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Values = NDArray[np.floating[Any]]
+from infoplane.types.arrays import Codes, Floats, Mask, Values
 
 _BLOCKS = 64
 _SPLITS = 5
@@ -110,7 +105,7 @@ def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int
 
 
 def halves_seen(
-    z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]
+    z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[Mask]
 ) -> list[tuple[Seen, Seen]]:
     """Return for either half of each split what its rows see, grouped by X and by Y.
 
@@ -153,9 +148,7 @@ def seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
     return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def tables_of_halves(
-    codes: Codes, splits: Sequence[NDArray[np.bool_]]
-) -> list[list[tuple[int, int, float]]]:
+def tables_of_halves(codes: Codes, splits: Sequence[Mask]) -> list[list[tuple[int, int, float]]]:
     """Return what is counted in either half of each split.
 
     Its rows, how many different codes they have, and the entropy of these in bits.
@@ -175,7 +168,7 @@ def tables_of_halves(
 
 
 def _logs_by_groups(
-    z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]
+    z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[Mask]
 ) -> list[Floats]:
     """Return sums over the rows of either half of log2 of their kernel sums.
 
@@ -202,7 +195,7 @@ def _logs_by_groups(
 
 
 def _logs_by_blocks(
-    z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], pattern: Codes
+    z: Values, s2: float, ys: Codes, splits: Sequence[Mask], pattern: Codes
 ) -> tuple[Floats, Floats]:
     """As `_logs_by_groups`, by labels alone.
 
@@ -268,7 +261,7 @@ class _Halves:
         return total, own
 
 
-def _blocks(splits: Sequence[NDArray[np.bool_]]) -> Codes:
+def _blocks(splits: Sequence[Mask]) -> Codes:
     """Return number of each row's block: rows of one block fall alike in every split."""
     return cell_codes(np.stack(splits, axis=1).astype(np.int64))
 

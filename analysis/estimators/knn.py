@@ -14,12 +14,13 @@ from infoplane.analysis.estimators.ksg import (
     fewer_neighbours,
     slowest_bias,
 )
-from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
+from infoplane.analysis.estimators.neighbour_formulas import ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
 from infoplane.analysis.estimators.resolution import unresolved
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.combined import combined_bits
@@ -35,11 +34,11 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Floats
 
 _HIGH = 10
 _MANY = 0.05
 _REPEATED = 0.05
-Floats = NDArray[np.float64]
 Counting = TypeVar("Counting", bound=Any)  # Any: a dataclass with a field k
 CONSTANT = "a constant variable carries nothing: 0 bits exactly"
 

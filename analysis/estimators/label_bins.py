@@ -6,11 +6,11 @@ Quantile bins of the labels' own, for estimators that count cells.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.contract import BinsLabels, Estimator
 from infoplane.errors import SpecError
 from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Values
 
 LABEL_BINS = 15
 """Bins per label column. An odd number: the middle bin maps to itself when labels change sign."""
@@ -58,7 +58,7 @@ def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:
     return Variable(y.name, np.stack(columns, axis=1), "discrete", notes=(BINNED_LABELS,))
 
 
-def _bins_of_ranks(column: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+def _bins_of_ranks(column: Values, bins: int) -> Codes:
     ordered = np.sort(column)
     below = np.searchsorted(ordered, column, "left")
     up_to = np.searchsorted(ordered, column, "right")

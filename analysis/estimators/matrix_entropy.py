@@ -6,11 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.gram import Floats
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.spectra import eigenvalues
+from infoplane.types.arrays import Codes, Floats, Values
 
 
 def matrix_entropy(
@@ -50,7 +49,7 @@ def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
     return float(np.log2(np.sum(spectrum**alpha)) / (1.0 - alpha))
 
 
-def class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floats]]:
+def class_blocks(a: Floats, codes: Codes) -> list[Callable[[], Floats]]:
     """Return what makes each block of ``a`` times the equality of ``codes``.
 
     Its entries between classes are zero, so that rows sorted by class make it block-diagonal: one
@@ -64,9 +63,7 @@ def class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Float
     return [partial(block, c) for c in range(int(codes.max()) + 1)]
 
 
-def pair_entropies(
-    z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None
-) -> tuple[float, float]:
+def pair_entropies(z: Values, width: float, codes: Codes | None) -> tuple[float, float]:
     """Return S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``.
 
     In bits.

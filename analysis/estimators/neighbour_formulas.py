@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
@@ -11,9 +10,8 @@ from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.shared_symbols import in_company
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.rows import row_codes
+from infoplane.types.arrays import Codes, Floats, Ids
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 _LN2 = float(np.log(2.0))
 _BLOCK = 256
 _ATOMS = 2
@@ -180,7 +178,7 @@ def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
     return used_k, eps
 
 
-def _first_copies(codes: Codes, most: int) -> NDArray[np.int64]:
+def _first_copies(codes: Codes, most: int) -> Ids:
     """Return the rows, ascending, of which fewer than ``most`` equal ones stand before."""
     order = np.argsort(codes, kind="stable")
     counts = counts_of(codes)

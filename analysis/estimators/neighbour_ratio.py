@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _ROUNDING = 1e-12
 """Share by which a ball is widened, so that the row at its edge counts in spite of rounding."""
 

@@ -24,10 +24,8 @@ from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Floats, Keys, Mask
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Keys = NDArray[np.uint64]
 _SPARSE = 0.05
 
 
@@ -48,7 +46,7 @@ class Side:
         """Whether all rows are equal."""
         return int(self.codes.max()) == 0
 
-    def repeated(self, k: int) -> NDArray[np.bool_]:
+    def repeated(self, k: int) -> Mask:
         """Which rows share their value with more than k others or are symbols, shape ``(n,)``."""
         if self.values is None:
             return np.ones(len(self.codes), np.bool_)

@@ -31,6 +31,7 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Bound, Estimate, Kind, Sense, Variable
+from infoplane.types.arrays import Ids
 
 _LN2 = float(np.log(2.0))
 _INNER = 0.15
@@ -167,8 +168,8 @@ class Variational(SpecString):
         self,
         x: NDArray[np.float32],
         z: NDArray[np.float32],
-        fit: NDArray[np.int64],
-        test: NDArray[np.int64],
+        fit: Ids,
+        test: Ids,
         rng: np.random.Generator,
     ) -> float:
         """Return a critic trained on the rows ``fit`` and read on ``test``.
@@ -196,8 +197,8 @@ class Variational(SpecString):
         self,
         critic: Critic,
         at: list[Tensor],
-        train: NDArray[np.int64],
-        stop: NDArray[np.int64],
+        train: Ids,
+        stop: Ids,
         generator: np.random.Generator,
     ) -> None:
         optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
@@ -224,7 +225,7 @@ class Variational(SpecString):
         critic.load_state_dict(state)
 
     def _average(
-        self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any
+        self, critic: Critic, at: list[Tensor], rows: Ids, value: Any
     ) -> float:  # Any: a function of scores
         found = []
         for start in range(0, len(rows) - self.batch + 1, self.batch):
@@ -232,7 +233,7 @@ class Variational(SpecString):
             found.append(float(value(critic(at[0][pick], at[1][pick]))))
         return float(np.mean(found))
 
-    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: Ids) -> float:
         return self._average(critic, at, rows, self.read)
 
 
@@ -374,7 +375,7 @@ class DensityRatio(Variational):
         halves = order[: len(x) // 2], order[len(x) // 2 :]
         return (self._directed(x, z, *halves, rng) + self._directed(x, z, *halves[::-1], rng)) / 2
 
-    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: Ids) -> float:
         plug = self._average(critic, at, rows, lambda s: s.diagonal().mean())
         dv = self._average(critic, at, rows, dv_nats)
         if abs(plug - dv) > _APART * _LN2:

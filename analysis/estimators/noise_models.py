@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Literal, Protocol, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 Noise = Literal["additive", "multiplicative", "lognormal", "uniform", "latent"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
 _WIDTH = float(np.sqrt(12.0))

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.noise_models import NOISES, Floats, Noise, channel_of
+from infoplane.analysis.estimators.noise_models import NOISES, Noise, channel_of
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.types.arrays import Codes, Floats
 
 TILE = 512
 
@@ -125,7 +125,7 @@ class NoisyChannel(SpecString):
         return [("i_xz", found[0]), ("i_zy", found[1])]
 
     def _estimates(
-        self, z: Variable, codes: list[NDArray[np.int64]], rng: np.random.Generator | None
+        self, z: Variable, codes: list[Codes], rng: np.random.Generator | None
     ) -> list[Estimate]:
         rng = np.random.default_rng(0) if rng is None else rng
         channel = channel_of(z.values.astype(np.float64), self.noise, self.sigma)
@@ -160,7 +160,7 @@ class NoisyChannel(SpecString):
         return found
 
 
-def _log_ratios(log_densities: Floats, codes: list[NDArray[np.int64]], block: slice) -> Floats:
+def _log_ratios(log_densities: Floats, codes: list[Codes], block: slice) -> Floats:
     """Return ``log2 p(z|symbol) / p(z)`` at one noisy value of every row of a block.
 
     Args:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Keys = NDArray[np.uint64]
+from infoplane.types.arrays import Codes, Counts, Floats, Ids, Keys, Mask
 
 FEW_LEVELS = 32
 """A column with at most so many values is read as symbols: its ties are atoms."""
@@ -72,7 +70,7 @@ def row_keys(own: Keys, other: Keys) -> Keys:
         return _mixed(pair) + _occurrences(pair)
 
 
-def class_keys(codes: NDArray[np.int64], other: Keys) -> Keys:
+def class_keys(codes: Codes, other: Keys) -> Keys:
     """Digest classes by the rows that they hold, so that renumbering them changes nothing.
 
     Args:
@@ -85,7 +83,7 @@ def class_keys(codes: NDArray[np.int64], other: Keys) -> Keys:
         return sums[codes]
 
 
-def _tied_columns(values: Floats) -> NDArray[np.int64]:
+def _tied_columns(values: Floats) -> Ids:
     ascending = np.sort(values, axis=0)
     return np.flatnonzero((ascending[1:] == ascending[:-1]).any(axis=0))
 
@@ -119,7 +117,7 @@ def _is_regular(gaps: Floats, spacing: Floats) -> bool:
     return bool((np.abs(ratio - np.round(ratio)) < _NEAR).mean() >= _REGULAR)
 
 
-def _stand_out(counts: NDArray[np.int64], widths: Floats, k: int) -> NDArray[np.bool_]:
+def _stand_out(counts: Counts, widths: Floats, k: int) -> Mask:
     """Which levels hold far more rows than the density of the levels around them explains."""
     near = _window_sum(counts.astype(np.float64)) - counts
     room = _window_sum(widths) - widths

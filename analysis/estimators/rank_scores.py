@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from infoplane.types.arrays import Floats
 
-def rank_scores(values: NDArray[np.generic]) -> NDArray[np.float64]:
+
+def rank_scores(values: NDArray[np.generic]) -> Floats:
     """Replace every column by the normal quantiles of its ranks, shape ``(n,)`` or ``(n, dim)``.
 
     Ties share the mean rank.

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma
 
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distances
+from infoplane.types.arrays import Counts, Floats
 
-Floats = NDArray[np.float64]
 Neighbours = tuple[int, int]
 _EQUAL = 1e-9
 
@@ -25,7 +24,7 @@ class Reach:
         distances: of the last of them, shape ``(n,)``.
     """
 
-    neighbours: NDArray[np.int64]
+    neighbours: Counts
     distances: Floats
 
 

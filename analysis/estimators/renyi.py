@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.gram import (
-    Floats,
     alignment_width,
     gram,
     median_width,
@@ -36,6 +34,7 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
+from infoplane.types.arrays import Codes, Floats
 
 Width = Literal["silverman", "median", "alignment"]
 _WIDTHS = ("silverman", "median", "alignment")
@@ -140,7 +139,7 @@ class MatrixRenyi(SpecString):
             )
         return np.full((v.n, v.n), 1.0 / v.n) if width == 0 else gram(v, width)
 
-    def _discrete(self, codes: NDArray[np.int64]) -> float:
+    def _discrete(self, codes: Codes) -> float:
         """S of an equality kernel: its eigenvalues are the shares of its classes."""
         p = counts_of(codes) / len(codes)
         return -float(np.log2(p @ p)) if self.alpha == 2.0 else spectrum_entropy(p, self.alpha)

@@ -18,7 +18,6 @@ import numpy as np
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.readings import (
-    Floats,
     Neighbours,
     Reach,
     Reading,
@@ -26,6 +25,7 @@ from infoplane.analysis.estimators.readings import (
     reaches,
 )
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.types.arrays import Floats
 
 _SINGULAR = 1e-10
 DETERMINED = 1e-12

@@ -8,7 +8,6 @@ its radius two thirds of the information are missed, and nothing in the estimate
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
@@ -23,9 +22,8 @@ from infoplane.analysis.estimators.neighbour_rows import Pair
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.residuals import whiten
 from infoplane.analysis.kernels.neighbours import kth_distances
+from infoplane.types.arrays import Codes, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 _UNITS_SEEN = 2
 _REACH = 0.15
 _THIN_DEVIATIONS = 3.0

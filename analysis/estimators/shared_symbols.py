@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Mask
 
 _MOST_ALONE = 1 / 3
 
 
-def in_company(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+def in_company(codes: Codes) -> Mask:
     """Return which rows share their symbol with another row, shape ``(n,)``.
 
     Args:

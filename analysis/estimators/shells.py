@@ -6,7 +6,7 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermeval
 
 from infoplane.analysis.estimators.rank_scores import rank_scores
-from infoplane.analysis.estimators.readings import Floats
+from infoplane.types.arrays import Floats
 
 _DEGREE = 3
 _SINGULAR = 1e-10

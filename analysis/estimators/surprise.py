@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
-    Floats,
     Split,
     fit_family,
     log_softmax,
@@ -17,6 +16,7 @@ from infoplane.analysis.estimators.vinfo_families import (
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable, require_same_rows
+from infoplane.types.arrays import Floats, Ids, Values
 
 if TYPE_CHECKING:
     from infoplane.analysis.estimators.vinfo import VInformation
@@ -31,7 +31,7 @@ def generator_of(rng: np.random.Generator | None) -> np.random.Generator:
     return np.random.default_rng(0) if rng is None else rng
 
 
-def _predictor_columns(v: Variable) -> NDArray[np.floating[Any]]:
+def _predictor_columns(v: Variable) -> Values:
     """Return columns of predictors without a copy of a layer, see `standardised`."""
     return v.values if v.kind == "continuous" else target_columns(v)
 
@@ -49,7 +49,7 @@ def target_columns(v: Variable) -> Floats:
     return np.eye(int(codes.max()) + 1)[codes]
 
 
-def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
+def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> Ids:
     """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
         raise EstimatorError(
@@ -100,10 +100,10 @@ def both_surprises(
 
 
 def _one_fold(
-    z: NDArray[np.floating[Any]],
+    z: Values,
     y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
+    train: Ids,
+    test: Ids,
     e: VInformation,
     discrete: bool,
     rng: np.random.Generator,
@@ -113,19 +113,17 @@ def _one_fold(
     return surprise_of_amounts(z, y, train, test, e, rng)
 
 
-def _inner(
-    train: NDArray[np.int64], held: int, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _inner(train: Ids, held: int, k: int) -> tuple[Ids, Ids]:
     """Return the k-th block of training rows to tune on, and the others to fit on."""
     block = slice(k * held, (k + 1) * held)
     return train[block], np.delete(train, block)
 
 
 def surprise_of_symbols(
-    z: NDArray[np.floating[Any]],
+    z: Values,
     y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
+    train: Ids,
+    test: Ids,
     e: VInformation,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
@@ -150,10 +148,10 @@ def surprise_of_symbols(
 
 
 def surprise_of_amounts(
-    z: NDArray[np.floating[Any]],
+    z: Values,
     y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
+    train: Ids,
+    test: Ids,
     e: VInformation,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:

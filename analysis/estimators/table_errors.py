@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import (
-    Codes,
     Correction,
     counts_of,
     entropy_bits,
@@ -19,6 +18,7 @@ from infoplane.analysis.estimators.entropies import (
 )
 from infoplane.analysis.resampling.half_samples import balanced_halves
 from infoplane.rows import row_digests
+from infoplane.types.arrays import Codes, Counts, Floats, Keys
 
 _LN2 = float(np.log(2.0))
 MOST_WORK = 2e7
@@ -151,7 +151,7 @@ def order_of_table(a: Codes, b: Codes) -> NDArray[np.intp]:
     return np.lexsort((b, a, of_a + of_b))
 
 
-def _sum_by_symbol(codes: Codes, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _sum_by_symbol(codes: Codes, keys: Keys) -> Keys:
     """Sum keys over the rows of each row's symbol, modulo 2^64, shape ``(n,)``."""
     sums = np.zeros(int(codes.max()) + 1, np.uint64)
     np.add.at(sums, codes, keys)
@@ -215,7 +215,7 @@ def jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
     return (len(a) - 1) * float((left[0] + left[1] - left[2]).var())
 
 
-def _without_one(counts: NDArray[np.int64], correction: Correction) -> NDArray[np.float64]:
+def _without_one(counts: Counts, correction: Correction) -> Floats:
     """Return entropy in bits of the table that has one row fewer of a symbol, for every symbol.
 
     Equal counts, equal entropies.

@@ -25,11 +25,11 @@ from infoplane.analysis.estimators.surprise import (
 )
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
-    Floats,
 )
 from infoplane.contract import Traits
 from infoplane.errors import InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts, require_same_rows
+from infoplane.types.arrays import Floats
 
 Reader = Literal["linear", "mlp", "knn", "gaussian"]
 """Kinds of predictors that read a layer."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from infoplane.types.arrays import Floats, Ids, Values
+
 _BLOCK_BYTES = 32 << 20
 """Of one block of columns in double precision."""
 _NO_VARIANCE = 1e-12
 """Share of the largest variance below which a direction of the training rows is rounding."""
 
 
-def standardised(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Floats:
+def standardised(z: Values, train: Ids) -> Floats:
     """Return columns centred and scaled by the training rows; constant ones go.
 
     Wider than long is rotated onto the span of the training rows. Every family's penalty is
@@ -41,9 +40,7 @@ def standardised(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Floa
     return _clipped(columns if found == columns.shape[1] else columns[:, :found].copy())
 
 
-def _products(
-    first: Sequence[Floats], others: Iterable[Floats], train: NDArray[np.int64]
-) -> Floats:
+def _products(first: Sequence[Floats], others: Iterable[Floats], train: Ids) -> Floats:
     """Return inner products of all rows with the training rows, shape ``(N, T)``."""
     products = np.zeros((len(first[0]), len(train)))
     for block in chain(first, others):
@@ -51,7 +48,7 @@ def _products(
     return products
 
 
-def _blocks(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Iterator[Floats]:
+def _blocks(z: Values, train: Ids) -> Iterator[Floats]:
     """Yield the standardised columns, shape ``(N, B)`` each."""
     width = max(2, _BLOCK_BYTES // (8 * len(z)))
     for start in range(0, z.shape[1], width):
@@ -65,7 +62,7 @@ def _blocks(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Iterator[
         yield block
 
 
-def _rotated(products: Floats, train: NDArray[np.int64]) -> Floats:
+def _rotated(products: Floats, train: Ids) -> Floats:
     """Return coordinates of all rows along the directions of the training rows.
 
     They come from inner products with these, shape ``(N, T)``.

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Floats, Ids
 
-Floats = NDArray[np.float64]
 Predictor = Callable[[Floats], Floats]
 FAMILIES = ("linear", "mlp", "knn", "gaussian")
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-5)
@@ -294,7 +294,7 @@ def fit_knn(split: Split) -> Predictor:
     search = NearestNeighbors(n_neighbors=most).fit(split.z)
     sizes = [k for k in _NEIGHBOURS if k <= most] or [most]
 
-    def answer(near: NDArray[np.int64], k: int) -> Floats:
+    def answer(near: Ids, k: int) -> Floats:
         targets = split.y[near[:, :k]]
         if not split.discrete:
             return np.asarray(targets.mean(axis=1), dtype=np.float64)

@@ -6,10 +6,7 @@ import numpy as np
 
 from infoplane.analysis.kernels.pair_pass import (
     DIRECT_DIM,
-    Codes,
-    Floats,
     Strip,
-    Values,
     columns_of,
     in_unit,
     passes,
@@ -18,6 +15,7 @@ from infoplane.analysis.kernels.pair_pass import (
 )
 from infoplane.analysis.kernels.threads import in_order, single_blas
 from infoplane.analysis.kernels.tiles import TILE, Blocks, Points, Tile
+from infoplane.types.arrays import Codes, Floats, Values
 
 
 def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple[Floats, Codes]:

@@ -11,13 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.contract import Rows
+from infoplane.types.arrays import Codes, Floats, Mask, Values
 
-Values = NDArray[np.floating[Any]]
-Codes = NDArray[np.int64]
 LOOK_ROWS = 4096
 BLOCK_BYTES = 1 << 27
 _CACHED = 1 << 16  # values that are worked on at a time
@@ -45,7 +43,7 @@ def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
         start += len(block)
 
 
-def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
+def fits_float32(largest: float, rates: Floats) -> Mask:
     """Return the rates for which products of float32 rows are exact to 7e-6 nats, 1e-5 bit."""
     return np.asarray(2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6)
 
@@ -55,7 +53,7 @@ def rows_per_block(dim: int, itemsize: int) -> int:
     return max(LOOK_ROWS, BLOCK_BYTES // max(1, dim * itemsize))
 
 
-def mean_of(rows: Rows) -> NDArray[np.float64]:
+def mean_of(rows: Rows) -> Floats:
     """Return the mean row in float64, shape ``(dim,)``."""
     total = np.zeros(rows.shape[1])
     for block in rows.blocks(LOOK_ROWS):

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from infoplane.analysis.kernels.threads import for_each
 from infoplane.errors import EstimatorError
 from infoplane.rows import cell_weights
+from infoplane.types.arrays import Keys, Values
 
 MOST_CELLS = 2.0**62
 BLOCK_SHARE = 1 << 21
 """Values below which a second thread costs more than it saves."""
-Keys = NDArray[np.uint64]
-Values = NDArray[np.floating[Any]]
 
 
 def refuse_unnumbered(largest: float, width: float) -> None:

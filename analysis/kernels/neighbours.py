@@ -6,20 +6,19 @@ Blocked products and compiled loops, a kd-tree or a sort where those are faster.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import in_order, single_blas
 from infoplane.errors import InputError
+from infoplane.types.arrays import Counts, Floats, Values
 
 TILE = 512
 _DIRECT_DIM = 10
 _TREE_DIM = 3
 KEEP_BYTES = 1 << 27
-Points = NDArray[np.floating[Any]]
-Tile = NDArray[np.float64]
+Points = Values
+Tile = Floats
 
 
 class Distances:
@@ -75,7 +74,7 @@ def distances_of(points: Points | Distances) -> Distances:
     return points if isinstance(points, Distances) else Distances(points)
 
 
-def kth_distance(parts: Sequence[Points | Distances], k: int) -> NDArray[np.float64]:
+def kth_distance(parts: Sequence[Points | Distances], k: int) -> Floats:
     """Return the distance of every row to its k-th nearest other row, shape ``(n,)``.
 
     See `kth_distances`.
@@ -87,9 +86,7 @@ def kth_distance(parts: Sequence[Points | Distances], k: int) -> NDArray[np.floa
     return kth_distances(parts, (k,))[0]
 
 
-def kth_distances(
-    parts: Sequence[Points | Distances], ks: Sequence[int]
-) -> list[NDArray[np.float64]]:
+def kth_distances(parts: Sequence[Points | Distances], ks: Sequence[int]) -> list[Floats]:
     """Return every row's distance to its k-th nearest other row for several k, ``(n,)`` each.
 
     Args:
@@ -121,7 +118,7 @@ def kth_distances(
     return [np.sqrt(squares[:, k - 1]) for k in ks]
 
 
-def _smallest_squares(distances: Sequence[Distances], k: int) -> NDArray[np.float64]:
+def _smallest_squares(distances: Sequence[Distances], k: int) -> Floats:
     """Return every row's k smallest squared distances, ascending, shape ``(n, k)``."""
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
@@ -132,7 +129,7 @@ def _smallest_squares(distances: Sequence[Distances], k: int) -> NDArray[np.floa
     best = np.full((n, k), np.inf)
     worst = np.full(n, np.inf)
 
-    def strip(row: int) -> NDArray[np.float64]:
+    def strip(row: int) -> Floats:
         smallest = np.full((n - row, k), np.inf)
         limit = worst[row:].copy()  # what others found so far only spares work
         room = np.empty((min(TILE, n - row), TILE if between else 0))
@@ -151,9 +148,7 @@ def _smallest_squares(distances: Sequence[Distances], k: int) -> NDArray[np.floa
     return best
 
 
-def count_within(
-    part: Points | Distances, eps: NDArray[np.float64], strict: bool = True
-) -> NDArray[np.int64]:
+def count_within(part: Points | Distances, eps: Floats, strict: bool = True) -> Counts:
     """Count the other rows closer than ``eps[i]`` to row i, shape ``(n,)``.
 
     Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is
@@ -179,7 +174,7 @@ def count_within(
     reach = np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
     threshold = _square_threshold(reach)
 
-    def strip(row: int) -> NDArray[np.int64]:
+    def strip(row: int) -> Counts:
         found = np.zeros(n - row, np.int64)
         for column in range(row, n, TILE):
             count_below(distances.tile(row, column), row, column, threshold, found)
@@ -192,7 +187,7 @@ def count_within(
     return counts
 
 
-def _square_threshold(eps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _square_threshold(eps: Floats) -> Floats:
     """Return the smallest t with sqrt(t) >= eps, shape ``(n,)``.
 
     ``d2 < t`` says the same as ``sqrt(d2) < eps``.

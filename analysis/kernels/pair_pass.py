@@ -9,10 +9,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.blocks import (
     Centred,
@@ -24,12 +22,10 @@ from infoplane.analysis.kernels.blocks import (
 from infoplane.analysis.kernels.threads import in_order, single_blas
 from infoplane.analysis.kernels.tiles import TILE, Classes, Points, Tile
 from infoplane.contract import Rows
+from infoplane.types.arrays import Codes, Floats, Mask, Values
 
 DIRECT_DIM = 10
 """Units up to which distances are sums of differences."""
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Values = NDArray[np.floating[Any]]
 Strip = Callable[[int], tuple[Floats, Floats]]
 """From the first row of a strip to what it adds to the sums of its rows and of its columns."""
 Products = Callable[[int, int], Values]
@@ -194,7 +190,7 @@ def columns_of(z: Values | Rows, order: Codes) -> Values:
 
 def passes(
     z: Values | Rows, order: Codes, rates: Floats
-) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
+) -> Iterator[tuple[Mask, Centred | Spilled]]:
     """Yield sorted rows with the mean taken off, and the rates that these rows serve.
 
     In the narrowest dtype whose rounding the tolerance allows; closed after use.

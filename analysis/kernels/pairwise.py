@@ -21,9 +21,6 @@ from infoplane.analysis.kernels.blocks import (
 )
 from infoplane.analysis.kernels.device import chosen_device
 from infoplane.analysis.kernels.pair_pass import (
-    Codes,
-    Floats,
-    Values,
     all_pairs,
     in_unit,
     rates_of,
@@ -33,6 +30,7 @@ from infoplane.analysis.kernels.pair_pass import (
 from infoplane.analysis.kernels.threads import in_order, single_blas
 from infoplane.analysis.kernels.tiles import TILE, Classes, Side
 from infoplane.contract import Rows
+from infoplane.types.arrays import Codes, Floats, Values
 
 
 def gaussian_sums(

@@ -10,7 +10,6 @@ from itertools import chain, combinations_with_replacement
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.blocks import (
     LOOK_ROWS,
@@ -21,11 +20,10 @@ from infoplane.analysis.kernels.blocks import (
     starting,
 )
 from infoplane.contract import Rows
+from infoplane.types.arrays import Codes, Floats, Mask
 
 TILE = 4096
 _LEAST_EXPONENT = -80.0  # below, the sums do not notice, and exp of denormal results is slow
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def grouped_sums(
@@ -82,9 +80,7 @@ def _add(
             sums[right] += part.sum(0).double().cpu().numpy()
 
 
-def _passes(
-    rows: Rows, rates: Floats, device: str
-) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
+def _passes(rows: Rows, rates: Floats, device: str) -> Iterator[tuple[Mask, torch.Tensor]]:
     """Yield the centred rows in the narrowest dtype whose rounding the tolerance allows.
 
     With them come the rates for which it does.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import in_order, single_blas, with_one_torch_thread
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 LARGE = 1024
 """Rows from which on torch's LAPACK takes, on one thread, at most what numpy's takes on two;
 smaller matrices are not worth importing torch.

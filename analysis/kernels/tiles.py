@@ -5,13 +5,10 @@ Apart from the loops themselves, because numba takes a while to load.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from infoplane.types.arrays import Codes, Values
 
-Values = NDArray[np.floating[Any]]
-Codes = NDArray[np.int64]
 TILE = 512
 """Rows and columns of a tile: its row of distances stays in the first-level cache."""
 

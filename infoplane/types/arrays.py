@@ -13,6 +13,16 @@ Ids = NDArray[np.int64]
 """Whole numbers that stand for things: rows, samples, positions, classes, equal values."""
 Mask = NDArray[np.bool_]
 """Which of many are meant."""
+Codes = NDArray[np.int64]
+"""Dense numbers 0..K-1 of equal rows, symbols or classes, shape ``(n,)``."""
+Counts = NDArray[np.int64]
+"""How many of each."""
+Floats = NDArray[np.float64]
+"""Numbers in double precision."""
+Values = NDArray[np.floating[Any]]
+"""Numbers in the precision in which they are stored."""
+Keys = NDArray[np.uint64]
+"""64 bits for every row, shape ``(n,)``; equal rows have equal ones."""
 Digests = NDArray[np.uint64]
 """128 bits for every row, shape ``(n, 2)``; equal rows have equal ones."""
 Shape = tuple[int, ...]
