@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.data.splits import shuffled_mask
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -33,17 +35,12 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
-    """Return which rows are trained on, shape ``(1797,)``: a shuffled ``share``."""
-    mask = np.zeros(1797, bool)
-    mask[np.random.default_rng(seed).permutation(1797)[: round(1797 * share)]] = True
-    return mask
+    """Return which rows are trained on, shape ``(1797,)``: a random ``share``."""
+    return shuffled_mask(1797, seed=seed, share=share)
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """Return the 64-32-20-12-10 network with this hidden activation.
-
-    Layers ``fc1, act1, ..., fc4``.
-    """
+    """Return the 64-32-20-12-10 network with layers ``fc1, act1, ..., fc4``."""
     from infoplane.data.networks import mlp
 
     return mlp(SIZES, activation, seed=seed)

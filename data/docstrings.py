@@ -1,7 +1,4 @@
-"""Text that every Python ships.
-
-The documentation strings of its standard library, as characters.
-"""
+"""Text that comes with Python: documentation strings of the standard library, as characters."""
 
 from __future__ import annotations
 
@@ -75,7 +72,7 @@ MODULES = (
     "zipfile",
 )
 LETTERS = "abcdefghijklmnopqrstuvwxyz .,\n"
-"""The characters; a token is the place of a character here plus one, and 0 stands for a mask."""
+"""The characters; a token is the index of a character plus one, and 0 is a mask."""
 MASK, VOCABULARY = 0, len(LETTERS) + 1
 
 
@@ -90,7 +87,7 @@ def text() -> str:
             warnings.simplefilter("ignore", DeprecationWarning)
             found |= _documented(importlib.import_module(name))
     joined = "\n".join(sorted(found)).lower()
-    plain = "".join(c if c in LETTERS else " " for c in joined)
+    plain = "".join(letter if letter in LETTERS else " " for letter in joined)
     return re.sub(r"\n[\n ]*", "\n", re.sub(r" +", " ", plain))
 
 
@@ -108,13 +105,19 @@ def _documented(module: ModuleType) -> set[str]:
 
 def tokens() -> NDArray[np.int64]:
     """Return the text as tokens from 1, shape ``(characters,)``."""
-    codes = {letter: k + 1 for k, letter in enumerate(LETTERS)}
-    return np.array([codes[c] for c in text()], dtype=np.int64)
+    codes = {letter: code for code, letter in enumerate(LETTERS, start=1)}
+    return np.array([codes[letter] for letter in text()], dtype=np.int64)
 
 
 def windows(
     source: NDArray[np.int64], length: int, count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return random pieces of a text, shape ``(count, length)``."""
+    """Return random pieces of a text, shape ``(count, length)``.
+
+    Args:
+        source: the text as tokens, shape ``(characters,)``.
+        length, count: of a piece, and how many.
+        rng: draws their starts.
+    """
     starts = rng.integers(0, len(source) - length, count)
     return source[starts[:, None] + np.arange(length)]

@@ -1,7 +1,4 @@
-"""Several seeds of one network trained as one.
-
-Stacked parameters, one vectorised step for all (`torch.func`).
-"""
+"""Several seeds of one network, trained as one by vectorised steps (`torch.func`)."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from infoplane.data.training import OnEpoch, Trained, accuracy
+from infoplane.data.training import OPTIMISERS, OnEpoch, Trained, ending
 from infoplane.errors import InputError
 
 
@@ -28,9 +25,7 @@ def classify_together(
     optimiser: str = "adam",
     on_epoch: Sequence[OnEpoch] = (),
 ) -> list[Trained]:
-    """Train each model as `infoplane.data.training.classify` would with its own seed and rows.
-
-    Returns how each ended.
+    """Train every model as `infoplane.data.training.classify` does, with its own seed and rows.
 
     Losses of different members share no parameter and the optimisers work element by element, so
     that every member takes the steps that it would take alone, up to the rounding of batched
@@ -55,41 +50,38 @@ def classify_together(
     labels = torch.stack([y[mask] for mask in trains])  # (members, rows)
     n = inputs.shape[1]
     member = torch.arange(len(models))[:, None]
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    shuffles = [torch.Generator().manual_seed(seed) for seed in seeds]
     metrics: list[dict[str, float]] = [{"loss": float("nan")} for _ in models]
     for epoch in range(1, epochs + 1):
-        order = torch.stack([torch.randperm(n, generator=g) for g in generators])
+        order = torch.stack([torch.randperm(n, generator=shuffle) for shuffle in shuffles])
         loss, right = torch.zeros(len(models)), torch.zeros(len(models))
         for rows in torch.split(order, batch or n, dim=1):  # (members, batch)
-            losses, correct = stacked.step(inputs[member, rows], labels[member, rows])
-            loss += losses * rows.shape[1]
+            mean_loss, correct = stacked.step(inputs[member, rows], labels[member, rows])
+            loss += mean_loss * rows.shape[1]
             right += correct
         metrics = [
             {"loss": float(total) / n, "accuracy": float(count) / n}
             for total, count in zip(loss, right, strict=True)
         ]
-        for k, callback in enumerate(on_epoch):
-            callback(epoch, metrics[k])
+        for index, callback in enumerate(on_epoch):
+            callback(epoch, metrics[index])
     return [
-        Trained(accuracy(model, x[mask], y[mask]), accuracy(model, x[~mask], y[~mask]), m["loss"])
-        for model, mask, m in zip(models, trains, metrics, strict=True)
+        ending(model, x, y, mask, last)
+        for model, mask, last in zip(models, trains, metrics, strict=True)
     ]
 
 
 class _Stacked:
-    """Several models as one.
-
-    Parameters with an axis of members in front, of which the models' own are views.
-    """
+    """Several models as one: stacked parameters, of which the models' own are views."""
 
     def __init__(self, models: Sequence[nn.Module], optimiser: str, lr: float) -> None:
         self._skeleton = copy.deepcopy(models[0]).to("meta")
         self._parameters, _ = torch.func.stack_module_state(list(models))
-        for k, model in enumerate(models):
+        for index, model in enumerate(models):
             for name, parameter in model.named_parameters():
-                parameter.data = self._parameters[name].detach()[k]
-        kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser]
-        self._optimiser = kind(list(self._parameters.values()), lr=lr, fused=True)
+                parameter.data = self._parameters[name].detach()[index]
+        parameters = list(self._parameters.values())
+        self._optimiser = OPTIMISERS[optimiser](parameters, lr=lr, fused=True)
         self._forward = torch.func.vmap(self._forward_one)
 
     def _forward_one(self, parameters: dict[str, torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -122,27 +114,27 @@ def _check(
     seeds: Sequence[int],
     on_epoch: Sequence[OnEpoch],
 ) -> None:
-    if (
-        not models
-        or not len(models) == len(trains) == len(seeds)
-        or (on_epoch and len(on_epoch) != len(models))
-    ):
+    callbacks = len(on_epoch) or len(models)
+    if not models or not len(models) == len(trains) == len(seeds) == callbacks:
         raise InputError(
             f"expected one mask, seed and callback per model, got {len(models)} models, "
             f"{len(trains)} masks, {len(seeds)} seeds, {len(on_epoch)} callbacks"
         )
-    shapes = [[(name, tuple(p.shape)) for name, p in m.named_parameters()] for m in models]
-    if any(s != shapes[0] for s in shapes):
+    shapes = [_shapes(model) for model in models]
+    if any(other != shapes[0] for other in shapes):
         raise InputError(
             "members of an ensemble must have the same architecture; these differ in names or "
             "shapes of parameters"
         )
-    if any(True for m in models for _ in m.buffers()):
+    if any(list(model.buffers()) for model in models):
         raise InputError(
             "members with buffers (batch-norm statistics) cannot be trained as one; train them one "
             "after the other"
         )
-    if len({int(t.sum()) for t in trains}) > 1:
-        raise InputError(
-            f"members must have equally many training rows, got {[int(t.sum()) for t in trains]}"
-        )
+    rows = [int(mask.sum()) for mask in trains]
+    if len(set(rows)) > 1:
+        raise InputError(f"members must have equally many training rows, got {rows}")
+
+
+def _shapes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in model.named_parameters()}

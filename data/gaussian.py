@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.data.splits import shuffled_mask
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -25,8 +27,8 @@ def load(
 
     H(Y) = 1 bit in the limit.
     """
-    x = np.random.default_rng(seed).normal(size=(n, dim)) / np.sqrt(dim)
-    return x.astype(np.float32), (x.sum(axis=1) > 0).astype(np.int64)
+    rows = np.random.default_rng(seed).normal(size=(n, dim)) / np.sqrt(dim)
+    return rows.astype(np.float32), (rows.sum(axis=1) > 0).astype(np.int64)
 
 
 def information_bits(
@@ -40,9 +42,10 @@ def information_bits(
         >>> round(information_bits(np.eye(3)), 6)
         0.622556
     """
-    w = np.atleast_2d(np.asarray(weight, np.float64))
-    v = 1 / w.shape[1] if variance is None else variance
-    return float(np.linalg.slogdet(np.eye(len(w)) + v * w @ w.T / noise**2)[1] / (2 * np.log(2)))
+    weight = np.atleast_2d(np.asarray(weight, np.float64))
+    variance = 1 / weight.shape[1] if variance is None else variance
+    covariance = np.eye(len(weight)) + variance * weight @ weight.T / noise**2
+    return float(np.linalg.slogdet(covariance)[1] / (2 * np.log(2)))
 
 
 def network(activation: str = "linear", *, seed: int = 0) -> nn.Sequential:
@@ -65,18 +68,14 @@ def train(
 
     ``on_epoch(epoch, metrics)`` is called after every epoch.
     """
-    import torch
-
     from infoplane.data.training import classify
 
-    x, y = load()
-    mask = np.zeros(len(x), bool)
-    mask[np.random.default_rng(seed).permutation(len(x))[: round(0.8 * len(x))]] = True
+    rows, labels = load()
     return classify(
         model,
-        torch.as_tensor(x),
-        torch.as_tensor(y),
-        torch.as_tensor(mask),
+        rows,
+        labels,
+        shuffled_mask(len(rows), seed=seed, share=0.8),
         epochs=epochs,
         seed=seed,
         lr=lr,

@@ -31,10 +31,13 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
     """Return a network ``fc1, act1, fc2, act2, ..., fcK`` of the given widths.
 
-    The last layer gives logits.
+    The last layer gives logits. Weights are normal of standard deviation 1/sqrt(fan_in), truncated
+    at two deviations, and biases 0, as in Shwartz-Ziv & Tishby's code.
 
-    Weights: normal of standard deviation 1/sqrt(fan_in), truncated at two deviations; biases 0 (as
-    in Shwartz-Ziv & Tishby's code).
+    Args:
+        sizes: widths from the inputs to the logits.
+        activation: of the hidden layers, one of `ACTIVATIONS`.
+        seed: of the weights.
 
     Raises:
         InputError: an unknown activation, or fewer than two sizes.
@@ -47,16 +50,14 @@ def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.
         raise InputError(f"expected at least an input and an output size, got {list(sizes)}")
     generator = torch.Generator().manual_seed(seed)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
-    last = len(sizes) - 1
-    for k, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
-        layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(
-            device="cpu"
-        )  # draws nothing from the global generator
-        sd = fan_in**-0.5
+    for number, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
+        # a layer on "meta" draws nothing from the global generator
+        layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
+        std = fan_in**-0.5
         with torch.no_grad():
-            nn.init.trunc_normal_(layer.weight, std=sd, a=-2 * sd, b=2 * sd, generator=generator)
+            nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std, generator=generator)
             layer.bias.zero_()
-        modules[f"fc{k}"] = layer
-        if k < last:
-            modules[f"act{k}"] = ACTIVATIONS[activation]()
+        modules[f"fc{number}"] = layer
+        modules[f"act{number}"] = ACTIVATIONS[activation]()
+    modules.popitem()  # the last layer gives logits
     return nn.Sequential(modules)

@@ -1,18 +1,20 @@
 """Shwartz-Ziv & Tishby's task, generated from its rule.
 
-12 bits on the vertices of an icosahedron, invariant under its symmetries.
-
-All 4096 patterns occur once. ``f(x) = popcount(x) + |sum of the set vertices|`` and ``y = 1`` iff
-``f > 7.63``: 2118 ones, 64 classes of patterns with the same popcount and length, and H(X) = 12
-bits, I(X;Y) = H(Y) = 0.9991571 bits. Nothing is vendored.
+The inputs are 12 bits on the vertices of an icosahedron; the label is invariant under its
+symmetries. All 4096 patterns occur once. ``f(x) = popcount(x) + |sum of the set vertices|`` and
+``y = 1`` iff ``f > 7.63``: 2118 ones, 64 classes of patterns with the same popcount and length, and
+H(X) = 12 bits, I(X;Y) = H(Y) = 0.9991571 bits.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from infoplane.data.splits import shuffled_mask
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,15 +32,13 @@ def vertices() -> NDArray[np.float64]:
     Neighbours have inner product 1/sqrt(5).
     """
     golden = (1 + 5**0.5) / 2
-    corners = [np.roll([0.0, a, b * golden], k) for k in range(3) for a in (1, -1) for b in (1, -1)]
-    return np.asarray(np.array(corners) / np.hypot(1, golden))
+    signs = np.array(list(itertools.product((1, -1), repeat=2)))
+    corners = np.c_[np.zeros(4), signs * (1, golden)]  # in one of three planes
+    return np.vstack([np.roll(corners, axis, axis=1) for axis in range(3)]) / np.hypot(1, golden)
 
 
 def rule(x: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return ``f(x) = popcount + |sum of the set vertices|`` of patterns of shape ``(n, 12)``.
-
-    Shape ``(n,)``.
-    """
+    """Return ``popcount(x) + |sum of the set vertices|``, ``(n,)``, of patterns ``(n, 12)``."""
     bits = np.asarray(x, np.float64)
     return np.asarray(bits.sum(axis=1) + np.linalg.norm(bits @ vertices(), axis=1))
 
@@ -48,8 +48,9 @@ def symmetry_classes() -> NDArray[np.int64]:
 
     Equal popcount and equal length of the sum, hence equal label.
     """
-    x, _ = load()
-    keys = np.stack([x.sum(axis=1), np.linalg.norm(x @ vertices(), axis=1).round(6)], axis=1)
+    patterns, _ = load()
+    lengths = np.linalg.norm(patterns @ vertices(), axis=1).round(6)
+    keys = np.stack([patterns.sum(axis=1), lengths], axis=1)
     return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1), np.int64)
 
 
@@ -61,8 +62,8 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         >>> x.shape, int(y.sum())
         ((4096, 12), 2118)
     """
-    x = ((np.arange(4096)[:, None] >> np.arange(11, -1, -1)) & 1).astype(np.float32)
-    return x, (rule(x) > THRESHOLD).astype(np.int64)
+    bits = (np.arange(4096)[:, None] >> np.arange(11, -1, -1)) & 1
+    return bits.astype(np.float32), (rule(bits) > THRESHOLD).astype(np.int64)
 
 
 def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -75,19 +76,12 @@ def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> NDArray[np.i
 
 
 def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
-    """Return which rows are trained on, shape ``(4096,)``.
-
-    A shuffled ``share`` (slices in order would be badly unbalanced).
-    """
-    mask = np.zeros(4096, bool)
-    mask[np.random.default_rng(seed).permutation(4096)[: round(4096 * share)]] = True
-    return mask
+    """Return which rows are trained on, shape ``(4096,)``: a random ``share``."""
+    return shuffled_mask(4096, seed=seed, share=share)
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """Return the 12-10-7-5-4-3-2 network with this hidden activation.
-
-    Layers ``fc1, act1, ..., fc6``.
+    """Return the 12-10-7-5-4-3-2 network with layers ``fc1, act1, ..., fc6``.
 
     See `infoplane.data.networks.mlp`.
     """

@@ -1,7 +1,4 @@
-"""The plain classification loop that the tasks share.
-
-Shuffled minibatches from an own generator, one call of `on_epoch` per epoch.
-"""
+"""The plain classification loop of the tasks: minibatches, shuffled from a seed."""
 
 from __future__ import annotations
 
@@ -13,14 +10,12 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 OnEpoch = Callable[[int, dict[str, float]], object]
+OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training run ended.
-
-    Accuracies on the train rows and on the held-out rows, and the last epoch's mean loss in nats.
-    """
+    """Final accuracies on training rows and held-out rows, and the last mean loss in nats."""
 
     train_accuracy: float
     test_accuracy: float
@@ -40,9 +35,7 @@ def classify(
     optimiser: str = "adam",
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train ``model`` on the rows where ``train`` is true by cross entropy.
-
-    Returns how it ended.
+    """Train a network by cross entropy on some rows; return its final accuracies and loss.
 
     Args:
         model: maps ``(n, ...)`` to ``(n, classes)`` logits; trained in place, on the device of its
@@ -50,43 +43,57 @@ def classify(
         x: all rows, an array or a tensor.
         y: their labels, shape ``(n,)``.
         train: boolean mask, shape ``(n,)``.
+        epochs: how many passes over the training rows.
+        seed: of the shuffles.
+        lr: learning rate.
         batch: minibatch size; 0 for full batch.
+        optimiser: ``adam`` or ``sgd``.
         on_epoch: called as ``on_epoch(epoch, metrics)`` after every epoch, 1 to ``epochs``;
             ``Recorder.step`` fits as a keyword call.
     """
     device = next(model.parameters()).device
-    x, y, train = (torch.as_tensor(a).to(device) for a in (x, y, train))
+    x, y, train = (torch.as_tensor(values).to(device) for values in (x, y, train))
     inputs, labels = x[train], y[train]
-    n = len(inputs)
-    size = batch or n
-    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser]
-    steps = kind(model.parameters(), lr=lr)
-    generator = torch.Generator().manual_seed(seed)
-    metrics: dict[str, float] = {}
+    steps = OPTIMISERS[optimiser](model.parameters(), lr=lr)
+    shuffle = torch.Generator().manual_seed(seed)
+    metrics = {"loss": float("nan")}
     for epoch in range(1, epochs + 1):
-        order = torch.randperm(n, generator=generator).to(device)
-        total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-        for start in range(0, n, size):
-            rows = order[start : start + size]
+        order = torch.randperm(len(inputs), generator=shuffle).to(device)
+        loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
+        for rows in torch.split(order, batch or len(inputs)):
             logits = model(inputs[rows])
-            loss = nn.functional.cross_entropy(logits, labels[rows])
+            mean_loss = nn.functional.cross_entropy(logits, labels[rows])
             steps.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
+            mean_loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
             steps.step()
-            total += loss.detach() * len(rows)
+            loss += mean_loss.detach() * len(rows)
             right += (logits.detach().argmax(1) == labels[rows]).sum()
-        metrics = {"loss": float(total) / n, "accuracy": float(right) / n}
+        metrics = {"loss": float(loss) / len(inputs), "accuracy": float(right) / len(inputs)}
         if on_epoch is not None:
             on_epoch(epoch, metrics)
-    return Trained(
-        accuracy(model, inputs, labels),
-        accuracy(model, x[~train], y[~train]),
-        metrics.get("loss", float("nan")),
-    )
+    return ending(model, x, y, train, metrics)
+
+
+def ending(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    train: torch.Tensor,
+    metrics: dict[str, float],
+) -> Trained:
+    """Return how a training ended.
+
+    Args:
+        model: the trained network.
+        x, y, train: as for `classify`.
+        metrics: of the last epoch.
+    """
+    held_out = accuracy(model, x[~train], y[~train])
+    return Trained(accuracy(model, x[train], y[train]), held_out, metrics["loss"])
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Return share of rows whose largest logit is the label, in eval mode; NaN for no rows."""
+    """Return the share of rows whose largest logit is the label, in eval mode; NaN for no rows."""
     if not len(x):
         return float("nan")
     mode = model.training

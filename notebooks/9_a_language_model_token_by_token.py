@@ -58,7 +58,7 @@ with ip.Recorder(
         next_characters,
         updates=updates,
         length=24,
-        told=lambda step, loss: rec.step(step, loss=loss),
+        on_update=lambda step, loss: rec.step(step, loss=loss),
     )
 
 # %% [markdown]

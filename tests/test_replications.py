@@ -352,7 +352,7 @@ def test_memorised_labels_are_beyond_chance_where_they_were_seen(tmp_path: Path)
     ):
         pass
     archive = ip.open_archive(tmp_path / "run")
-    assert beyond_chance(archive, "train")[2] < 0.01 and beyond_chance(archive, "test")[2] > 0.05
+    assert beyond_chance(archive, "train").p < 0.01 and beyond_chance(archive, "test").p > 0.05
 
 
 def test_numbers_are_drawn_one_dot_per_seed_beside_their_limit() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import drop, mean_drops, plane_of
-from infoplane.replications.evidence import conclude, judged, median_of, plane_picture
+from statistics import median
+
+from infoplane.replications.curves import drops, mean_drops, planes_of
+from infoplane.replications.evidence import conclude, plane_picture, verdict_text
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import learnt
 
 REFERENCE = (
@@ -27,15 +29,13 @@ def adaptive(ctx: Context) -> Result:
 
     Mean drop of the hidden layers between 0.1 and 2 bits.
     """
-    archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
-    planes = [plane_of(a, [QUANTILE, CODE], ACTS) for a in archives]
+    archives = szt_runs(ctx, activation="relu")
+    planes = planes_of(archives, [QUANTILE, CODE], ACTS)
     falls = {spec: mean_drops(planes, ACTS, spec) for spec in (QUANTILE, CODE)}
     numbers = {f"mean drop of hidden layers, {spec} [bits]": falls[spec] for spec in falls}
     limits = dict.fromkeys(numbers, 0.1)
-    numbers |= {
-        f"layer 5, {spec} [bits]": [drop(p, "act5", spec) for p in planes] for spec in falls
-    }
-    some = {spec: 0.1 < median_of(values) < 2 for spec, values in falls.items()}
+    numbers |= {f"layer 5, {spec} [bits]": drops(planes, "act5", spec) for spec in falls}
+    some = {spec: 0.1 < median(values) < 2 for spec, values in falls.items()}
     return conclude(
         ctx,
         all(some.values()),
@@ -49,8 +49,8 @@ def adaptive(ctx: Context) -> Result:
         pictures=[plane_picture(ctx, planes[0], "chelombiev2019", CODE)],
         conventions={
             "their code: entropy-based bins over the distinct values "
-            "of a layer (`bin:ebab`)": judged(some[CODE], falls[CODE]),
-            "equal counts per unit over all values (`bin:quantile`)": judged(
+            "of a layer (`bin:ebab`)": verdict_text(some[CODE], falls[CODE]),
+            "equal counts per unit over all values (`bin:quantile`)": verdict_text(
                 some[QUANTILE], falls[QUANTILE]
             ),
         },

@@ -1,4 +1,4 @@
-"""Numbers of a plane as the papers read them: curves over training, their falls, their ends."""
+"""Planes of runs, and their curves over training as the papers read them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ if TYPE_CHECKING:
     from infoplane.types import Estimate, Quantity
 
 
-def plane_of(
-    archive: Archive,
+def planes_of(
+    archives: Sequence[Archive],
     specs: list[str],
     layers: list[str] | None = None,
     *,
-    steps: list[int] | None = None,
-) -> Plane:
-    """Return the plane of a run; it is measured once, whoever asks.
+    at_end: bool = False,
+) -> list[Plane]:
+    """Return the plane of every run.
 
     Args:
-        archive: the run.
+        archives: one for every seed.
         specs: the estimators.
-        layers, steps: only these.
+        layers: only these.
+        at_end: only the last checkpoint.
     """
     import infoplane as ip
 
-    return ip.measure(archive, specs, layers=layers, steps=steps, workers=2)
+    planes = []
+    for archive in archives:
+        steps = [archive.steps[-1]] if at_end else None
+        planes.append(ip.measure(archive, specs, layers=layers, steps=steps, workers=2))
+    return planes
 
 
 def plane_from(archive: Archive, points: Sequence[Point]) -> Plane:
@@ -65,7 +70,10 @@ def curves(
         planes: one for every seed.
         layers, spec, quantity: which curves.
     """
-    return {layer: [bits_of(p, layer, spec, quantity) for p in planes] for layer in layers}
+    found = {}
+    for layer in layers:
+        found[layer] = [bits_of(plane, layer, spec, quantity) for plane in planes]
+    return found
 
 
 def difference_in_errors(later: Estimate, earlier: Estimate) -> float:
@@ -79,14 +87,24 @@ def fall(curve: Sequence[float]) -> float:
     return max(curve) - curve[-1]
 
 
-def drop(plane: Plane, layer: str, spec: str) -> float:
-    """Return the fall of I(X;Z) in bits, as the papers read their figures.
+def drops(planes: Sequence[Plane], layer: str, spec: str) -> list[float]:
+    """Return for every seed the fall of I(X;Z) in bits, as the papers read their figures.
+
+    Args:
+        planes: one for every seed.
+        layer, spec: which curve.
+    """
+    return [fall(bits_of(plane, layer, spec)) for plane in planes]
+
+
+def drops_of_layers(plane: Plane, layers: Sequence[str], spec: str) -> list[float]:
+    """Return for every layer the fall of I(X;Z) in bits.
 
     Args:
         plane: of one seed.
-        layer, spec: which curve.
+        layers, spec: which curves.
     """
-    return fall(bits_of(plane, layer, spec))
+    return [fall(bits_of(plane, layer, spec)) for layer in layers]
 
 
 def mean_drops(planes: Sequence[Plane], layers: Sequence[str], spec: str) -> list[float]:
@@ -96,4 +114,4 @@ def mean_drops(planes: Sequence[Plane], layers: Sequence[str], spec: str) -> lis
         planes: one for every seed.
         layers, spec: which curves.
     """
-    return [statistics.mean(drop(plane, layer, spec) for layer in layers) for plane in planes]
+    return [statistics.mean(drops_of_layers(plane, layers, spec)) for plane in planes]

@@ -1,11 +1,7 @@
-"""From numbers to a result with its evidence.
-
-Planes and pictures beside the verdict, the archives named.
-"""
+"""Results with their evidence: planes and pictures, and the names of the archives."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +14,7 @@ if TYPE_CHECKING:
 
 Numbers = dict[str, list[float]]
 Lines = Mapping[str, Sequence[Sequence[float]]]
-_DPI = 130  # of pictures for a page: sharp on a screen, some 50 KiB each
+_DPI = 130  # of pictures on a page: sharp on a screen, about 50 KiB each
 
 
 def conclude(
@@ -42,48 +38,43 @@ def conclude(
         holds: whether the assertion is true.
         assertion: the inequality that was tested.
         numbers: by quantity, one value for every seed.
-        limits: per quantity of ``numbers`` the bar it is held against, drawn in the picture.
+        limits: for some quantities of ``numbers`` the threshold, drawn in the picture.
         learnt: how many of the archives learnt; left out for claims that presuppose no learning.
-        archives, planes: what it rests on.
+        archives, planes: what the numbers come from.
         pictures: paths from `plane_picture`, `over_training` and `figure_file`.
         conventions: by the name of a convention, what comes out under it.
         note: what a reader must know.
     """
     from infoplane.analysis.plot.evidence import draw_numbers
 
-    of = ctx.seeds if learnt is None else archives
-    good = len(of) if learnt is None else learnt
-    files = [str(a.path) for a in archives]
-    (ctx.out / "planes").mkdir(exist_ok=True)
-    files += [
-        str(p.save(ctx.out / "planes" / f"{ctx.claim}-{k}.h5", overwrite=True))
-        for k, p in enumerate(planes)
-    ]
-    files += [
-        *pictures,
-        figure_file(ctx, draw_numbers(numbers, limits or {}), f"{ctx.claim}-numbers"),
-    ]
+    runs = len(ctx.seeds if learnt is None else archives)
+    learnt = runs if learnt is None else learnt
+    folder = ctx.out / "planes"
+    folder.mkdir(exist_ok=True)
+    files = [archive.path for archive in archives]
+    for index, plane in enumerate(planes):
+        files.append(plane.save(folder / f"{ctx.claim}-{index}.h5", overwrite=True))
+    numbers_picture = figure_file(ctx, draw_numbers(numbers, limits or {}), f"{ctx.claim}-numbers")
+    files += [Path(picture) for picture in (*pictures, numbers_picture)]
     return Result(
         ctx.claim,
-        outcome_of(holds, good, len(of), quick=ctx.quick),
+        outcome_of(holds, learnt, runs, quick=ctx.quick),
         assertion,
         numbers,
         list(ctx.seeds),
-        good,
+        learnt,
         ctx.quick,
         note,
-        files=[str(Path(f).relative_to(ctx.out)) for f in files],
+        files=[str(file.relative_to(ctx.out)) for file in files],
         conventions=dict(conventions or {}),
     )
 
 
-def figure_file(
-    ctx: Context, figure: Any, name: str
-) -> str:  # Any: a matplotlib Figure, which only the pictures' room imports
-    """Write a figure as PNG beside the results; return its path.
+def figure_file(ctx: Context, figure: Any, name: str) -> str:  # Any: a matplotlib Figure
+    """Write a figure as PNG to the folder of the results; return its path.
 
     Args:
-        ctx: where.
+        ctx: says which folder.
         figure: of matplotlib.
         name: of the file.
     """
@@ -98,10 +89,10 @@ def figure_file(
 def plane_picture(
     ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None
 ) -> str:
-    """Draw the information plane as PNG beside the results; return its path.
+    """Draw the information plane as PNG to the folder of the results; return its path.
 
     Args:
-        ctx: where.
+        ctx: says which folder.
         plane: what is drawn.
         name: of the file.
         spec: the estimator.
@@ -109,9 +100,8 @@ def plane_picture(
     """
     from infoplane.analysis.plot.save import draw
 
-    return figure_file(
-        ctx, draw(plane.select(layer=list(layers)) if layers else plane, estimator=spec), name
-    )
+    shown = plane.select(layer=list(layers)) if layers else plane
+    return figure_file(ctx, draw(shown, estimator=spec), name)
 
 
 def lines_picture(
@@ -124,15 +114,15 @@ def lines_picture(
     y_label: str,
     log: bool = False,
 ) -> str:
-    """Draw curves per seed with their median as PNG beside the results; returns its path.
+    """Draw curves of every seed with their median as PNG; return its path.
 
     Args:
-        ctx: where.
+        ctx: says which folder.
         name: of the picture.
-        x: the common places of all curves.
-        lines: by their name in the legend, one curve for every seed.
+        x: positions on the horizontal axis, the same for all curves.
+        lines: by name in the legend, one curve for every seed.
         x_label, y_label: of the axes.
-        log: whether places are spread logarithmically.
+        log: whether the horizontal axis is logarithmic.
     """
     from infoplane.analysis.plot.evidence import draw_lines
 
@@ -151,26 +141,24 @@ def over_training(
     """Draw curves over training, as `lines_picture` does.
 
     Args:
-        ctx, name, lines, y_label: as there.
+        ctx, name, lines, y_label: as for `lines_picture`.
         steps: the checkpoints.
-        unit: what they count.
+        unit: what steps count.
     """
     return lines_picture(ctx, name, steps, lines, x_label=unit, y_label=y_label, log=True)
 
 
-def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
-    """Say for a convention whether the claim holds under it, and the numbers per seed.
+def verdict_text(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
+    """Return whether the claim holds under a convention, and its numbers per seed.
 
     Args:
         holds: whether it does.
         values: one for every seed.
-        unit: of them.
+        unit: of the values.
     """
-    return (
-        f"{'holds' if holds else 'does not hold'}: {', '.join(f'{v:.3g}' for v in values)} {unit}"
-    ).rstrip()
+    return f"{'holds' if holds else 'does not hold'}: {number_list(values)} {unit}".rstrip()
 
 
-def median_of(values: Sequence[float]) -> float:
-    """Return the median over seeds."""
-    return float(statistics.median(values))
+def number_list(values: Sequence[float]) -> str:
+    """Return numbers in three digits, separated by commas."""
+    return ", ".join(f"{value:.3g}" for value in values)

@@ -1,7 +1,4 @@
-"""What every replication shares.
-
-A claim, its runs, numbers per seed, a verdict, a file that makes it cheap to ask again.
-"""
+"""What every replication shares: a claim, and its result, which is stored and read again."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import importlib
 import inspect
 import json
 import statistics
+import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -41,20 +39,20 @@ _PAPERS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What came out.
+    """The outcome of a claim, and what it rests on.
 
     Attributes:
-        claim: its name.
+        claim: name of the claim.
         outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little training, or too
             few seeds that learnt).
         assertion: the inequality that was tested.
         numbers: per quantity one value per seed, in the units of its name.
-        seeds: which seeds.
-        learnt: how many reached the accuracy that the claim presupposes; the others are shown,
-            never dropped.
-        quick: a smaller setting than the paper's.
+        seeds: one training each.
+        learnt: how many trainings reached the accuracy that the claim presupposes; the others are
+            shown, never dropped.
+        quick: whether the setting is smaller than the paper's.
         note: what a reader must know.
-        seconds: what it took.
+        seconds: wall-clock time of training and measuring.
         files: archives, planes and pictures, as paths inside the folder of the results.
         conventions: where paper and code, or two papers, count differently: each convention with
             what comes out under it.
@@ -81,14 +79,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """What is to be tested, where and how large.
+    """Which claim is tested, where its files go, and how large the setting is.
 
     Attributes:
-        claim: its name.
-        out: folder of shared runs, planes and pictures.
-        seeds: one training for each.
-        quick: a smaller setting than the paper's.
-        say: takes lines of progress.
+        claim: name of the claim.
+        out: folder of runs (several claims share them), planes and pictures.
+        seeds: one training each.
+        quick: whether the setting is smaller than the paper's.
+        say: receives lines of progress.
     """
 
     claim: str
@@ -100,14 +98,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Claim:
-    """One headline result.
+    """One headline result of a paper, and the function that tests it.
 
     Attributes:
-        name: for the command line.
-        statement: what is claimed, in a sentence.
+        name: as typed on the command line.
+        statement: what the paper claims, in a sentence.
         reference: the paper.
-        setting: how we measure it.
-        run: from a context to a result.
+        setting: data, network and estimator of the test.
+        run: returns the result for a context.
     """
 
     name: str
@@ -118,13 +116,9 @@ class Claim:
 
     @property
     def source(self) -> str:
-        """Digest of the module that decides the claim.
-
-        A stored verdict of other code is not read again.
-        """
-        return (
-            f"{zlib.crc32(inspect.getsource(inspect.getmodule(self.run) or inspect).encode()):08x}"
-        )
+        """Digest of the module that decides the claim; a result of other code is run again."""
+        text = inspect.getsource(sys.modules[self.run.__module__])
+        return f"{zlib.crc32(text.encode()):08x}"
 
 
 def claim(
@@ -143,14 +137,14 @@ def claims() -> dict[str, Claim]:
     found: dict[str, Claim] = {}
     for paper in _PAPERS:
         module = importlib.import_module(f"infoplane.replications.{paper}")
-        found |= {one.name: one for one in vars(module).values() if isinstance(one, Claim)}
+        for value in vars(module).values():
+            if isinstance(value, Claim):
+                found[value.name] = value
     return found
 
 
 def outcome_of(holds: bool, learnt: int, runs: int, *, quick: bool) -> Outcome:
-    """Return ``replicated`` when the assertion holds.
-
-    When it does not, ``undetermined`` unless most runs learnt at the full setting.
+    """Return the outcome; a failure counts only where most runs learnt at the full setting.
 
     Args:
         holds: whether the assertion is true.
@@ -171,21 +165,21 @@ def replicate(
     quick: bool = False,
     say: Callable[[str], object] = print,
 ) -> list[Result]:
-    """Run claims, cached.
-
-    A result that is there for the same seeds and setting is read, not run again.
+    """Test claims, or read their results where they are stored for the same seeds and setting.
 
     Args:
         names: of `claims`.
         out: folder for runs, planes, pictures and results.
-        seeds: how many, from 0.
-        quick: small settings, one number each.
+        seeds: how many trainings, with the seeds 0, 1, ...
+        quick: use smaller settings.
+        say: receives lines of progress.
 
     Raises:
         InputError: an unknown name, or no seed.
     """
     known = claims()
-    if unknown := [name for name in names if name not in known]:
+    unknown = [name for name in names if name not in known]
+    if unknown:
         raise InputError(f"no such replication: {unknown}; there are {list(known)}")
     if seeds < 1:
         raise InputError(f"expected at least one seed, got {seeds}")
@@ -193,30 +187,33 @@ def replicate(
     folder.mkdir(parents=True, exist_ok=True)
     results = []
     for name in names:
-        path = folder / f"{name}.json"
-        wanted = list(range(seeds))
-        old = _stored(path)
-        if old is not None and old.seeds == wanted and old.source == known[name].source:
-            results.append(old)
-            say(f"{name}: {old.outcome} (cached)")
-            continue
-        began = time.perf_counter()
-        say(f"{name}: {known[name].statement}")
-        result = known[name].run(Context(name, folder, tuple(wanted), quick, say))
-        seconds = round(time.perf_counter() - began, 1)
-        if old is not None and old.seeds == wanted and old.quick == quick:
-            seconds = max(
-                seconds, old.seconds
-            )  # judged again from runs that are there: what it took is what the runs took
-        result = replace(result, seeds=wanted, seconds=seconds, source=known[name].source)
-        path.write_text(json.dumps(asdict(result), indent=1), "utf-8")
-        say(f"{name}: {result.outcome}: {result.assertion} ({result.seconds:.0f} s)")
-        results.append(result)
+        context = Context(name, folder, tuple(range(seeds)), quick, say)
+        results.append(_read_or_run(known[name], context))
     return results
 
 
+def _read_or_run(claim: Claim, context: Context) -> Result:
+    path = context.out / f"{claim.name}.json"
+    stored = _stored(path)
+    if stored is not None and stored.seeds != list(context.seeds):
+        stored = None
+    if stored is not None and stored.source == claim.source:
+        context.say(f"{claim.name}: {stored.outcome} (cached)")
+        return stored
+    context.say(f"{claim.name}: {claim.statement}")
+    start = time.perf_counter()
+    result = claim.run(context)
+    seconds = round(time.perf_counter() - start, 1)
+    if stored is not None:  # its runs were read, not trained: their time counts
+        seconds = max(seconds, stored.seconds)
+    result = replace(result, seconds=seconds, source=claim.source)
+    path.write_text(json.dumps(asdict(result), indent=1), "utf-8")
+    context.say(f"{claim.name}: {result.outcome}: {result.assertion} ({seconds:.0f} s)")
+    return result
+
+
 def _stored(path: Path) -> Result | None:
-    """A result of an earlier call; None where there is none, or one of another version."""
+    """The result of an earlier call; None where there is none, or one of another version."""
     if not path.is_file():
         return None
     try:

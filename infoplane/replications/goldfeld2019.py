@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import curves, difference_in_errors, plane_of
+from infoplane.replications.curves import bits_of, curves, difference_in_errors, fall, planes_of
 from infoplane.replications.evidence import conclude, over_training, plane_picture
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, EPOCHS, szt_run
+from infoplane.replications.runs import ACTS, EPOCHS, szt_runs
 from infoplane.replications.training import Task, classified, learnt
 
 if TYPE_CHECKING:
@@ -43,24 +43,18 @@ def constant(ctx: Context) -> Result:
     """
     from infoplane.analysis.dpi.check import check_dpi
 
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, ["exact"]) for a in archives]
-    numbers = {
-        "smallest H over hidden layers and epochs [bits]": [
-            min(p.bits for p in plane if p.quantity == "i_xz" and p.layer in ACTS)
-            for plane in planes
-        ],
-        "leaks": [
-            float(len(check_dpi(plane, archive=a).of("fault")))
-            for plane, a in zip(planes, archives, strict=True)
-        ],
-    }
-    least, faults = numbers.values()
+    archives = szt_runs(ctx)
+    planes = planes_of(archives, ["exact"])
+    least, leaks = [], []
+    for plane, archive in zip(planes, archives, strict=True):
+        hidden = [bits_of(plane, layer, "exact") for layer in ACTS]
+        least.append(float(np.min(hidden)))
+        leaks.append(float(len(check_dpi(plane, archive=archive).of("fault"))))
     return conclude(
         ctx,
-        min(least) >= 11.99 and not any(faults),
+        min(least) >= 11.99 and not any(leaks),
         "H(exact codes) >= 11.99 bits in every hidden tanh layer and epoch, no leak",
-        numbers,
+        {"smallest H over hidden layers and epochs [bits]": least, "leaks": leaks},
         limits={"smallest H over hidden layers and epochs [bits]": 11.99},
         learnt=learnt(archives),
         archives=archives,
@@ -91,8 +85,8 @@ def noisy_network(seed: int) -> nn.Sequential:
     import infoplane as ip
 
     class Noise(torch.nn.Module):
-        def forward(self, t: torch.Tensor) -> torch.Tensor:
-            return t + SIGMA * torch.randn_like(t) if self.training else t
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            return values + SIGMA * torch.randn_like(values) if self.training else values
 
     parts: OrderedDict[str, torch.nn.Module] = OrderedDict()
     for name, module in ip.data.szt.network("tanh", seed=seed).named_children():
@@ -103,12 +97,10 @@ def noisy_network(seed: int) -> nn.Sequential:
 
 
 def noisy_run(ctx: Context, seed: int) -> Archive:
-    """Return the archive of a network trained with its noise.
+    """Return the archive of a network that is trained and captured with its noise.
 
-    Captured with it, several independent passes per row.
-
-    What is stored of a layer is its value before its own noise, with the noise of all layers below
-    in it: the samples that sample propagation needs.
+    Every row is passed several times with independent noise. A layer is stored before its own noise
+    is added, with the noise of all layers before it: the samples that sample propagation needs.
     """
     import torch
 
@@ -116,16 +108,16 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
 
     epochs = EPOCHS[ctx.quick]
 
-    def task() -> Task:
+    def make_task() -> Task:
         torch.manual_seed(seed)
-        x, y = ip.data.szt.load()
-        rows = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
-        return Task(noisy_network(seed), x, y, ip.data.szt.train_mask(seed), rows)
+        patterns, labels = ip.data.szt.load()
+        rows = np.sort(np.random.default_rng(0).permutation(len(patterns))[:ROWS])
+        return Task(noisy_network(seed), patterns, labels, ip.data.szt.train_mask(seed), rows)
 
     return classified(
         ctx,
         f"szt-noisy{SIGMA:g}-epochs{epochs}-seed{seed}",
-        task,
+        make_task,
         epochs=epochs,
         seed=seed,
         lr=4e-4,
@@ -147,27 +139,28 @@ def clustering(archive: Archive, step: int, layer: str) -> float:
         archive: of one training.
         step, layer: which activation.
     """
-    z, y = np.asarray(archive.z(step, layer), np.float64), np.asarray(archive.y)
-    rng = np.random.default_rng(0)
-    i, j = rng.integers(0, len(z), (2, 20_000))
-    apart = np.linalg.norm(z[i] - z[j], axis=1)
-    same = y[i] == y[j]
-    return float(apart[same & (i != j)].mean() / apart[~same].mean())
+    values, labels = np.asarray(archive.z(step, layer), np.float64), np.asarray(archive.y)
+    first, second = np.random.default_rng(0).integers(0, len(values), (2, 20_000))
+    distance = np.linalg.norm(values[first] - values[second], axis=1)
+    same_class = labels[first] == labels[second]
+    within = distance[same_class & (first != second)]
+    return float(within.mean() / distance[~same_class].mean())
 
 
-def _fall(plane: Plane, layer: str) -> tuple[float, float]:
-    """Fall of the true I(X;T) from its peak to the end, in bits and in standard errors."""
+def _fall_in_errors(plane: Plane, layer: str) -> float:
+    """Fall of the true I(X;T) from its peak to the end, in standard errors."""
     estimates = plane.series(layer, "i_xz", NOISY)[1]
-    peak, end = max(estimates, key=lambda e: e.bits), estimates[-1]
-    return peak.bits - end.bits, difference_in_errors(peak, end)
+    peak = max(estimates, key=lambda estimate: estimate.bits)
+    return difference_in_errors(peak, estimates[-1])
 
 
 def _largest_rise(plane: Plane) -> float:
     """Largest rise from a layer to the next, at any checkpoint, in standard errors."""
-    rises = []
-    for first, second in itertools.pairwise(ACTS):
-        above, below = (plane.series(name, "i_xz", NOISY)[1] for name in (first, second))
-        rises += [difference_in_errors(b, a) for a, b in zip(above, below, strict=True)]
+    rises: list[float] = []
+    for layer, next_layer in itertools.pairwise(ACTS):
+        estimates = plane.series(layer, "i_xz", NOISY)[1]
+        next_estimates = plane.series(next_layer, "i_xz", NOISY)[1]
+        rises += map(difference_in_errors, next_estimates, estimates)
     return max(rises)
 
 
@@ -186,26 +179,26 @@ def noisy(ctx: Context) -> Result:
     classes.
     """
     archives = [noisy_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, [NOISY]) for a in archives]
-    falls = [_fall(p, "act5") for p in planes]
-    excess = [_largest_rise(p) for p in planes]
+    planes = planes_of(archives, [NOISY])
     true_bits = curves(planes, ACTS, NOISY)
-    tight = [[clustering(a, s, "act5") for s in a.steps] for a in archives]
-    peaks = [int(np.argmax(bits)) for bits in true_bits["act5"]]
-    at_peak = [values[peak] for values, peak in zip(tight, peaks, strict=True)]
-    at_end = [values[-1] for values in tight]
-    closer = [end < peak for peak, end in zip(at_peak, at_end, strict=True)]
+    excess = [_largest_rise(plane) for plane in planes]
+    falls = [_fall_in_errors(plane, "act5") for plane in planes]
+    at_peak, at_end = [], []
+    for archive, bits in zip(archives, true_bits["act5"], strict=True):
+        peak = archive.steps[int(np.argmax(bits))]
+        at_peak.append(clustering(archive, peak, "act5"))
+        at_end.append(clustering(archive, archive.steps[-1], "act5"))
     numbers = {
-        "fall of I(X;T) of layer 5 [bits]": [bits for bits, _ in falls],
-        "fall / standard error": [errors for _, errors in falls],
+        "fall of I(X;T) of layer 5 [bits]": [fall(bits) for bits in true_bits["act5"]],
+        "fall / standard error": falls,
         "largest rise of I(X;T) along the chain / standard error": excess,
         "classes of layer 5: distance within / between, at the peak of I(X;T)": at_peak,
         "classes of layer 5: distance within / between, at the end": at_end,
     }
-    holds = min(numbers["fall / standard error"]) > 3 and max(excess) < 4 and all(closer)
+    closer = bool(np.all(np.less(at_end, at_peak)))
     return conclude(
         ctx,
-        holds,
+        min(falls) > 3 and max(excess) < 4 and closer,
         "in every seed: I(X;T) of layer 5 falls by > 3 standard errors, no layer exceeds the one "
         "before it by 4 (160 comparisons), and classes are closer together at the end than at the "
         "peak",

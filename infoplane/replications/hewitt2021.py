@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, curves, difference_in_errors, plane_of
-from infoplane.replications.evidence import conclude, over_training
+from infoplane.replications.curves import bits_of, curves, difference_in_errors, planes_of
+from infoplane.replications.evidence import Numbers, conclude, over_training
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
 from infoplane.types.arrays import Ids
@@ -29,6 +29,8 @@ LAYERS = ["embed", "block0", "block1"]
 EPOCHS = {False: 200, True: 20}
 PROBE = 1024
 LINEAR = "vinfo:family=linear"
+GROWTH = "growth along the depth / standard error"
+BEYOND = "I_V(block1 -> Y | embed) / standard error"
 
 
 def pointer_task() -> tuple[Ids, Ids]:
@@ -36,12 +38,10 @@ def pointer_task() -> tuple[Ids, Ids]:
 
     All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``.
     """
-    bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS)) & 1
-    rows = np.repeat(bits, BITS, axis=0)
-    where = np.tile(np.arange(BITS), 2**BITS)
-    return np.c_[rows, 2 + where].astype(np.int64), rows[np.arange(len(rows)), where].astype(
-        np.int64
-    )
+    patterns = (np.arange(2**BITS, dtype=np.int64)[:, None] >> np.arange(BITS)) & 1
+    bits = np.repeat(patterns, BITS, axis=0)
+    pointer = np.tile(np.arange(BITS), 2**BITS)
+    return np.c_[bits, 2 + pointer], bits[np.arange(len(bits)), pointer]
 
 
 def transformer(seed: int) -> nn.Module:
@@ -63,14 +63,13 @@ def transformer(seed: int) -> nn.Module:
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
             self.attend = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
-            self.mlp = nn.Sequential(
-                nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
-            )
+            up, down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+            self.mlp = nn.Sequential(up, nn.GELU(), down)
 
-        def forward(self, h: torch.Tensor) -> torch.Tensor:
-            n = self.norm1(h)
-            h = h + self.attend(n, n, n, need_weights=False)[0]
-            return torch.as_tensor(h + self.mlp(self.norm2(h)))
+        def forward(self, stream: torch.Tensor) -> torch.Tensor:
+            normed = self.norm1(stream)
+            stream = stream + self.attend(normed, normed, normed, need_weights=False)[0]
+            return torch.as_tensor(stream + self.mlp(self.norm2(stream)))
 
     class Pointer(nn.Module):
         def __init__(self) -> None:
@@ -79,7 +78,8 @@ def transformer(seed: int) -> nn.Module:
             self.head = nn.Linear(WIDTH, 2)
 
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            return torch.as_tensor(self.head(self.block1(self.block0(self.embed(ids)))[:, -1]))
+            stream = self.block1(self.block0(self.embed(ids)))
+            return torch.as_tensor(self.head(stream[:, -1]))
 
     torch.manual_seed(seed)
     return Pointer()
@@ -91,21 +91,16 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
 
     epochs = EPOCHS[ctx.quick]
 
-    def task() -> Task:
-        x, y = pointer_task()
-        mask = np.random.default_rng([seed, 2]).random(len(x)) < 0.8
-        return Task(
-            transformer(seed),
-            x,
-            y,
-            mask,
-            np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE]),
-        )
+    def make_task() -> Task:
+        sequences, labels = pointer_task()
+        train = np.random.default_rng([seed, 2]).random(len(sequences)) < 0.8
+        probe = np.sort(np.random.default_rng(0).permutation(len(sequences))[:PROBE])
+        return Task(transformer(seed), sequences, labels, train, probe)
 
     return classified(
         ctx,
         f"pointer-transformer-epochs{epochs}-seed{seed}",
-        task,
+        make_task,
         epochs=epochs,
         seed=seed,
         lr=3e-3,
@@ -116,12 +111,13 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
 
 
 def _beyond_embeddings(archive: Archive) -> Estimate:
-    """What a linear reader can use of the last block beyond the embeddings, at the end."""
+    """Linear V-information of the last block about Y given the embeddings, after training."""
     import infoplane as ip
     from infoplane.analysis.estimators.vinfo import conditional_vinformation
 
-    z, base = (ip.continuous(archive.z(archive.steps[-1], name)) for name in ("block1", "embed"))
-    return conditional_vinformation(z, ip.discrete(archive.y), base)
+    last = ip.continuous(archive.z(archive.steps[-1], "block1"))
+    embeddings = ip.continuous(archive.z(archive.steps[-1], "embed"))
+    return conditional_vinformation(last, ip.discrete(archive.y), embeddings)
 
 
 @claim(
@@ -131,40 +127,42 @@ def _beyond_embeddings(archive: Archive) -> Estimate:
     "two blocks of width 16, eight bits and a pointer, linear V-information, cross-fitted",
 )
 def depth(ctx: Context) -> Result:
-    """Usable information about the label grows from the embeddings to the last block.
+    """Judge that usable information about the label grows from the embeddings to the last block.
 
     It grows also given the embeddings; exact information stays at log2 N.
     """
     archives = [pointer_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, [LINEAR, "exact"]) for a in archives]
-    ends = [[p.series(name, "i_zy", LINEAR)[1][-1] for name in LAYERS] for p in planes]
-    growth = [difference_in_errors(e[-1], e[0]) for e in ends]
-    beyond = [_beyond_embeddings(a) for a in archives]
-    beyond_errors = [b.bits / (b.stderr or math.inf) for b in beyond]
-    least = [min(min(bits_of(p, name, "exact")) for name in LAYERS) for p in planes]
-    numbers = {
-        f"I_V({name} -> Y), linear, at the end [bits]": [e[k].bits for e in ends]
-        for k, name in enumerate(LAYERS)
-    }
+    planes = planes_of(archives, [LINEAR, "exact"])
+    numbers: Numbers = {}
+    for layer in LAYERS:
+        ends = [bits_of(plane, layer, LINEAR, "i_zy")[-1] for plane in planes]
+        numbers[f"I_V({layer} -> Y), linear, at the end [bits]"] = ends
+    growth, beyond, beyond_in_errors, least = [], [], [], []
+    for archive, plane in zip(archives, planes, strict=True):
+        embeddings, last = (
+            plane.series(name, "i_zy", LINEAR)[1][-1] for name in ("embed", "block1")
+        )
+        growth.append(difference_in_errors(last, embeddings))
+        conditional = _beyond_embeddings(archive)
+        beyond.append(conditional.bits)
+        beyond_in_errors.append(conditional.bits / (conditional.stderr or math.inf))
+        least.append(float(np.min([bits_of(plane, layer, "exact") for layer in LAYERS])))
     numbers |= {
-        "growth along the depth / standard error": growth,
-        "I_V(block1 -> Y | embed) [bits]": [b.bits for b in beyond],
-        "I_V(block1 -> Y | embed) / standard error": beyond_errors,
+        GROWTH: growth,
+        "I_V(block1 -> Y | embed) [bits]": beyond,
+        BEYOND: beyond_in_errors,
         "exact I(X;Z), smallest over blocks and checkpoints [bits]": least,
-        "held-out accuracy": [accuracies(a)[1] for a in archives],
+        "held-out accuracy": accuracies(archives, "test"),
     }
     nothing_lost = min(least) > math.log2(PROBE) - 1e-9
     return conclude(
         ctx,
-        min(growth) > 3 and min(beyond_errors) > 3 and nothing_lost,
+        min(growth) > 3 and min(beyond_in_errors) > 3 and nothing_lost,
         "in every seed: linear V-information of the last block exceeds that of the embeddings by > "
         "3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N "
         "everywhere",
         numbers,
-        limits={
-            "growth along the depth / standard error": 3,
-            "I_V(block1 -> Y | embed) / standard error": 3,
-        },
+        limits={GROWTH: 3, BEYOND: 3},
         learnt=learnt(archives),
         archives=archives,
         planes=planes,
@@ -177,7 +175,7 @@ def depth(ctx: Context) -> Result:
                 f"I_V(Z→Y), linear, held out [bits], N={PROBE}",
             )
         ],
-        note="the label is the bit that the last token points at: no linear reader finds it in the "
-        "embeddings, attention moves it where one can. The data processing inequality is about "
+        note="the label is the bit that the last token points at: no linear predictor finds it in "
+        "the embeddings, attention moves it where one can. The data processing inequality is about "
         "all information, of which no bit is created or lost",
     )

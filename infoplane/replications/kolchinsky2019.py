@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import plane_of
+from infoplane.replications.curves import planes_of
 from infoplane.replications.evidence import conclude, plane_picture
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import learnt
 
 REFERENCE = (
@@ -22,12 +22,12 @@ REFERENCE = (
 )
 def deterministic(ctx: Context) -> Result:
     """Y = f(X) and exact codes: I(T;Y) = H(Y) in every hidden layer and epoch."""
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, ["exact"], ACTS) for a in archives]
-    gaps = [
-        max((plane.h_y_bits or 0.0) - p.bits for p in plane if p.quantity == "i_zy")
-        for plane in planes
-    ]
+    archives = szt_runs(ctx)
+    planes = planes_of(archives, ["exact"], ACTS)
+    gaps = []
+    for plane in planes:
+        about_y = [point.bits for point in plane if point.quantity == "i_zy"]
+        gaps.append((plane.h_y_bits or 0.0) - min(about_y))
     return conclude(
         ctx,
         max(gaps) < 0.01,

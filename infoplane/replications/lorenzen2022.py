@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
-from infoplane.replications.curves import drop, plane_of
-from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
+from infoplane.replications.curves import drops, planes_of
+from infoplane.replications.evidence import Numbers, conclude, plane_picture
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import CHECKPOINTS, EPOCHS
-from infoplane.replications.training import kept_run, learnt, recorder
+from infoplane.replications.training import accuracies_text, learnt, recorder, stored_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ def quantised_run(ctx: Context, seed: int, bits: int) -> Archive:
     """Return the archive of one 12-bit network whose activations are quantised.
 
     Args:
-        ctx: says how large, and where it is kept.
+        ctx: says how large, and where runs are stored.
         seed: of weights and batches.
         bits: of an activation.
     """
@@ -35,20 +36,25 @@ def quantised_run(ctx: Context, seed: int, bits: int) -> Archive:
         import infoplane as ip
         from infoplane.hooks.quantise import quantised
 
-        x, y = ip.data.szt.load()
+        patterns, labels = ip.data.szt.load()
         net = ip.data.szt.network("tanh", seed=seed)
-        schedule = ip.log_spaced(epochs, CHECKPOINTS[ctx.quick])
-        told = {"layers": "q*", "batch_size": len(x), "schedule": schedule}
-        with recorder(quantised(net, bits), path, probe=(x, y), **told) as rec:
+        with recorder(
+            quantised(net, bits),
+            path,
+            probe=(patterns, labels),
+            layers="q*",
+            batch_size=len(patterns),
+            schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
+        ) as rec:
             trained = ip.data.szt.train(
                 net,
                 epochs=epochs,
                 seed=seed,
                 on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
             )
-        return f"{trained.train_accuracy} {trained.test_accuracy}\n"
+        return accuracies_text(trained)
 
-    return kept_run(ctx, f"szt-tanh-{bits}bit-seed{seed}", train)
+    return stored_run(ctx, f"szt-tanh-{bits}bit-seed{seed}", train)
 
 
 @claim(
@@ -65,35 +71,32 @@ def exact(ctx: Context) -> Result:
     from infoplane.analysis.dpi.check import check_dpi
 
     numbers: Numbers = {}
-    ran, measured, pictures = [], [], []
+    all_archives, all_planes, pictures = [], [], []
+    holds = True
     for bits in (8, 4):
         archives = [quantised_run(ctx, seed, bits) for seed in ctx.seeds]
-        planes = [plane_of(a, ["exact"]) for a in archives]
-        last = archives[0].layers[-1]
-        numbers[f"{bits}-bit: violations and faults"] = [
-            float(len(check_dpi(p, archive=a).of("violation", "fault")))
-            for p, a in zip(planes, archives, strict=True)
-        ]
-        numbers[f"{bits}-bit: drop of the output layer [bits]"] = [
-            drop(p, last, "exact") for p in planes
-        ]
+        planes = planes_of(archives, ["exact"])
+        broken = []
+        for plane, archive in zip(planes, archives, strict=True):
+            report = check_dpi(plane, archive=archive)
+            broken.append(float(len(report.of("violation", "fault"))))
+        falls = drops(planes, archives[0].layers[-1], "exact")
+        numbers[f"{bits}-bit: violations and faults"] = broken
+        numbers[f"{bits}-bit: drop of the output layer [bits]"] = falls
+        holds = holds and not any(broken) and median(falls) > 0.5
         pictures.append(plane_picture(ctx, planes[0], f"lorenzen2022-{bits}bit", "exact"))
-        ran += archives
-        measured += planes
-    drops = [f"{bits}-bit: drop of the output layer [bits]" for bits in (8, 4)]
-    holds = not any(
-        numbers["8-bit: violations and faults"] + numbers["4-bit: violations and faults"]
-    )
+        all_archives += archives
+        all_planes += planes
     return conclude(
         ctx,
-        holds and all(median_of(numbers[name]) > 0.5 for name in drops),
+        holds,
         "no violation and no fault under exact information, median drop of the output layer > 0.5 "
         "bit, 8-bit and 4-bit",
         numbers,
-        limits=dict.fromkeys(drops, 0.5),
-        learnt=learnt(ran),
-        archives=ran,
-        planes=measured,
+        limits={name: 0.5 for name in numbers if "drop" in name},
+        learnt=learnt(all_archives),
+        archives=all_archives,
+        planes=all_planes,
         pictures=pictures,
         note="activations are quantised in the forward pass of the capture, the weights are "
         "trained in float32",

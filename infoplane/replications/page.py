@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from infoplane.replications.evidence import number_list
 from infoplane.replications.frame import Claim, Result, claims
 
 HEAD = """# Results: the literature, measured again
@@ -21,73 +22,66 @@ archives and planes behind every claim are named at its end, below the folder th
 
 
 def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) -> Path:
-    """Write a Markdown page with verdicts, numbers and pictures; returns its path.
+    """Write a Markdown page with verdicts, numbers and pictures; return its path.
 
     Args:
-        folder: where the files of the results are (``OUT/full`` or ``OUT/quick``); pictures are
-            copied beside the page.
+        results: in the order of the page.
+        path: of the page; pictures are copied to ``images`` beside it.
+        folder: where the files of the results are (``OUT/full`` or ``OUT/quick``).
     """
     path, known = Path(path), claims()
     lines = [HEAD, "| claim | verdict | runs that learnt | seconds |", "|---|---|---|---|"]
-    lines += [
-        f"| [{r.claim}](#{r.claim}) | {r.outcome} | {r.learnt} | {r.seconds:.0f} |" for r in results
-    ]
+    for result in results:
+        name = f"[{result.claim}](#{result.claim})"
+        lines.append(f"| {name} | {result.outcome} | {result.learnt} | {result.seconds:.0f} |")
+    minutes = sum(result.seconds for result in results) / 60
     lines += [
         "",
-        f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes of wall-clock "
-        "time; runs that several claims share are counted once.",
+        f"{len(results)} claims, {minutes:.0f} minutes of wall-clock time; runs that several "
+        "claims share are counted once.",
     ]
-    for r in results:
-        lines += _section(r, known[r.claim])
-        lines += list(_pictures(r, path.parent / "images", Path(folder)))
-        if kept := _kept(r.files):
-            lines += ["", f"Kept: {kept}."]
+    for result in results:
+        lines += _section(result, known[result.claim])
+        lines += list(_pictures(result, path.parent / "images", Path(folder)))
+        stored = _stored_files(result.files)
+        if stored:
+            lines += ["", f"Kept: {stored}."]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 
 
-def _section(r: Result, claim: Claim) -> list[str]:
-    lines = ["", f"## {r.claim}", "", f"**{claim.statement}.** {claim.reference}", ""]
-    lines += [f"Setting: {claim.setting}." + (" Quick setting." if r.quick else ""), ""]
-    lines += [
-        f"Asserted: {r.assertion}. Verdict: **{r.outcome}**."
-        + (f" Note: {r.note}." if r.note else ""),
-        "",
-    ]
+def _section(result: Result, claim: Claim) -> list[str]:
+    quick = " Quick setting." if result.quick else ""
+    note = f" Note: {result.note}." if result.note else ""
+    lines = ["", f"## {result.claim}", "", f"**{claim.statement}.** {claim.reference}", ""]
+    lines += [f"Setting: {claim.setting}.{quick}", ""]
+    lines += [f"Asserted: {result.assertion}. Verdict: **{result.outcome}**.{note}", ""]
     lines += ["| quantity | per seed |", "|---|---|"]
-    lines += [
-        f"| {key} | {', '.join(f'{v:.3g}' for v in values)} |" for key, values in r.numbers.items()
-    ]
-    if r.conventions:
-        lines += [
-            "",
-            "Where the sources count differently:",
-            "",
-            "| convention | the claim, per seed |",
-            "|---|---|",
-        ]
-        lines += [f"| {key} | {text} |" for key, text in r.conventions.items()]
+    lines += [f"| {name} | {number_list(values)} |" for name, values in result.numbers.items()]
+    if result.conventions:
+        lines += ["", "Where the sources count differently:", ""]
+        lines += ["| convention | the claim, per seed |", "|---|---|"]
+        lines += [f"| {name} | {text} |" for name, text in result.conventions.items()]
     return lines
 
 
-def _pictures(r: Result, images: Path, folder: Path) -> Iterator[str]:
-    for file in r.files:
+def _pictures(result: Result, images: Path, folder: Path) -> Iterator[str]:
+    for file in result.files:
         source = folder / file
-        if source.suffix == ".png" and source.is_file():
-            images.mkdir(exist_ok=True)
-            shutil.copyfile(source, images / f"result-{source.name}")
-            words = (
-                "numbers per seed" if source.stem.endswith("-numbers") else f"picture of {r.claim}"
-            )
-            yield from ("", f"![{words}](images/result-{source.name})")
+        if source.suffix != ".png" or not source.is_file():
+            continue
+        images.mkdir(exist_ok=True)
+        shutil.copyfile(source, images / f"result-{source.name}")
+        numbers = source.stem.endswith("-numbers")
+        alt = "numbers per seed" if numbers else f"picture of {result.claim}"
+        yield from ("", f"![{alt}](images/result-{source.name})")
 
 
-def _kept(files: Sequence[str]) -> str:
-    """Archives and planes of a result in a few words: the first of each and how many."""
-    kinds = {
-        "archives": [f for f in files if f.startswith("runs")],
-        "planes": [f for f in files if f.startswith("planes")],
-    }
-    return ", ".join(
-        f"{len(found)} {kind} (`{found[0]}` ...)" for kind, found in kinds.items() if found
-    )
+def _stored_files(files: Sequence[str]) -> str:
+    """How many archives and planes there are, with the first of each as an example."""
+    counts = []
+    for kind, folder in (("archives", "runs"), ("planes", "planes")):
+        found = [file for file in files if file.startswith(folder)]
+        if found:
+            counts.append(f"{len(found)} {kind} (`{found[0]}` ...)")
+    return ", ".join(counts)

@@ -18,9 +18,8 @@ ACTS = ["act1", "act2", "act3", "act4", "act5"]
 """Hidden layers of the 12-bit network."""
 
 
-def szt_run(
+def szt_runs(
     ctx: Context,
-    seed: int,
     *,
     activation: str = "tanh",
     batch: int = 256,
@@ -28,14 +27,13 @@ def szt_run(
     labels: str = "rule",
     rows: float = 0.8,
     epochs: int = 0,
-) -> Archive:
-    """Return the archive of one training of the 12-10-7-5-4-3-2 network.
+) -> list[Archive]:
+    """Return for every seed the archive of a training of the 12-10-7-5-4-3-2 network.
 
-    It has pre-activations and gradient statistics.
+    Archives hold pre-activations and gradient statistics.
 
     Args:
-        ctx: says how large, and where it is kept.
-        seed: of weights and batches.
+        ctx: says which seeds, how large, and where runs are stored.
         activation: of the hidden layers.
         batch: rows of one; 0 for all.
         lr: of Adam.
@@ -47,25 +45,29 @@ def szt_run(
 
     import infoplane as ip
 
+    task = ip.data.szt
     epochs = epochs or EPOCHS[ctx.quick]
+    name = f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}"
 
-    def task() -> Task:
-        x, y = ip.data.szt.load()
-        if labels == "random":
-            y = np.random.default_rng([seed, 1]).integers(0, 2, len(y))
-        return Task(
-            ip.data.szt.network(activation, seed=seed), x, y, ip.data.szt.train_mask(seed, rows)
+    def run(seed: int) -> Archive:
+        def make_task() -> Task:
+            patterns, classes = task.load()
+            if labels == "random":
+                classes = np.random.default_rng([seed, 1]).integers(0, 2, len(classes))
+            model = task.network(activation, seed=seed)
+            return Task(model, patterns, classes, task.train_mask(seed, rows))
+
+        return classified(
+            ctx,
+            f"{name}-seed{seed}",
+            make_task,
+            epochs=epochs,
+            seed=seed,
+            lr=lr,
+            batch=batch,
+            layers=["fc*", "act*"],
+            schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
+            gradients=torch.nn.functional.cross_entropy,
         )
 
-    return classified(
-        ctx,
-        f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}-seed{seed}",
-        task,
-        epochs=epochs,
-        seed=seed,
-        lr=lr,
-        batch=batch,
-        layers=["fc*", "act*"],
-        schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
-        gradients=torch.nn.functional.cross_entropy,
-    )
+    return [run(seed) for seed in ctx.seeds]

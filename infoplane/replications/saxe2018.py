@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-import statistics
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
 
-from infoplane.replications.curves import bits_of, curves, drop, mean_drops, plane_of
+from infoplane.replications.curves import (
+    curves,
+    drops,
+    drops_of_layers,
+    mean_drops,
+    planes_of,
+)
 from infoplane.replications.evidence import (
     Numbers,
     conclude,
     figure_file,
-    judged,
     lines_picture,
-    median_of,
     over_training,
     plane_picture,
+    verdict_text,
 )
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import accuracies, learnt
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ REFERENCE = (
 
 KDE, SAXE = "kde:variance=0.001", "bin:saxe"
 GOLDEN = {0.1: 2.64447, 0.5: 4.63120, 0.869: 4.899788, 2.0: 4.15734, 10.0: 2.04417}
+SPREAD = "spread: largest / smallest"
 RELU_CONVENTIONS = {
     KDE: "their code: KDE, variance 0.001",
     "kde:variance=0.1": "their paper: KDE, variance 0.1",
@@ -43,23 +49,20 @@ RELU_CONVENTIONS = {
 
 
 def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh") -> float:
-    """Return H of f(w x), x ~ N(0, 1), over even cells, in closed form, in bits.
-
-    30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU.
+    """Return the entropy of f(w x), x ~ N(0, 1), in cells of equal width, in bits, closed form.
 
     Args:
         weight: w.
-        cells: on [-1, 1] for tanh; a ReLU has cells of width 2 / cells.
-        activation: ``tanh`` or ``relu``.
+        cells: how many there are on [-1, 1].
+        activation: f, ``tanh`` or ``relu``.
     """
     if activation == "tanh":
-        edges = np.arctanh(np.clip(np.linspace(-1, 1, cells + 1), -1, 1)[1:-1]) / weight
-        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
+        edges = np.arctanh(np.linspace(-1, 1, cells + 1)[1:-1]) / weight
     else:
         edges = np.arange(1, int(40 * weight * cells)) * 2 / cells / weight
-        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
-    p = p[p > 0]
-    return float(-(p * np.log2(p)).sum())
+    share = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
+    share = share[share > 0]
+    return float(-(share * np.log2(share)).sum())
 
 
 @claim(
@@ -73,24 +76,27 @@ def minimal(ctx: Context) -> Result:
 
     Entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises.
     """
-    tanh = {w: minimal_entropy(w) for w in GOLDEN}
-    grid = [float(w) for w in np.geomspace(0.1, 10.0, 41)]
-    curves = {
-        f"{a} unit": [[minimal_entropy(w, activation=a) for w in grid]] for a in ("tanh", "relu")
-    }
-    rising = curves["relu unit"][0]
-    holds = all(abs(tanh[w] - h) < 1e-4 for w, h in GOLDEN.items()) and rising == sorted(rising)
     from infoplane.analysis.plot.evidence import draw_lines
 
-    figure = draw_lines(grid, curves, x_label="weight w", y_label="H(bin(f(w x))) [bits], x normal")
+    weights = np.geomspace(0.1, 10.0, 41).tolist()
+    tanh = [minimal_entropy(weight) for weight in weights]
+    relu = [minimal_entropy(weight, activation="relu") for weight in weights]
+    at_golden = {weight: minimal_entropy(weight) for weight in GOLDEN}
+    numbers = {f"tanh w={weight} [bits]": [bits] for weight, bits in at_golden.items()}
+    figure = draw_lines(
+        weights,
+        {"tanh unit": [tanh], "relu unit": [relu]},
+        x_label="weight w",
+        y_label="H(bin(f(w x))) [bits], x normal",
+    )
     figure.axes[0].set_xscale("log")
+    golden = list(GOLDEN.values())
     return conclude(
         ctx,
-        holds,
+        np.allclose(list(at_golden.values()), golden, rtol=0, atol=1e-4) and relu == sorted(relu),
         "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of "
         "ReLU is monotone over 41 weights from 0.1 to 10",
-        {f"tanh w={w} [bits]": [h] for w, h in tanh.items()}
-        | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
+        numbers | {"relu, w = 0.1 and 10 [bits]": [relu[0], relu[-1]]},
         pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
         note="closed form: no training, no sampling, hence no archive",
     )
@@ -103,30 +109,29 @@ def minimal(ctx: Context) -> Result:
     "KDE 1e-3 and bins of width 0.07",
 )
 def relu(ctx: Context) -> Result:
-    """Hidden ReLU layers: drop < 0.1 bit under KDE 1e-3 and width 0.07.
+    """Judge that hidden ReLU layers drop by < 0.1 bit under KDE 1e-3 and width 0.07.
 
-    Beside it the drop of tanh, and the paper's own conventions.
+    The drop of tanh, and the paper's own conventions, are shown for comparison.
     """
-    archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
-    planes = [plane_of(a, list(RELU_CONVENTIONS), ACTS) for a in archives]
-    tanh = [plane_of(szt_run(ctx, seed), [KDE], ["act5"]) for seed in ctx.seeds]
-    middle = {
-        spec: [statistics.median(drop(p, name, spec) for name in ACTS) for p in planes]
-        for spec in RELU_CONVENTIONS
-    }
+    archives = szt_runs(ctx, activation="relu")
+    planes = planes_of(archives, list(RELU_CONVENTIONS), ACTS)
+    tanh = planes_of(szt_runs(ctx), [KDE], ["act5"])
+    medians = {}
+    for spec in RELU_CONVENTIONS:
+        medians[spec] = [median(drops_of_layers(plane, ACTS, spec)) for plane in planes]
     numbers: Numbers = {
-        f"median drop of hidden layers, {spec} [bits]": middle[spec] for spec in (KDE, SAXE)
+        f"median drop of hidden layers, {spec} [bits]": medians[spec] for spec in (KDE, SAXE)
     }
     limits = dict.fromkeys(numbers, 0.1)
     for spec in (KDE, SAXE):
         numbers[f"mean drop of hidden layers, {spec} [bits]"] = mean_drops(planes, ACTS, spec)
     numbers[f"largest drop of a hidden layer, {KDE} [bits]"] = [
-        max(drop(p, name, KDE) for name in ACTS) for p in planes
+        max(drops_of_layers(plane, ACTS, KDE)) for plane in planes
     ]
-    numbers[f"tanh, layer 5, {KDE} [bits]"] = [drop(p, "act5", KDE) for p in tanh]
+    numbers[f"tanh, layer 5, {KDE} [bits]"] = drops(tanh, "act5", KDE)
     return conclude(
         ctx,
-        all(median_of(middle[spec]) < 0.1 for spec in (KDE, SAXE)),
+        median(medians[KDE]) < 0.1 and median(medians[SAXE]) < 0.1,
         "median over seeds of the median drop of hidden layers < 0.1 bit under both conventions of "
         "the code",
         numbers,
@@ -136,8 +141,8 @@ def relu(ctx: Context) -> Result:
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "saxe2018-relu", KDE)],
         conventions={
-            words: judged(median_of(middle[spec]) < 0.1, middle[spec])
-            for spec, words in RELU_CONVENTIONS.items()
+            convention: verdict_text(median(medians[spec]) < 0.1, medians[spec])
+            for spec, convention in RELU_CONVENTIONS.items()
         },
         note="under bins that follow the values (quantile, ebab) some compression appears: "
         "chelombiev2019",
@@ -155,31 +160,37 @@ def net_input(ctx: Context) -> Result:
 
     At most a quarter of the drop is left.
     """
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    output, even = "bin:szt", "bin:range,n=30,scope=layer"
-    out = [plane_of(a, [output], ["act5"]) for a in archives]
-    into = [plane_of(a, [even], ["fc5"]) for a in archives]
-    falls = [drop(p, "act5", output) for p in out]
-    inputs = [drop(p, "fc5", even) for p in into]
-    ratios = [b / a if a > 0 else math.inf for a, b in zip(falls, inputs, strict=True)]
+    archives = szt_runs(ctx)
+    in_activation, in_net_input = "bin:szt", "bin:range,n=30,scope=layer"
+    activations = planes_of(archives, [in_activation], ["act5"])
+    net_inputs = planes_of(archives, [in_net_input], ["fc5"])
+    falls = drops(activations, "act5", in_activation)
+    net_falls = drops(net_inputs, "fc5", in_net_input)
+    ratios = []
+    for fall, net_fall in zip(falls, net_falls, strict=True):
+        ratios.append(net_fall / fall if fall > 0 else math.inf)
     lines = {
-        "even cells of the activation": [bits_of(p, "act5", output) for p in out],
-        "even cells of the net input": [bits_of(p, "fc5", even) for p in into],
+        "even cells of the activation": curves(activations, ["act5"], in_activation)["act5"],
+        "even cells of the net input": curves(net_inputs, ["fc5"], in_net_input)["fc5"],
     }
     return conclude(
         ctx,
-        median_of(ratios) <= 0.25,
+        median(ratios) <= 0.25,
         "median ratio of drops (bins even in net input / bins even in activation) <= 0.25",
-        {"bins on [-1, 1] [bits]": falls, "bins even in net input [bits]": inputs, "ratio": ratios},
+        {
+            "bins on [-1, 1] [bits]": falls,
+            "bins even in net input [bits]": net_falls,
+            "ratio": ratios,
+        },
         limits={"ratio": 0.25},
         learnt=learnt(archives),
         archives=archives,
-        planes=[*out, *into],
+        planes=[*activations, *net_inputs],
         pictures=[
             over_training(
                 ctx,
                 "saxe2018-range",
-                out[0].steps,
+                activations[0].steps,
                 lines,
                 "layer 5: H of the bin codes [bits]",
             )
@@ -190,14 +201,14 @@ def net_input(ctx: Context) -> Result:
 
 @claim("saxe2018-batch", "compression is not due to the noise of SGD", REFERENCE, "full batch")
 def full_batch(ctx: Context) -> Result:
-    """Full-batch gradient descent: drop > 2 bits without any sampling noise."""
+    """Judge that layer 5 drops by > 2 bits under full-batch training, without sampling noise."""
     epochs = 3000 if ctx.quick else 20000
-    archives = [szt_run(ctx, seed, batch=0, lr=4e-3, epochs=epochs) for seed in ctx.seeds]
-    planes = [plane_of(a, ["bin:szt"]) for a in archives]
-    falls = [drop(p, "act5", "bin:szt") for p in planes]
+    archives = szt_runs(ctx, batch=0, lr=4e-3, epochs=epochs)
+    planes = planes_of(archives, ["bin:szt"])
+    falls = drops(planes, "act5", "bin:szt")
     return conclude(
         ctx,
-        median_of(falls) > 2,
+        median(falls) > 2,
         "median drop of layer 5 > 2 bits under full-batch training",
         {"drop of layer 5 [bits]": falls},
         limits={"drop of layer 5 [bits]": 2},
@@ -211,8 +222,11 @@ def full_batch(ctx: Context) -> Result:
 
 def _snr_of_weights(archive: Archive) -> list[list[float]]:
     """Signal-to-noise ratio of the gradient, one curve for every weight."""
-    statistics_of_steps = [archive.extra(step, "gradients") or {} for step in archive.steps]
-    return [[s[name]["snr"] for s in statistics_of_steps] for name in statistics_of_steps[0]]
+    curves: dict[str, list[float]] = {}
+    for step in archive.steps:
+        for name, of_weight in (archive.extra(step, "gradients") or {}).items():
+            curves.setdefault(name, []).append(of_weight["snr"])
+    return list(curves.values())
 
 
 def _peak_to_minimum(curve: list[float]) -> float:
@@ -228,37 +242,40 @@ def _peak_to_minimum(curve: list[float]) -> float:
     "per-batch gradients at frozen checkpoints",
 )
 def snr(ctx: Context) -> Result:
-    """Gradient SNR falls by more than 5 in tanh and in ReLU networks; only tanh compresses."""
-    numbers: Numbers = {}
-    drops: Numbers = {}
+    """Judge that the gradient SNR falls more than 5 times in tanh and in ReLU networks.
+
+    Only the tanh networks compress.
+    """
+    ratios: Numbers = {}
+    compression: Numbers = {}
     lines: dict[str, list[list[float]]] = {}
-    ran = []
+    archives, planes = [], []
     for activation in ("tanh", "relu"):
-        archives = [szt_run(ctx, seed, activation=activation) for seed in ctx.seeds]
-        ran += archives
-        per_weight = [_snr_of_weights(a) for a in archives]
-        numbers[f"{activation}: SNR peak / later minimum, median over weights"] = [
-            statistics.median(_peak_to_minimum(curve) for curve in weights)
-            for weights in per_weight
-        ]
-        drops[f"{activation}: drop of layer 5, {KDE} [bits]"] = [
-            drop(p, "act5", KDE) for p in (plane_of(a, [KDE], ["act5"]) for a in archives)
-        ]
-        lines[activation] = [np.median(weights, axis=0).tolist() for weights in per_weight]
+        trained = szt_runs(ctx, activation=activation)
+        measured = planes_of(trained, [KDE], ["act5"])
+        of_seeds, lines[activation] = [], []
+        for archive in trained:
+            of_weights = _snr_of_weights(archive)
+            of_seeds.append(median(map(_peak_to_minimum, of_weights)))
+            lines[activation].append(np.median(of_weights, axis=0).tolist())
+        ratios[f"{activation}: SNR peak / later minimum, median over weights"] = of_seeds
+        compression[f"{activation}: drop of layer 5, {KDE} [bits]"] = drops(measured, "act5", KDE)
+        archives += trained
+        planes += measured
     return conclude(
         ctx,
-        all(median_of(v) > 5 for v in numbers.values()),
+        all(median(values) > 5 for values in ratios.values()),
         "median over seeds of SNR peak / later minimum > 5 in tanh and in ReLU networks",
-        numbers | drops,
-        limits=dict.fromkeys(numbers, 5),
-        learnt=learnt(ran),
-        archives=ran,
-        planes=[plane_of(a, [KDE], ["act5"]) for a in ran],
+        ratios | compression,
+        limits=dict.fromkeys(ratios, 5),
+        learnt=learnt(archives),
+        archives=archives,
+        planes=planes,
         pictures=[
             over_training(
                 ctx,
                 "saxe2018-snr",
-                ran[0].steps,
+                archives[0].steps,
                 lines,
                 "gradient SNR, median over weights",
             )
@@ -280,19 +297,22 @@ def bin_count(ctx: Context) -> Result:
     Largest over smallest >= 5 from 4 to 512 bins.
     """
     counts = (4, 8, 16, 32, 64, 128, 256, 512)
-    specs = [f"bin:saxe,width={2 / n:g}" for n in counts]
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, specs, ["act4"]) for a in archives]
-    falls = [[drop(p, "act4", spec) for spec in specs] for p in planes]
-    numbers = {f"{n} bins, layer 4 [bits]": [f[k] for f in falls] for k, n in enumerate(counts)}
-    numbers["spread: largest / smallest"] = [max(f) / max(min(f), 1e-3) for f in falls]
+    specs = [f"bin:saxe,width={2 / count:g}" for count in counts]
+    archives = szt_runs(ctx)
+    planes = planes_of(archives, specs, ["act4"])
+    by_count = [drops(planes, "act4", spec) for spec in specs]
+    by_seed = np.transpose(by_count).tolist()
+    numbers = {}
+    for count, falls in zip(counts, by_count, strict=True):
+        numbers[f"{count} bins, layer 4 [bits]"] = falls
+    numbers[SPREAD] = [max(falls) / max(min(falls), 1e-3) for falls in by_seed]
     return conclude(
         ctx,
-        median_of(numbers["spread: largest / smallest"]) >= 5,
+        median(numbers[SPREAD]) >= 5,
         "median over seeds of largest / smallest drop of layer 4 over 4 to 512 bins >= 5 (a drop "
         "below 0.001 bit counts as 0.001)",
         numbers,
-        limits={"spread: largest / smallest": 5},
+        limits={SPREAD: 5},
         learnt=learnt(archives),
         archives=archives,
         planes=planes,
@@ -300,8 +320,8 @@ def bin_count(ctx: Context) -> Result:
             lines_picture(
                 ctx,
                 "bin-count",
-                [str(n) for n in counts],
-                {"drop of layer 4": falls},
+                list(map(str, counts)),
+                {"drop of layer 4": by_seed},
                 x_label="bins on [-1, 1]",
                 y_label="drop [bits]",
             )
@@ -317,29 +337,32 @@ def bin_count(ctx: Context) -> Result:
 )
 def smooth(ctx: Context) -> Result:
     """KDE drop of hidden layers: tanh > softsign > relu and softplus."""
-    order = ("tanh", "softsign", "softplus", "relu")
-    ran = {a: [szt_run(ctx, seed, activation=a) for seed in ctx.seeds] for a in order}
-    planes = {a: [plane_of(r, [KDE], ACTS) for r in ran[a]] for a in order}
-    numbers = {
-        f"{a}, mean drop of hidden layers [bits]": mean_drops(planes[a], ACTS, KDE) for a in order
-    }
-    tanh, softsign, softplus, relu_drop = (median_of(v) for v in numbers.values())
-    lines = {a: curves(planes[a], ["act5"], KDE)["act5"] for a in order}
-    every = [r for a in order for r in ran[a]]
+    archives, planes = [], []
+    numbers: Numbers = {}
+    lines, falls = {}, {}
+    for activation in ("tanh", "softsign", "softplus", "relu"):
+        trained = szt_runs(ctx, activation=activation)
+        measured = planes_of(trained, [KDE], ACTS)
+        of_seeds = mean_drops(measured, ACTS, KDE)
+        numbers[f"{activation}, mean drop of hidden layers [bits]"] = of_seeds
+        falls[activation] = median(of_seeds)
+        lines[activation] = curves(measured, ["act5"], KDE)["act5"]
+        archives += trained
+        planes += measured
     return conclude(
         ctx,
-        tanh > softsign > max(softplus, relu_drop),
+        falls["tanh"] > falls["softsign"] > max(falls["softplus"], falls["relu"]),
         f"median of the mean drop of hidden layers under {KDE}: tanh "
         "> softsign > softplus and relu",
         numbers,
-        learnt=learnt(every),
-        archives=every,
-        planes=[p for a in order for p in planes[a]],
+        learnt=learnt(archives),
+        archives=archives,
+        planes=planes,
         pictures=[
             over_training(
                 ctx,
                 "activations",
-                planes["tanh"][0].steps,
+                planes[0].steps,
                 lines,
                 f"layer 5: I(X;Z+ε) [bits], {KDE}, upper",
             )
@@ -350,13 +373,13 @@ def smooth(ctx: Context) -> Result:
 @claim("small-sets", "networks that overfit compress as well", REFERENCE, "30 % of the patterns")
 def small_sets(ctx: Context) -> Result:
     """Trained on 30 % of the patterns the network overfits, and layer 5 compresses all the same."""
-    archives = [szt_run(ctx, seed, rows=0.3) for seed in ctx.seeds]
-    planes = [plane_of(a, ["bin:szt"]) for a in archives]
-    falls = [drop(p, "act5", "bin:szt") for p in planes]
-    gaps = [train - test for train, test in map(accuracies, archives)]
+    archives = szt_runs(ctx, rows=0.3)
+    planes = planes_of(archives, ["bin:szt"])
+    falls = drops(planes, "act5", "bin:szt")
+    gaps = np.subtract(accuracies(archives, "train"), accuracies(archives, "test")).tolist()
     return conclude(
         ctx,
-        median_of(falls) > 1 and median_of(gaps) > 0.02,
+        median(falls) > 1 and median(gaps) > 0.02,
         "median drop of layer 5 > 1 bit with a median generalisation gap > 2 %",
         {"drop of layer 5 [bits]": falls, "train minus held-out accuracy": gaps},
         limits={"drop of layer 5 [bits]": 1, "train minus held-out accuracy": 0.02},

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import mean_drops, plane_of
-from infoplane.replications.evidence import Numbers, conclude, judged, median_of, plane_picture
+from infoplane.replications.curves import mean_drops, planes_of
+from infoplane.replications.evidence import (
+    Numbers,
+    conclude,
+    number_list,
+    plane_picture,
+    verdict_text,
+)
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
 
@@ -23,16 +30,22 @@ SIZES = (64, 128, 20, 20, 20, 10)
 EPOCHS = {False: 600, True: 60}
 PROBE = 1000
 CODE, PAPER = "kde:variance=0.1", "bin:saxe,width=0.5"
+CONVENTIONS = {
+    CODE: "their code for images: KDE, variance 0.1",
+    PAPER: "their code for images: bins of width 0.5",
+}
 HIDDEN = ["act1", "act2", "act3", "act4"]
+FLAT = 0.1
+"""Bits of a drop below which a layer does not compress."""
 
 
 def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
     """Return the archive of one network of the paper's shape, scaled to 8x8 images.
 
-    Probed on 1000 held-in and held-out images.
+    The probe is 1000 images, some of which it is trained on.
 
     Args:
-        ctx: says how large, and where it is kept.
+        ctx: says how large, and where runs are stored.
         seed: of weights and batches.
         activation: of the hidden layers.
     """
@@ -41,15 +54,16 @@ def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
 
     epochs = EPOCHS[ctx.quick]
 
-    def task() -> Task:
-        x, y = ip.data.digits.load()
-        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-        return Task(mlp(SIZES, activation, seed=seed), x, y, ip.data.digits.train_mask(seed), rows)
+    def make_task() -> Task:
+        images, classes = ip.data.digits.load()
+        rows = np.random.default_rng(0).permutation(len(images))[:PROBE]
+        model = mlp(SIZES, activation, seed=seed)
+        return Task(model, images, classes, ip.data.digits.train_mask(seed), rows)
 
     return classified(
         ctx,
         f"digits-{activation}-epochs{epochs}-seed{seed}",
-        task,
+        make_task,
         epochs=epochs,
         seed=seed,
         lr=0.02,
@@ -58,6 +72,11 @@ def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
         layers=["act*", "fc5"],
         schedule=ip.log_spaced(epochs, 25),
     )
+
+
+def _only_tanh(drops: Numbers) -> bool:
+    """Whether the tanh networks compress, and the ReLU networks do not."""
+    return median(drops["tanh"]) > FLAT > median(drops["relu"])
 
 
 @claim(
@@ -72,43 +91,38 @@ def digits(ctx: Context) -> Result:
     The true information stays.
     """
     specs = [CODE, PAPER, "exact"]
-    ran = {a: [digits_run(ctx, seed, a) for seed in ctx.seeds] for a in ("tanh", "relu")}
-    planes = {a: [plane_of(archive, specs) for archive in ran[a]] for a in ran}
+    archives, planes, pictures = [], [], []
+    falls: dict[str, Numbers] = {spec: {} for spec in specs}
+    held_out = {}
+    for activation in ("tanh", "relu"):
+        trained = [digits_run(ctx, seed, activation) for seed in ctx.seeds]
+        measured = planes_of(trained, specs)
+        for spec in specs:
+            falls[spec][activation] = mean_drops(measured, HIDDEN, spec)
+        held_out[f"{activation}: held-out accuracy"] = accuracies(trained, "test")
+        name = f"saxe2018-digits-{activation}"
+        pictures.append(plane_picture(ctx, measured[0], name, CODE))
+        archives += trained
+        planes += measured
     numbers: Numbers = {}
     for spec in specs:
-        for a in ran:
-            numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] = mean_drops(
-                planes[a], HIDDEN, spec
-            )
-    for a, group in ran.items():
-        numbers[f"{a}: held-out accuracy"] = [accuracies(archive)[1] for archive in group]
+        for activation, values in falls[spec].items():
+            numbers[f"{activation}: mean drop of hidden layers, {spec} [bits]"] = values
     conventions = {}
-    for spec, whose in (
-        (CODE, "their code for images: KDE, variance 0.1"),
-        (PAPER, "their code for images: bins of width 0.5"),
-    ):
-        tanh, relu = (
-            numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] for a in ("tanh", "relu")
-        )
-        holds = median_of(tanh) > 0.1 > median_of(relu)
-        conventions[whose] = (
-            f"{judged(holds, tanh)} for tanh; {', '.join(f'{v:.3g}' for v in relu)} bits for ReLU"
-        )
-    falls = [
-        median_of(numbers[f"{a}: mean drop of hidden layers, {CODE} [bits]"])
-        for a in ("tanh", "relu")
-    ]
-    archives = [*ran["tanh"], *ran["relu"]]
+    for spec, convention in CONVENTIONS.items():
+        tanh, relu = falls[spec]["tanh"], falls[spec]["relu"]
+        verdict = verdict_text(_only_tanh(falls[spec]), tanh)
+        conventions[convention] = f"{verdict} for tanh; {number_list(relu)} bits for ReLU"
     return conclude(
         ctx,
-        falls[0] > 0.1 > falls[1],
+        _only_tanh(falls[CODE]),
         f"median of the mean drop of hidden layers under {CODE}: tanh > 0.1 bit > ReLU",
-        numbers,
-        limits={f"{a}: mean drop of hidden layers, {CODE} [bits]": 0.1 for a in ran},
+        numbers | held_out,
+        limits={name: FLAT for name in numbers if CODE in name},
         learnt=learnt(archives),
         archives=archives,
-        planes=[*planes["tanh"], *planes["relu"]],
-        pictures=[plane_picture(ctx, planes[a][0], f"saxe2018-digits-{a}", CODE) for a in ran],
+        planes=planes,
+        pictures=pictures,
         conventions=conventions,
         note="0.1 bit is the line below which this page calls a layer flat, the same as for the "
         "12-bit task; on 1000 different images log2 N is 9.97 bits",

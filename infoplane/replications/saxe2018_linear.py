@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.curves import fall, mean_drops, plane_from, plane_of
-from infoplane.replications.evidence import Numbers, conclude, judged, median_of, over_training
+from infoplane.replications.curves import fall, mean_drops, plane_from, planes_of
+from infoplane.replications.evidence import Numbers, conclude, over_training, verdict_text
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
-from infoplane.replications.training import kept_run, recorder, update
+from infoplane.replications.runs import ACTS, szt_runs
+from infoplane.replications.training import recorder, stored_run, update
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+    from infoplane.types import Quantity
 
 REFERENCE = (
     "Saxe et al. 2018, sections 3 and 6. Linear students of a Gaussian teacher, where the "
@@ -34,6 +36,8 @@ PROBE = 400
 LR = 1.0
 UPDATES = {False: 6000, True: 600}
 SPEC = "gaussian-channel:variance=1"
+ALL, TARGET = "I(T;X)", "I(T;Y)"
+RELEVANT_BITS, IRRELEVANT_BITS = "I(T;X relevant)", "I(T;X irrelevant)"
 Floats = NDArray[np.float64]
 
 
@@ -51,25 +55,25 @@ class Teacher:
     @property
     def weights(self) -> Floats:
         """Shape ``(1, 100)``, scaled to signal variance 1."""
-        w = np.random.default_rng([self.seed, 7]).normal(size=(1, INPUTS))
-        w[:, self.relevant :] = 0
-        return np.asarray(w * np.sqrt(INPUTS / (w**2).sum()))
+        weights = np.random.default_rng([self.seed, 7]).normal(size=(1, INPUTS))
+        weights[:, self.relevant :] = 0
+        return np.asarray(weights * np.sqrt(INPUTS / (weights**2).sum()))
 
     def draw(self, n: int, stream: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return rows and targets, shapes ``(n, 100)`` and ``(n, 1)``."""
         rng = np.random.default_rng([self.seed, stream])
-        x = rng.normal(size=(n, INPUTS)) / np.sqrt(INPUTS)
-        y = x @ self.weights.T + self.noise * rng.normal(size=(n, 1))
-        return x.astype(np.float32), y.astype(np.float32)
+        rows = rng.normal(size=(n, INPUTS)) / np.sqrt(INPUTS)
+        targets = rows @ self.weights.T + self.noise * rng.normal(size=(n, 1))
+        return rows.astype(np.float32), targets.astype(np.float32)
 
 
-def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
+def student(ctx: Context, teacher: Teacher, examples: int) -> Archive:
     """Return the archive of a linear student with one hidden layer.
 
     Args:
-        ctx: says how large, and where it is kept.
+        ctx: says how large, and where runs are stored.
         teacher: gives the targets.
-        rows: how many examples full-batch gradient descent sees.
+        examples: how many rows full-batch gradient descent sees.
     """
     updates = UPDATES[ctx.quick]
 
@@ -78,22 +82,28 @@ def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
 
         import infoplane as ip
 
-        draws = [teacher.draw(rows, 1), teacher.draw(2000, 2)]
-        (x, y), (test_x, test_y) = (map(torch.as_tensor, draw) for draw in draws)
+        rows, targets = map(torch.as_tensor, teacher.draw(examples, 1))
+        test_rows, test_targets = map(torch.as_tensor, teacher.draw(2000, 2))
         model, schedule = network(teacher.seed), ip.log_spaced(updates, 40)
         descent = torch.optim.SGD(model.parameters(), lr=LR)
-        told = {"y_kind": "continuous", "layers": ["0"], "schedule": schedule}
-        with recorder(model, path, probe=teacher.draw(PROBE, 3), **told) as rec:
+        with recorder(
+            model,
+            path,
+            probe=teacher.draw(PROBE, 3),
+            y_kind="continuous",
+            layers=["0"],
+            schedule=schedule,
+        ) as rec:
             for step in range(1, updates + 1):
-                loss = (model(x) - y).square().mean()
+                loss = (model(rows) - targets).square().mean()
                 update(descent, loss)
                 if schedule.due(step):
                     with torch.no_grad():
-                        error = (model(test_x) - test_y).square().mean()
+                        error = (model(test_rows) - test_targets).square().mean()
                     rec.step(step, loss=loss.item(), test_loss=error.item())
 
-    name = f"linear-student-relevant{teacher.relevant}-noise{teacher.noise:g}-rows{rows}"
-    return kept_run(ctx, f"{name}-updates{updates}-seed{teacher.seed}", train)
+    name = f"linear-student-relevant{teacher.relevant}-noise{teacher.noise:g}-rows{examples}"
+    return stored_run(ctx, f"{name}-updates{updates}-seed{teacher.seed}", train)
 
 
 def network(seed: int) -> nn.Module:
@@ -110,59 +120,92 @@ def network(seed: int) -> nn.Module:
 
 
 def weights_of(archive: Archive, step: int) -> Floats:
-    """Return the map from inputs to the hidden layer, shape ``(100, 100)``.
+    """Return the weights of the hidden layer, shape ``(100, 100)``, by its values on 400 rows."""
+    rows, hidden = np.asarray(archive.x, np.float64), archive.z(step, "0").astype(np.float64)
+    return np.asarray(np.linalg.lstsq(rows, hidden, rcond=None)[0].T)
 
-    A linear layer is determined by its values on 400 rows.
+
+def half_log_det(weights: Floats) -> float:
+    """Return 1/2 log2 det(I + W W^T / 100), the bits of W x + N(0, I) about x ~ N(0, I/100)."""
+    covariance = np.eye(len(weights)) + weights @ weights.T / INPUTS
+    return float(np.linalg.slogdet(covariance)[1] / (2 * np.log(2)))
+
+
+def channel_bits(weights: Floats, teacher: Teacher) -> dict[str, float]:
+    """Return the information of ``T = W x + N(0, I)`` in bits, in closed form.
+
+    It is about all inputs, the relevant ones, the irrelevant ones, and the target.
     """
-    return np.asarray(
-        np.linalg.lstsq(
-            np.asarray(archive.x, np.float64), archive.z(step, "0").astype(np.float64), rcond=None
-        )[0].T
-    )
-
-
-def half_log_det(w: Floats) -> float:
-    """1/2 log2 det(I + W W^T / 100) in bits.
-
-    The entropy that a Gaussian input adds to a layer with unit Gaussian noise.
-    """
-    return float(np.linalg.slogdet(np.eye(len(w)) + w @ w.T / INPUTS)[1] / (2 * np.log(2)))
-
-
-def channel_bits(w: Floats, teacher: Teacher) -> dict[str, float]:
-    """Return the information of ``T = W x + N(0, I)`` in bits, closed form.
-
-    About all inputs, the relevant ones, the irrelevant ones, the target.
-    """
-    whole = half_log_det(w)
-    cov = w @ w.T / INPUTS + np.eye(len(w))
-    cross = (w @ teacher.weights.T / INPUTS)[:, 0]
-    explained = float(cross @ np.linalg.solve(cov, cross))
+    about_all = half_log_det(weights)
+    covariance = weights @ weights.T / INPUTS + np.eye(len(weights))
+    with_target = (weights @ teacher.weights.T / INPUTS)[:, 0]
+    explained = float(with_target @ np.linalg.solve(covariance, with_target))
     return {
-        "I(T;X)": whole,
-        "I(T;X relevant)": whole - half_log_det(w[:, teacher.relevant :]),
-        "I(T;X irrelevant)": whole - half_log_det(w[:, : teacher.relevant]),
-        "I(T;Y)": float(-0.5 * np.log2(1 - explained / (1 + teacher.noise**2 + 1e-12))),
+        ALL: about_all,
+        RELEVANT_BITS: about_all - half_log_det(weights[:, teacher.relevant :]),
+        IRRELEVANT_BITS: about_all - half_log_det(weights[:, : teacher.relevant]),
+        TARGET: float(-0.5 * np.log2(1 - explained / (1 + teacher.noise**2 + 1e-12))),
     }
 
 
-def _curves(archive: Archive, teacher: Teacher) -> dict[str, list[float]]:
-    found = [channel_bits(weights_of(archive, step), teacher) for step in archive.steps]
-    return {key: [f[key] for f in found] for key in found[0]}
+@dataclass(frozen=True)
+class Student:
+    """A trained student, and its information over training.
+
+    Attributes:
+        archive: of its training.
+        curves: bits at every checkpoint, by the quantities of `channel_bits`.
+    """
+
+    archive: Archive
+    curves: dict[str, list[float]]
+
+    @property
+    def plane(self) -> Plane:
+        """The plane of its hidden layer."""
+        from infoplane.plane import Point
+        from infoplane.types import Estimate
+
+        points = []
+        quantities: dict[Quantity, str] = {"i_xz": ALL, "i_zy": TARGET}
+        for index, step in enumerate(self.archive.steps):
+            for quantity, name in quantities.items():
+                bits = self.curves[name][index]
+                rows = self.archive.n_rows
+                estimate = Estimate(bits, rows, SPEC, "exact", target="population")
+                points.append(Point(step, "0", quantity, estimate))
+        return plane_from(self.archive, points)
 
 
-def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
-    from infoplane.plane import Point
-    from infoplane.types import Estimate
+def students(ctx: Context, examples: int, *, relevant: int, noise: float) -> list[Student]:
+    """Return a student of every seed.
 
-    points = []
-    for k, step in enumerate(archive.steps):
-        x, y = (
-            Estimate(curves[key][k], archive.n_rows, SPEC, "exact", target="population")
-            for key in ("I(T;X)", "I(T;Y)")
-        )
-        points += [Point(step, "0", "i_xz", x), Point(step, "0", "i_zy", y)]
-    return plane_from(archive, points)
+    Args:
+        ctx: says which seeds, how large, and where runs are stored.
+        examples: how many rows it is trained on.
+        relevant: how many inputs the teacher uses.
+        noise: standard deviation of the noise in its targets.
+    """
+    found = []
+    for seed in ctx.seeds:
+        teacher = Teacher(relevant, seed, noise)
+        archive = student(ctx, teacher, examples)
+        curves: dict[str, list[float]] = {}
+        for step in archive.steps:
+            for name, bits in channel_bits(weights_of(archive, step), teacher).items():
+                curves.setdefault(name, []).append(bits)
+        found.append(Student(archive, curves))
+    return found
+
+
+FALL = "fall of I(T;X) [bits]"
+OVERTRAINING = "final test error / smallest"
+
+
+def _overtraining(archive: Archive) -> float:
+    """Final test error over its smallest; 1 where training stopped in time."""
+    errors = [archive.metrics[step]["test_loss"] for step in archive.steps if step > 0]
+    return errors[-1] / min(errors)
 
 
 @claim(
@@ -175,39 +218,37 @@ def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
 def linear(ctx: Context) -> Result:
     """Judge that I(T;X) falls by < 0.1 bit, with 100 examples (overtrained) and with 500."""
     numbers: Numbers = {}
-    archives, planes, lines = [], [], {}
-    for rows in (100, 500):
-        teachers = [Teacher(INPUTS, seed) for seed in ctx.seeds]
-        ran = [student(ctx, t, rows) for t in teachers]
-        curves = [_curves(a, t) for a, t in zip(ran, teachers, strict=True)]
-        tests = [[a.metrics[s]["test_loss"] for s in a.steps if s > 0] for a in ran]
-        numbers[f"{rows} examples: fall of I(T;X) [bits]"] = [fall(c["I(T;X)"]) for c in curves]
-        numbers[f"{rows} examples: final I(T;X) [bits]"] = [c["I(T;X)"][-1] for c in curves]
-        numbers[f"{rows} examples: final test error / smallest"] = [t[-1] / min(t) for t in tests]
-        lines[f"{rows} examples"] = [c["I(T;X)"] for c in curves]
-        archives += ran
-        planes += [_plane(a, c) for a, c in zip(ran, curves, strict=True)]
-    limits = {key: 0.1 for key in numbers if "fall" in key}
-    limits |= {key: 1.2 for key in numbers if "smallest" in key}
-    falls = [median_of(values) for key, values in numbers.items() if "fall" in key]
-    over = [median_of(values) for key, values in numbers.items() if "smallest" in key]
-    other = [szt_run(ctx, seed, activation="linear") for seed in ctx.seeds]
+    limits: dict[str, float] = {}
+    lines, trained = {}, []
+    for examples in (100, 500):
+        group = students(ctx, examples, relevant=INPUTS, noise=1.0)
+        of_input = [one.curves[ALL] for one in group]
+        falls, overtraining = (f"{examples} examples: {name}" for name in (FALL, OVERTRAINING))
+        numbers[falls] = [fall(bits) for bits in of_input]
+        numbers[f"{examples} examples: final I(T;X) [bits]"] = [bits[-1] for bits in of_input]
+        numbers[overtraining] = [_overtraining(one.archive) for one in group]
+        limits |= {falls: 0.1, overtraining: 1.2}
+        lines[f"{examples} examples"] = of_input
+        trained += group
+    falls_100, over_100, falls_500, over_500 = (median(numbers[name]) for name in limits)
+    twelve_bits = szt_runs(ctx, activation="linear")
     conventions = {}
     for spec in ("kde:variance=0.001", "exact"):
-        drops = mean_drops([plane_of(a, [spec], ACTS) for a in other], ACTS, spec)
+        drops = mean_drops(planes_of(twelve_bits, [spec], ACTS), ACTS, spec)
         conventions[
             "another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden "
             f"layers under {spec}"
-        ] = judged(median_of(drops) < 0.1, drops)
+        ] = verdict_text(median(drops) < 0.1, drops)
+    archives = [one.archive for one in trained]
     return conclude(
         ctx,
-        max(falls) < 0.1 and over[0] > 1.2 > over[1],
+        max(falls_100, falls_500) < 0.1 and over_100 > 1.2 > over_500,
         "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former "
         "overtrains (final test error > 1.2 times its smallest)",
         numbers,
         limits=limits,
         archives=archives,
-        planes=planes,
+        planes=[one.plane for one in trained],
         pictures=[
             over_training(
                 ctx,
@@ -231,8 +272,8 @@ def lost_again(curve: Sequence[float]) -> float:
 
     1 and more where it ends below its start, 0 for one that only rises.
     """
-    gained, gone = max(curve) - curve[0], fall(curve)
-    return gone / gained if gained > 0 else float(gone > 0)
+    gained, lost = max(curve) - curve[0], fall(curve)
+    return lost / gained if gained > 0 else float(lost > 0)
 
 
 def _from_start(curve: Sequence[float]) -> list[float]:
@@ -251,46 +292,39 @@ SHARE = "share of the gain about irrelevant inputs that is lost again"
     "the same student, teacher blind to 70 of 100 inputs, without and with noise, 500 examples",
 )
 def subspace(ctx: Context) -> Result:
-    """30 relevant and 70 irrelevant inputs.
+    """Judge a teacher that uses 30 of 100 inputs.
 
     I(T; relevant) rises, I(T; irrelevant) rises and falls again, I(T;X) does not fall.
     """
-    found: dict[float, list[dict[str, list[float]]]] = {}
-    archives, planes = [], []
-    for noise in (0.0, 1.0):
-        teachers = [Teacher(RELEVANT, seed, noise) for seed in ctx.seeds]
-        ran = [student(ctx, t, 500) for t in teachers]
-        found[noise] = [_curves(a, t) for a, t in zip(ran, teachers, strict=True)]
-        archives += ran
-        planes += [_plane(a, c) for a, c in zip(ran, found[noise], strict=True)]
-    curves = found[0.0]
-    quiet, noisy = ([c["I(T;X irrelevant)"] for c in found[noise]] for noise in (0.0, 1.0))
+    quiet = students(ctx, 500, relevant=RELEVANT, noise=0.0)
+    noisy = students(ctx, 500, relevant=RELEVANT, noise=1.0)
+    trained = [*quiet, *noisy]
+    archives = [one.archive for one in trained]
+    irrelevant = [one.curves[IRRELEVANT_BITS] for one in quiet]
+    irrelevant_noisy = [one.curves[IRRELEVANT_BITS] for one in noisy]
+    rises = [_from_start(one.curves[RELEVANT_BITS])[-1] for one in quiet]
+    falls = [fall(one.curves[ALL]) for one in quiet]
+    lost = [lost_again(bits) for bits in irrelevant]
+    lost_with_noise = [lost_again(bits) for bits in irrelevant_noisy]
     numbers = {
-        "rise of I(T; relevant inputs) [bits]": [
-            _from_start(c["I(T;X relevant)"])[-1] for c in curves
-        ],
-        "fall of I(T; irrelevant inputs) from its peak [bits]": [fall(c) for c in quiet],
-        "fall of I(T;X) [bits]": [fall(c["I(T;X)"]) for c in curves],
-        SHARE: [lost_again(c) for c in quiet],
+        "rise of I(T; relevant inputs) [bits]": rises,
+        "fall of I(T; irrelevant inputs) from its peak [bits]": [fall(bits) for bits in irrelevant],
+        FALL: falls,
+        SHARE: lost,
     }
-    rise, _, whole, lost = (median_of(v) for v in numbers.values())
-    lost_with_noise = [lost_again(c) for c in noisy]
     lines = {
-        "irrelevant inputs, teacher without noise": [_from_start(c) for c in quiet],
-        "irrelevant inputs, teacher with noise": [_from_start(c) for c in noisy],
+        "irrelevant inputs, teacher without noise": [_from_start(bits) for bits in irrelevant],
+        "irrelevant inputs, teacher with noise": [_from_start(bits) for bits in irrelevant_noisy],
     }
     return conclude(
         ctx,
-        rise > 0 and lost > 0.5 and whole < 0.1,
+        median(rises) > 0 and median(lost) > 0.5 and median(falls) < 0.1,
         "medians: I(T; relevant) rises, I(T;X) falls by < 0.1 bit, and more than half of what T "
         "had gained about the irrelevant inputs is lost again",
         numbers,
-        limits={
-            "fall of I(T;X) [bits]": 0.1,
-            SHARE: 0.5,
-        },
+        limits={FALL: 0.1, SHARE: 0.5},
         archives=archives,
-        planes=planes,
+        planes=[one.plane for one in trained],
         pictures=[
             over_training(
                 ctx,
@@ -302,9 +336,9 @@ def subspace(ctx: Context) -> Result:
             )
         ],
         conventions={
-            "teacher without noise: share lost again": judged(lost > 0.5, numbers[SHARE], ""),
-            "teacher with noise as strong as its signal: share lost again": judged(
-                median_of(lost_with_noise) > 0.5, lost_with_noise, ""
+            "teacher without noise: share lost again": verdict_text(median(lost) > 0.5, lost, ""),
+            "teacher with noise as strong as its signal: share lost again": verdict_text(
+                median(lost_with_noise) > 0.5, lost_with_noise, ""
             ),
         },
         note="the falls are hundredths of a bit and exact (closed form, no sampling). They are the "

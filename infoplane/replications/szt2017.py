@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import bits_of, curves, drop, plane_of
-from infoplane.replications.evidence import (
-    conclude,
-    judged,
-    median_of,
-    over_training,
-    plane_picture,
-)
+from statistics import median
+
+from infoplane.replications.curves import bits_of, curves, drops, planes_of
+from infoplane.replications.evidence import conclude, over_training, plane_picture, verdict_text
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import learnt
 
 REFERENCE = (
@@ -30,20 +26,17 @@ CODE, PAPER = "bin:szt", "bin:saxe-paper"
 )
 def compress(ctx: Context) -> Result:
     """Median drop of layer 5 > 2 bits, median final I(T;Y) > 0.9 bit."""
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, [CODE], [*ACTS, "fc6"]) for a in archives]
-    # of tanh layers alone: with others in the run its range is theirs
-    paper = [plane_of(a, [PAPER], ACTS) for a in archives]
-    falls = {
-        CODE: [drop(p, "act5", CODE) for p in planes],
-        PAPER: [drop(p, "act5", PAPER) for p in paper],
-    }
-    ends = [bits_of(p, "act5", CODE, "i_zy")[-1] for p in planes]
+    archives = szt_runs(ctx)
+    planes = planes_of(archives, [CODE], [*ACTS, "fc6"])
+    # of tanh layers alone: the range of its bins is that of all layers measured
+    paper = planes_of(archives, [PAPER], ACTS)
+    code_drops, paper_drops = drops(planes, "act5", CODE), drops(paper, "act5", PAPER)
+    ends = [bits_of(plane, "act5", CODE, "i_zy")[-1] for plane in planes]
     return conclude(
         ctx,
-        median_of(falls[CODE]) > 2 and median_of(ends) > 0.9,
+        median(code_drops) > 2 and median(ends) > 0.9,
         "median drop of layer 5 > 2 bits and median final I(T;Y) > 0.9 bit",
-        {"drop of layer 5 [bits]": falls[CODE], "final I(T;Y) of layer 5 [bits]": ends},
+        {"drop of layer 5 [bits]": code_drops, "final I(T;Y) of layer 5 [bits]": ends},
         limits={"drop of layer 5 [bits]": 2, "final I(T;Y) of layer 5 [bits]": 0.9},
         learnt=learnt(archives),
         archives=archives,
@@ -59,11 +52,11 @@ def compress(ctx: Context) -> Result:
             ),
         ],
         conventions={
-            "their code: 30 edges on [-1, 1], a last cell for values >= 1 (`bin:szt`)": judged(
-                median_of(falls[CODE]) > 2, falls[CODE]
+            "their code: 30 edges on [-1, 1], a last cell for values >= 1 (`bin:szt`)": (
+                verdict_text(median(code_drops) > 2, code_drops)
             ),
-            "their paper: 30 equal cells on [-1, 1] (`bin:saxe-paper`)": judged(
-                median_of(falls[PAPER]) > 2, falls[PAPER]
+            "their paper: 30 equal cells on [-1, 1] (`bin:saxe-paper`)": (
+                verdict_text(median(paper_drops) > 2, paper_drops)
             ),
         },
         note="what falls is the number of occupied bins; see goldfeld2019 "

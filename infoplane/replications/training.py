@@ -1,11 +1,11 @@
-"""One training whose archive is kept: trained and recorded once, opened ever after."""
+"""Trainings that are recorded once, and opened from their archive afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,38 +18,44 @@ if TYPE_CHECKING:
     from torch import nn
 
     from infoplane.archive import Archive
+    from infoplane.data.training import Trained
     from infoplane.hooks.recorder import Recorder
 
 _DONE = "done"
-"""The file that says that a training came to its end; it holds accuracies, where there are any."""
+"""File of a finished training; holds its accuracies, where there are any."""
+
+LEARNT = 0.9
+"""Training accuracy from which a seed counts as having learnt the task (chance is 0.52)."""
 
 
-def kept_run(ctx: Context, name: str, train: Callable[[Path], str | None]) -> Archive:
-    """Return the archive of one training under this name.
+def stored_run(ctx: Context, name: str, train: Callable[[Path], str | None]) -> Archive:
+    """Return the archive of one training, which is trained unless it is stored.
 
     Args:
-        ctx: says where it is kept.
+        ctx: says where runs are stored.
         name: of the run.
-        train: trains a network and records it to the folder that it is given; what it returns is
-            kept beside the run. It is called where the run is not there.
+        train: trains a network and records it to a folder; returns text to store with the run.
     """
     from infoplane.archive import open_archive
 
     path = ctx.out / "runs" / name
     if not (path / _DONE).is_file():
         ctx.say(f"  training {name}")
-        ended = train(path)
-        (path / _DONE).write_text(ended or "")
+        (path / _DONE).write_text(train(path) or "")
     return open_archive(path)
 
 
 def recorder(model: nn.Module, to: Path, **options: Any) -> Recorder:  # Any: the recorder's own
-    """Return a recorder that replaces a run that came to no end."""
+    """Return a recorder that replaces an unfinished run.
+
+    Args:
+        model: the network.
+        to: directory of the run.
+        options: of the recorder.
+    """
     from infoplane.hooks.recorder import Recorder
 
-    return Recorder(
-        model, to=to, **{"overwrite": True, "durable": False, "verbose": False} | options
-    )
+    return Recorder(model, to=to, overwrite=True, durable=False, verbose=False, **options)
 
 
 def update(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -61,19 +67,19 @@ def update(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A classification: what is trained, and what is probed.
+    """A network, what it classifies, and which rows are probed.
 
     Attributes:
         model: the network.
-        x: inputs, shape ``(n, ...)``.
-        y: classes, shape ``(n,)``.
+        inputs: shape ``(n, ...)``.
+        classes: shape ``(n,)``.
         train: which rows are trained on, shape ``(n,)``.
-        probe: numbers of the rows that are probed; all when None.
+        probe: indices of the rows that are probed; all when None.
     """
 
     model: nn.Module
-    x: NDArray[np.generic]
-    y: NDArray[np.integer]
+    inputs: NDArray[np.generic]
+    classes: NDArray[np.integer]
     train: Mask
     probe: NDArray[np.integer] | None = None
 
@@ -81,7 +87,7 @@ class Task:
 def classified(
     ctx: Context,
     name: str,
-    task: Callable[[], Task],
+    make_task: Callable[[], Task],
     *,
     epochs: int,
     seed: int,
@@ -90,30 +96,28 @@ def classified(
     optimiser: str = "adam",
     **options: Any,  # Any: the recorder's own
 ) -> Archive:
-    """Return the archive of one classification under this name.
+    """Return the archive of one classification, which is trained unless it is stored.
 
     Args:
-        ctx, name: as for `kept_run`.
-        task: makes what is trained, where the run is not there.
+        ctx, name: as for `stored_run`.
+        make_task: returns what is trained and probed.
         epochs, seed, lr, batch, optimiser: as for `infoplane.data.training.classify`.
         options: of the recorder.
     """
 
     def train(path: Path) -> str:
-        import torch
-
         from infoplane.data.training import classify
 
-        t = task()
-        rows = np.arange(len(t.x)) if t.probe is None else t.probe
-        split = np.where(t.train[rows], "train", "test")
-        told = {"probe": (t.x[rows], t.y[rows]), "split": split} | options
-        with recorder(t.model, path, **told) as rec:
+        task = make_task()
+        rows = np.arange(len(task.inputs)) if task.probe is None else task.probe
+        probe = task.inputs[rows], task.classes[rows]
+        split = np.where(task.train[rows], "train", "test")
+        with recorder(task.model, path, probe=probe, split=split, **options) as rec:
             trained = classify(
-                t.model,
-                torch.as_tensor(t.x),
-                torch.as_tensor(t.y),
-                torch.as_tensor(t.train),
+                task.model,
+                task.inputs,
+                task.classes,
+                task.train,
                 epochs=epochs,
                 seed=seed,
                 lr=lr,
@@ -121,21 +125,23 @@ def classified(
                 optimiser=optimiser,
                 on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
             )
-        return f"{trained.train_accuracy} {trained.test_accuracy}\n"
+        return accuracies_text(trained)
 
-    return kept_run(ctx, name, train)
-
-
-LEARNT = 0.9
-"""Training accuracy from which a seed counts as having learnt the task (chance is 0.52)."""
+    return stored_run(ctx, name, train)
 
 
-def accuracies(archive: Archive) -> tuple[float, float]:
-    """Return the accuracy on training rows and on held-out rows at the end."""
-    train, test = (archive.path / _DONE).read_text().split()
-    return float(train), float(test)
+def accuracies_text(trained: Trained) -> str:
+    """Return the accuracies of a finished training as `accuracies` reads them."""
+    return f"{trained.train_accuracy} {trained.test_accuracy}\n"
 
 
-def learnt(archives: list[Archive]) -> int:
+def accuracies(archives: Sequence[Archive], split: Literal["train", "test"]) -> list[float]:
+    """Return the final accuracy of every run on its training rows, or on its held-out rows."""
+    column = ("train", "test").index(split)
+    texts = [(archive.path / _DONE).read_text() for archive in archives]
+    return [float(text.split()[column]) for text in texts]
+
+
+def learnt(archives: Sequence[Archive]) -> int:
     """Count the runs that learnt their training rows."""
-    return sum(accuracies(a)[0] >= LEARNT for a in archives)
+    return sum(accuracy >= LEARNT for accuracy in accuracies(archives, "train"))

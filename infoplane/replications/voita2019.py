@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from infoplane.replications.curves import bits_of
-from infoplane.replications.evidence import conclude, judged, lines_picture, median_of
+from infoplane.replications.evidence import Numbers, conclude, lines_picture, verdict_text
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import kept_run, recorder
+from infoplane.replications.training import recorder, stored_run
 from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from infoplane.archive import Archive
@@ -29,42 +31,42 @@ MASKED_UPDATES = {False: 2000, True: 200}
 BATCH, MASKED_BATCH = 32, 64
 """Pieces of text in an update.
 
-A masked reader is told 15 % of the characters, so it takes more of them.
+A masked reader predicts 15 % of the characters, so it sees more pieces.
 """
 ROWS = {False: 3000, True: 1500}
 LENGTH, CELLS, MORE_CELLS, DRAWS = 24, 31, 50, 20
 BAR = 0.1
-"""Bits that a curve has to move."""
-LAYERS = ["tokens", *(f"blocks.{k}" for k in range(6))]
-"""The stream: behind the embedding and behind every block."""
+"""Bits by which a curve has to fall or rise."""
+LAYERS = ["tokens", *(f"blocks.{index}" for index in range(6))]
+"""The embedding, and the stream after every block."""
 ENDS = [LAYERS[0], LAYERS[-1]]
 SPEC = "vinfo:family=linear"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Bits about one label by layer, and the largest that permuted labels gave anywhere."""
+    """Bits about one label by layer, and the 97.5 % quantile of permuted labels in any layer."""
 
     bits: list[float]
     null_high: float
 
     @property
     def change(self) -> float:
-        """From the embedding to the last block."""
+        """Bits of the last block minus those of the embedding."""
         return self.bits[-1] - self.bits[0]
 
 
 def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
     """Return the archive of one trained reader.
 
-    Rows are tokens, labels what stands at a position and what is to be told there. A causal reader
-    is to tell the next character. One that sees both sides is to tell a character that another
-    one, drawn at random, stands for: only such positions are rows.
+    Rows are tokens; labels are the character shown at a position, and the one to predict there. A
+    causal reader predicts the next character. One that sees both sides predicts a character that
+    was replaced by another one, drawn at random: only such positions are rows.
 
     Args:
-        ctx: says how large, and where it is kept.
+        ctx: says how large, and where runs are stored.
         seed: of weights, batches and the rows that are probed.
-        causal: whether the reader sees only what came before.
+        causal: whether a position sees only what comes before it.
     """
     updates = (UPDATES if causal else MASKED_UPDATES)[ctx.quick]
 
@@ -83,23 +85,34 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
         torch.manual_seed(seed)
         source, net = tokens(), Reader(causal=causal, length=LENGTH)
         probed = len(source) // 10  # the last tenth of the text is only probed
-        batch = next_characters if causal else masked_characters
-        size = BATCH if causal else MASKED_BATCH
-        seen = source[:-probed]
-        train_reader(net, seen, batch, updates=updates, length=LENGTH, size=size, seed=seed)
-        shown, told = _probe(source[-probed:], seed, causal=causal)
-        labels = {"input": "token", "output": told}
-        rows = {"rows": "token", "y": labels, "max_rows": ROWS[ctx.quick]}
-        at_end = ip.at(updates)
-        with recorder(net, path, probe=shown, layers=LAYERS, schedule=at_end, **rows) as rec:
+        train_reader(
+            net,
+            source[:-probed],
+            next_characters if causal else masked_characters,
+            updates=updates,
+            length=LENGTH,
+            size=BATCH if causal else MASKED_BATCH,
+            seed=seed,
+        )
+        shown, targets = _probe(source[-probed:], seed, causal=causal)
+        with recorder(
+            net,
+            path,
+            probe=shown,
+            layers=LAYERS,
+            rows="token",
+            y={"input": "token", "output": targets},
+            max_rows=ROWS[ctx.quick],
+            schedule=ip.at(updates),
+        ) as rec:
             rec.step(updates)
 
     kind = "causal" if causal else "masked"
-    return kept_run(ctx, f"reader-{kind}-updates{updates}-seed{seed}", train)
+    return stored_run(ctx, f"reader-{kind}-updates{updates}-seed{seed}", train)
 
 
 def _probe(text: Ids, seed: int, *, causal: bool) -> tuple[Any, Any]:
-    """Pieces of text as they are shown, and what is to be told at each position."""
+    """Pieces of text as they are shown, and the label of what is predicted at each position."""
     from infoplane.data.docstrings import VOCABULARY, windows
     from infoplane.kinds import IGNORED
 
@@ -108,8 +121,8 @@ def _probe(text: Ids, seed: int, *, causal: bool) -> tuple[Any, Any]:
     if causal:
         return shown, "next-token"
     replaced = rng.random(shown.shape) < 0.15
-    told = np.where(replaced, shown, IGNORED)
-    return np.where(replaced, rng.integers(1, VOCABULARY, shown.shape), shown), told
+    targets = np.where(replaced, shown, IGNORED)
+    return np.where(replaced, rng.integers(1, VOCABULARY, shown.shape), shown), targets
 
 
 def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
@@ -122,93 +135,129 @@ def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
     """
     from scipy.cluster.vq import kmeans2
 
-    from infoplane.types import discrete
+    import infoplane as ip
 
-    plugin = _plugin()
-    y = np.asarray(archive.with_label(label).y)
+    plugin = ip.estimators.parse("plugin")
+    labels = np.asarray(archive.with_label(label).y)
     rng = np.random.default_rng(0)
-    orders = [rng.permutation(len(y)) for _ in range(DRAWS)]
+    permuted = [ip.discrete(rng.permutation(labels)) for _ in range(DRAWS)]
     bits, nulls = [], []
     for layer in LAYERS:
-        z = np.asarray(archive.z(archive.steps[-1], layer), np.float64)
-        kinds = len(np.unique(z, axis=0))  # an embedding has as many as there are characters
-        cells = discrete(kmeans2(z, min(count, kinds), iter=12, minit="++", rng=0)[1])
-        bits.append(plugin.estimate(cells, discrete(y)).bits)
-        nulls += [plugin.estimate(cells, discrete(y[order])).bits for order in orders]
+        stream = np.asarray(archive.z(archive.steps[-1], layer), np.float64)
+        different = len(np.unique(stream, axis=0))  # an embedding has one row for each character
+        clusters = kmeans2(stream, min(count, different), iter=12, minit="++", rng=0)[1]
+        cells = ip.discrete(clusters)
+        bits.append(plugin.estimate(cells, ip.discrete(labels)).bits)
+        nulls += [plugin.estimate(cells, null).bits for null in permuted]
     return Curve(bits, float(np.quantile(nulls, 0.975)))
 
 
-def _plugin() -> Any:  # Any: an estimator
-    from infoplane.analysis.estimators.spec import parse
-
-    return parse("plugin")
-
-
 def usable(archive: Archive, label: str) -> Plane:
-    """Measure what a linear reader can use of a layer about the label, held out.
-
-    It is measured at both ends of the stream.
-    """
+    """Return linear V-information about a label of the embedding and the last block."""
     import infoplane as ip
 
     return ip.measure(archive, SPEC, layers=ENDS, label=label)
 
 
-def ends_of(plane: Plane) -> Curve:
-    """Return the bits about the label at both ends of the stream."""
-    bits = [bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ENDS]
-    return Curve(bits, 0.0)
+@dataclass(frozen=True)
+class Evidence:
+    """What is measured about one label, for every seed.
+
+    Attributes:
+        label: ``input`` (the character shown) or ``output`` (the one to predict).
+        cells, more_cells: I(cell;label) by layer, in 31 and in 50 cells.
+        planes: linear V-information of the embedding and the last block.
+    """
+
+    label: Literal["input", "output"]
+    cells: list[Curve]
+    more_cells: list[Curve]
+    planes: list[Plane]
+
+    @property
+    def conventions(self) -> dict[str, list[float]]:
+        """By how many bits each way of counting moves as claimed: input falls, output rises."""
+        linear = []
+        for plane in self.planes:
+            linear.append([bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ENDS])
+        sign = -1 if self.label == "input" else 1
+        return {
+            f"{self.label}: {CELLS} cells by k-means (paper)": _changes(self.cells, sign),
+            f"{self.label}: {MORE_CELLS} cells by k-means": _changes(self.more_cells, sign),
+            f"{self.label}: usable by a linear reader": [
+                sign * (last - embedding) for embedding, last in linear
+            ],
+        }
+
+    @property
+    def moves(self) -> list[float]:
+        """By how many bits I(cell;label) moves as claimed, in the paper's cells."""
+        return next(iter(self.conventions.values()))
+
+    @property
+    def numbers(self) -> Numbers:
+        """Numbers of the result."""
+        name = f"I(cell;{self.label})"
+        move = "fall" if self.label == "input" else "rise"
+        return {
+            f"{move} of {name} from embedding to last block [bits]": self.moves,
+            f"{name} at the last block [bits]": [curve.bits[-1] for curve in self.cells],
+            f"{name} of permuted labels, 97.5 % [bits]": [curve.null_high for curve in self.cells],
+        }
+
+    @property
+    def lines(self) -> dict[str, list[list[float]]]:
+        """Lines of the picture."""
+        name = f"I(cell;{self.label})"
+        return {
+            name: [curve.bits for curve in self.cells],
+            f"permuted: {name}, 97.5 %": [[curve.null_high] * len(LAYERS) for curve in self.cells],
+        }
+
+
+def _changes(curves: Sequence[Curve], sign: int) -> list[float]:
+    return [sign * curve.change for curve in curves]
+
+
+def evidence_of(archives: Sequence[Archive], label: Literal["input", "output"]) -> Evidence:
+    """Return what is measured about one label."""
+    return Evidence(
+        label,
+        [in_cells(archive, label) for archive in archives],
+        [in_cells(archive, label, MORE_CELLS) for archive in archives],
+        [usable(archive, label) for archive in archives],
+    )
 
 
 def evolution(ctx: Context, *, causal: bool) -> Result:
-    """Information about what a position shows falls with depth.
+    """Judge that information about the character shown at a position falls with depth.
 
-    Information about what is to be told there rises.
+    Information about the character to predict there rises.
     """
-    runs = [reader_run(ctx, seed, causal=causal) for seed in ctx.seeds]
-    numbers: dict[str, list[float]] = {}
-    lines: dict[str, list[list[float]]] = {}
-    conventions: dict[str, str] = {}
-    planes: list[Plane] = []
-    holds, learnt = True, len(runs)
-    for label, sign, word in (("input", -1.0, "fall"), ("output", 1.0, "rise")):
-        curves = [in_cells(archive, label) for archive in runs]
-        moves = [sign * c.change for c in curves]
-        numbers[f"{word} of I(cell;{label}) from embedding to last block [bits]"] = moves
-        numbers[f"I(cell;{label}) at the last block [bits]"] = [c.bits[-1] for c in curves]
-        numbers[f"I(cell;{label}) of permuted labels, 97.5 % [bits]"] = [
-            c.null_high for c in curves
-        ]
-        lines[f"I(cell;{label})"] = [c.bits for c in curves]
-        lines[f"permuted: I(cell;{label}), 97.5 %"] = [[c.null_high] * len(LAYERS) for c in curves]
-        holds = holds and median_of(moves) > BAR
-        conventions[f"{label}: {CELLS} cells by k-means (paper)"] = judged(
-            median_of(moves) > BAR, moves
-        )
-        more = [sign * in_cells(archive, label, MORE_CELLS).change for archive in runs]
-        conventions[f"{label}: {MORE_CELLS} cells by k-means"] = judged(median_of(more) > BAR, more)
-        linear_planes = [usable(archive, label) for archive in runs]
-        planes += linear_planes
-        linear = [sign * ends_of(plane).change for plane in linear_planes]
-        conventions[f"{label}: usable by a linear reader"] = judged(median_of(linear) > BAR, linear)
-        if label == "output":
-            learnt = sum(max(c.bits) > 1.2 * c.null_high for c in curves)
+    archives = [reader_run(ctx, seed, causal=causal) for seed in ctx.seeds]
+    shown, predicted = evidence_of(archives, "input"), evidence_of(archives, "output")
+    conventions = {}
+    for name, moves in (shown.conventions | predicted.conventions).items():
+        conventions[name] = verdict_text(median(moves) > BAR, moves)
+    numbers = shown.numbers | predicted.numbers
+    learnt = sum(max(curve.bits) > 1.2 * curve.null_high for curve in predicted.cells)
+    moved = median(shown.moves) > BAR and median(predicted.moves) > BAR
     return conclude(
         ctx,
-        holds and learnt == len(runs),
+        moved and learnt == len(archives),
         "medians from embedding to last block: I(cell;input) falls and I(cell;output) rises by > "
         f"{BAR} bit. A seed has learnt whose I(cell;output) is 1.2 times that of permuted labels",
         numbers,
-        limits={key: BAR for key in numbers if "from embedding" in key},
+        limits={name: BAR for name in numbers if "from embedding" in name},
         learnt=learnt,
-        archives=runs,
-        planes=planes,
+        archives=archives,
+        planes=[*shown.planes, *predicted.planes],
         pictures=[
             lines_picture(
                 ctx,
                 ctx.claim,
                 list(range(len(LAYERS))),
-                lines,
+                shown.lines | predicted.lines,
                 x_label="blocks read (0: embedding)",
                 y_label="bits",
             )
@@ -218,7 +267,7 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         f"units, {LENGTH} positions, {CELLS} cells, one for each character, in place of 10,000 "
         f"for 1000 tokens, {(UPDATES if causal else MASKED_UPDATES)[ctx.quick]} updates of "
         f"{BATCH if causal else MASKED_BATCH} pieces. Cells are coarser than the stream: what "
-        "they lose of the input a linear reader still finds, since blocks only add to the "
+        "they lose of the input a linear predictor still finds, since blocks only add to the "
         f"stream. {CELLS} cells were chosen after a trial of one seed of the causal reader at "
         f"200 updates, in which the input fell by 0.05 bit in {MORE_CELLS} cells and by about "
         f"0.25 in {CELLS}; the table of conventions has both on the networks of this page"
@@ -234,10 +283,10 @@ _SETTING = (
 
 @claim(
     "voita2019",
-    "from layer to layer a language model forgets the token it read and learns the token it is "
-    "to tell",
+    "from layer to layer a language model forgets the token it read and learns the token it "
+    "predicts",
     REFERENCE,
-    f"{_SETTING}; the next character is to be told",
+    f"{_SETTING}; the next character is predicted",
 )
 def next_character(ctx: Context) -> Result:
     """Judge a reader that sees what came before."""
@@ -249,7 +298,7 @@ def next_character(ctx: Context) -> Result:
     "a masked language model forgets the token that stands for a hidden one and finds the "
     "hidden one",
     REFERENCE,
-    f"{_SETTING}; the character that another one stands for is to be told",
+    f"{_SETTING}; the character behind a replaced one is predicted",
 )
 def masked_character(ctx: Context) -> Result:
     """Judge a reader that sees both sides."""

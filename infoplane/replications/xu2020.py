@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import difference_in_errors, plane_of
+from infoplane.replications.curves import bits_of, difference_in_errors, planes_of
 from infoplane.replications.evidence import conclude, lines_picture
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import learnt
 
 REFERENCE = (
@@ -26,23 +26,26 @@ def created(ctx: Context) -> Result:
     """
     import infoplane as ip
 
-    archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, [SPEC], ACTS, steps=[a.steps[-1]]) for a in archives]
-    inputs = [
-        ip.estimators.VInformation("linear").estimate(ip.continuous(a.x), ip.discrete(a.y))
-        for a in archives
-    ]
-    depth = [[p.series(name, "i_zy", SPEC)[1][-1] for name in ACTS] for p in planes]
-    ratio = [difference_in_errors(d[2], x) for d, x in zip(depth, inputs, strict=True)]
-    curve = [[x.bits, *(e.bits for e in d)] for x, d in zip(inputs, depth, strict=True)]
+    archives = szt_runs(ctx)
+    planes = planes_of(archives, [SPEC], ACTS, at_end=True)
+    estimator = ip.estimators.VInformation("linear")
+    of_input, of_layer, differences, lines = [], [], [], []
+    for archive, plane in zip(archives, planes, strict=True):
+        before = estimator.estimate(ip.continuous(archive.x), ip.discrete(archive.y))
+        after = plane.series("act3", "i_zy", SPEC)[1][-1]
+        of_input.append(before.bits)
+        of_layer.append(after.bits)
+        differences.append(difference_in_errors(after, before))
+        along_depth = [bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ACTS]
+        lines.append([before.bits, *along_depth])
     return conclude(
         ctx,
-        min(ratio) > 3,
+        min(differences) > 3,
         "I_V(layer 3 -> Y) - I_V(X -> Y) > 3 SE in every seed, linear family",
         {
-            "I_V(X -> Y) [bits]": [x.bits for x in inputs],
-            "I_V(layer 3 -> Y) [bits]": [d[2].bits for d in depth],
-            "difference / SE": ratio,
+            "I_V(X -> Y) [bits]": of_input,
+            "I_V(layer 3 -> Y) [bits]": of_layer,
+            "difference / SE": differences,
         },
         limits={"difference / SE": 3},
         learnt=learnt(archives),
@@ -53,7 +56,7 @@ def created(ctx: Context) -> Result:
                 ctx,
                 "xu2020",
                 ["input", *ACTS],
-                {"linear": curve},
+                {"linear": lines},
                 x_label="layer",
                 y_label="I_V(Z→Y) [bits], held out, N=4096",
             )

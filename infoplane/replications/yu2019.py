@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, plane_from, plane_of
+from infoplane.replications.curves import bits_of, plane_from, planes_of
 from infoplane.replications.evidence import (
+    Numbers,
     conclude,
-    judged,
     lines_picture,
-    median_of,
     plane_picture,
+    verdict_text,
 )
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import kept_run, recorder, update
+from infoplane.replications.training import recorder, stored_run, update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,10 @@ SIZES = (64, 32, 16, 6, 16, 32, 64)
 ENCODER, DECODER = ["act1", "act2", "act3"], ["act4", "act5", "out"]
 EPOCHS = {False: 200, True: 15}
 PROBE = 300
-SPEC, MEDIAN = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
+SPEC, MEDIAN_WIDTH = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
 TOLERANCE = 0.02
+RISE = "encoder: largest rise of I(X;T) to the next layer [bits]"
+FALL = "decoder: largest fall of I(T;X') to the next layer [bits]"
 
 
 def network(seed: int) -> nn.Module:
@@ -50,8 +53,9 @@ def network(seed: int) -> nn.Module:
 
     torch.manual_seed(seed)
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    for k, (a, b) in enumerate(itertools.pairwise(SIZES), start=1):
-        parts[f"fc{k}"], parts[f"act{k}"] = nn.Linear(a, b), nn.Tanh()
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(SIZES), start=1):
+        parts[f"fc{number}"] = nn.Linear(inputs, outputs)
+        parts[f"act{number}"] = nn.Tanh()
     parts.popitem()
     parts["out"] = nn.Sigmoid()
     return nn.Sequential(parts)
@@ -66,14 +70,19 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
 
         import infoplane as ip
 
-        x, y = ip.data.digits.load()
-        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-        images, mask = torch.as_tensor(x), torch.as_tensor(ip.data.digits.train_mask(seed))
-        seen, test = images[mask], images[~mask]
+        images, digits = ip.data.digits.load()
+        mask = ip.data.digits.train_mask(seed)
+        seen, test = torch.as_tensor(images[mask]), torch.as_tensor(images[~mask])
+        rows = np.random.default_rng(0).permutation(len(images))[:PROBE]
         model, shuffle = network(seed), torch.Generator().manual_seed(seed)
         adam = torch.optim.Adam(model.parameters(), lr=3e-3)
-        told = {"layers": [*ENCODER, *DECODER], "schedule": ip.log_spaced(epochs, 14)}
-        with recorder(model, path, probe=(x[rows], y[rows]), **told) as rec:
+        with recorder(
+            model,
+            path,
+            probe=(images[rows], digits[rows]),
+            layers=[*ENCODER, *DECODER],
+            schedule=ip.log_spaced(epochs, 14),
+        ) as rec:
             for epoch in range(1, epochs + 1):
                 for batch in torch.randperm(len(seen), generator=shuffle).split(64):  # type: ignore[no-untyped-call]  # torch has no type here
                     loss = (model(seen[batch]) - seen[batch]).square().mean()
@@ -82,7 +91,7 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
                     error = (model(test) - test).square().mean()
                 rec.step(epoch, loss=loss.item(), test_loss=error.item())
 
-    return kept_run(ctx, f"digits-autoencoder-epochs{epochs}-seed{seed}", train)
+    return stored_run(ctx, f"digits-autoencoder-epochs{epochs}-seed{seed}", train)
 
 
 def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False) -> Plane:
@@ -97,24 +106,39 @@ def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False)
     from infoplane.plane import Point
 
     estimator = ip.estimators.parse(spec)
-    x, points = ip.continuous(np.asarray(archive.x), "X"), []
+    images = ip.continuous(np.asarray(archive.x), "X")
+    points = []
     for step in archive.steps[-1:] if last else archive.steps:
-        back = ip.continuous(archive.z(step, "out"), "X'")
+        reconstruction = ip.continuous(archive.z(step, "out"), "X'")
         for layer in archive.layers:
-            t = ip.continuous(archive.z(step, layer), layer)
-            points.append(Point(step, layer, "i_xz", estimator.estimate(x, t)))
-            points.append(Point(step, layer, "i_zy", estimator.estimate(t, back)))
+            hidden = ip.continuous(archive.z(step, layer), layer)
+            points.append(Point(step, layer, "i_xz", estimator.estimate(images, hidden)))
+            points.append(Point(step, layer, "i_zy", estimator.estimate(hidden, reconstruction)))
     return plane_from(archive, points)
 
 
-def _end(plane: Plane, quantity: Quantity, spec: str = SPEC) -> list[float]:
-    """Bits of every layer at the last checkpoint, in order."""
-    return [bits_of(plane, name, spec, quantity)[-1] for name in plane.layers]
+def _by_depth(planes: Sequence[Plane], quantity: Quantity, spec: str = SPEC) -> list[list[float]]:
+    """Bits after training: ``values[seed][layer]``."""
+    found = []
+    for plane in planes:
+        found.append([bits_of(plane, layer, spec, quantity)[-1] for layer in plane.layers])
+    return found
 
 
-def _rise(bits: Sequence[float]) -> float:
-    """Largest rise from a layer to the next."""
-    return float(np.diff(bits).max())
+def _encoder_rise(bits: Sequence[float]) -> float:
+    """Largest rise from a layer of the encoder to the next."""
+    return float(np.diff(bits[: len(ENCODER)]).max())
+
+
+def _decoder_fall(bits: Sequence[float]) -> float:
+    """Largest fall from a layer of the decoder, or the bottleneck, to the next."""
+    return float(-np.diff(bits[len(ENCODER) - 1 :]).min())
+
+
+def _unexplained(archive: Archive) -> float:
+    """Held-out error of the reconstruction after training, over the variance of the images."""
+    variance = float(np.var(np.asarray(archive.x), axis=0).mean())
+    return archive.metrics[archive.steps[-1]]["test_loss"] / variance
 
 
 @claim(
@@ -125,52 +149,44 @@ def _rise(bits: Sequence[float]) -> float:
     "64-32-16-6-16-32-64 on 8x8 digits, matrix-based Renyi, alpha 1.01, Silverman widths",
 )
 def autoencoder(ctx: Context) -> Result:
-    """I(X;T) does not rise through the encoder, I(T;X') does not fall through the decoder.
+    """Judge both planes after training.
 
-    After training, in both planes of every seed.
+    I(X;T) does not rise through the encoder, I(T;X') does not fall through the decoder.
     """
     archives = [autoencoder_run(ctx, seed) for seed in ctx.seeds]
-    planes = [autoencoder_plane(a) for a in archives]
-    about_x = [_end(p, "i_xz") for p in planes]
-    about_back = [_end(p, "i_zy") for p in planes]
-    middle = len(ENCODER)
-    numbers = {
-        "encoder: largest rise of I(X;T) to the next layer [bits]": [
-            _rise(v[:middle]) for v in about_x
-        ],
-        "decoder: largest fall of I(T;X') to the next layer [bits]": [
-            _rise(v[: middle - 2 : -1]) for v in about_back
-        ],
-        "bottleneck: I(X;T) [bits]": [v[middle - 1] for v in about_x],
-        "bottleneck: I(T;X') [bits]": [v[middle - 1] for v in about_back],
-        "held-out error / variance": [
-            a.metrics[a.steps[-1]]["test_loss"] / float(np.var(np.asarray(a.x), axis=0).mean())
-            for a in archives
-        ],
+    planes = [autoencoder_plane(archive) for archive in archives]
+    about_input = _by_depth(planes, "i_xz")
+    about_output = _by_depth(planes, "i_zy")
+    bottleneck = len(ENCODER) - 1
+    rises = [_encoder_rise(bits) for bits in about_input]
+    falls = [_decoder_fall(bits) for bits in about_output]
+    unexplained = [_unexplained(archive) for archive in archives]
+    numbers: Numbers = {
+        RISE: rises,
+        FALL: falls,
+        "bottleneck: I(X;T) [bits]": [bits[bottleneck] for bits in about_input],
+        "bottleneck: I(T;X') [bits]": [bits[bottleneck] for bits in about_output],
+        "held-out error / variance": unexplained,
     }
-    up, down = list(numbers.values())[:2]
-    median = [_end(autoencoder_plane(a, MEDIAN, last=True), "i_xz", MEDIAN) for a in archives]
-    exact = [_end(plane_of(a, ["exact"], steps=[a.steps[-1]]), "i_xz", "exact") for a in archives]
+    by_median = [autoencoder_plane(archive, MEDIAN_WIDTH, last=True) for archive in archives]
+    exact = planes_of(archives, ["exact"], at_end=True)
     conventions = {}
-    under = {
-        "Silverman widths": about_x,
-        "median widths": median,
-        "exact codes, log2 300 bits in every layer": exact,
-    }
-    for words, ends in under.items():
-        found = [_rise(v[:middle]) for v in ends]
-        conventions[f"{words}: largest rise of I(X;T) through the encoder"] = judged(
-            median_of(found) < TOLERANCE, found
-        )
-    names = ["enc 1", "enc 2", "bottleneck", "dec 1", "dec 2", "output"]
+    for convention, by_depth in {
+        "Silverman widths": about_input,
+        "median widths": _by_depth(by_median, "i_xz", MEDIAN_WIDTH),
+        "exact codes, log2 300 bits in every layer": _by_depth(exact, "i_xz", "exact"),
+    }.items():
+        found = [_encoder_rise(bits) for bits in by_depth]
+        name = f"{convention}: largest rise of I(X;T) through the encoder"
+        conventions[name] = verdict_text(median(found) < TOLERANCE, found)
     return conclude(
         ctx,
-        median_of(up) < TOLERANCE and median_of(down) < TOLERANCE,
+        median(rises) < TOLERANCE and median(falls) < TOLERANCE,
         "medians after training: the largest rise of I(X;T) through the encoder and the largest "
         f"fall of I(T;X') through the decoder are < {TOLERANCE} bit",
         numbers,
-        limits=dict.fromkeys(list(numbers)[:2], TOLERANCE),
-        learnt=sum(v < 0.5 for v in numbers["held-out error / variance"]),
+        limits={RISE: TOLERANCE, FALL: TOLERANCE},
+        learnt=sum(share < 0.5 for share in unexplained),
         archives=archives,
         planes=planes,
         pictures=[
@@ -178,8 +194,8 @@ def autoencoder(ctx: Context) -> Result:
             lines_picture(
                 ctx,
                 "yu2019-depth",
-                names,
-                {"I(X;T)": about_x, "I(T;X')": about_back},
+                ["enc 1", "enc 2", "bottleneck", "dec 1", "dec 2", "output"],
+                {"I(X;T)": about_input, "I(T;X')": about_output},
                 x_label="layer",
                 y_label=f"bits, {SPEC} (geometric)",
             ),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, plane_of
+from infoplane.replications.curves import bits_of, planes_of
 from infoplane.replications.evidence import (
     Numbers,
     conclude,
-    judged,
-    median_of,
     over_training,
     plane_picture,
+    verdict_text,
 )
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
@@ -32,7 +32,7 @@ REFERENCE = (
 
 EPOCHS = {False: 40, True: 6}
 PROBE = 400
-SPEC, MEDIAN = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
+SPEC, MEDIAN_WIDTH = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
 LINEAR = "vinfo:family=linear"
 LAYERS = ["relu1", "relu2", "relu3"]
 TOLERANCE = 0.02
@@ -52,28 +52,31 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
 
     epochs = EPOCHS[ctx.quick]
 
-    def task() -> Task:
-        x, y = ip.data.digits.load()
+    def make_task() -> Task:
         torch.manual_seed(seed)
-        layers = OrderedDict(
-            conv1=nn.Conv2d(1, 6, 3, padding=1), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2)
+        model = nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(1, 6, 3, padding=1),
+                relu1=nn.ReLU(),
+                pool1=nn.MaxPool2d(2),
+                conv2=nn.Conv2d(6, 12, 3, padding=1),
+                relu2=nn.ReLU(),
+                pool2=nn.MaxPool2d(2),
+                flat=nn.Flatten(),
+                fc1=nn.Linear(48, 24),
+                relu3=nn.ReLU(),
+                fc2=nn.Linear(24, 10),
+            )
         )
-        layers |= OrderedDict(
-            conv2=nn.Conv2d(6, 12, 3, padding=1),
-            relu2=nn.ReLU(),
-            pool2=nn.MaxPool2d(2),
-            flat=nn.Flatten(),
-        )
-        layers |= OrderedDict(fc1=nn.Linear(48, 24), relu3=nn.ReLU(), fc2=nn.Linear(24, 10))
-        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-        return Task(
-            nn.Sequential(layers), x.reshape(-1, 1, 8, 8), y, ip.data.digits.train_mask(seed), rows
-        )
+        images, classes = ip.data.digits.load()
+        rows = np.random.default_rng(0).permutation(len(images))[:PROBE]
+        train = ip.data.digits.train_mask(seed)
+        return Task(model, images.reshape(-1, 1, 8, 8), classes, train, rows)
 
     return classified(
         ctx,
         f"digits-cnn-epochs{epochs}-seed{seed}",
-        task,
+        make_task,
         epochs=epochs,
         seed=seed,
         lr=2e-3,
@@ -86,16 +89,21 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
 def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
     """Divide the channels of a layer ``(n, C, ...)`` by their Silverman widths (gamma 5).
 
-    One Gaussian kernel of width 1 on it is
-    the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps.
-    Constant channels go."""
+    A Gaussian kernel of width 1 on the result, shape ``(n, units)``, is the Hadamard product of the
+    channels' kernels: the paper's joint entropy of the feature maps. Constant channels are left
+    out.
+    """
     from infoplane.analysis.estimators.gram import silverman_width
 
-    maps = np.asarray(z, np.float64).reshape(len(z), z.shape[1] if z.ndim > 2 else 1, -1)
-    widths = [silverman_width(maps[:, c], gamma=5.0) for c in range(maps.shape[1])]
-    return np.hstack(
-        [maps[:, c] / w for c, w in enumerate(widths) if w > 0] or [np.zeros((len(z), 1))]
-    )
+    values = np.asarray(z, np.float64)
+    if values.ndim == 2:
+        values = values[:, None]
+    scaled = []
+    for channel in values.reshape(*values.shape[:2], -1).swapaxes(0, 1):  # (n, units of a channel)
+        width = silverman_width(channel, gamma=5.0)
+        if width > 0:
+            scaled.append(channel / width)
+    return np.hstack(scaled) if scaled else np.zeros((len(values), 1))
 
 
 def joint_bits(archive: Archive, step: int, layer: str) -> float:
@@ -108,10 +116,9 @@ def joint_bits(archive: Archive, step: int, layer: str) -> float:
     import infoplane as ip
 
     estimator = ip.estimators.MatrixRenyi(alpha=1.01, width=1.0)  # type: ignore[arg-type]  # a width in units is allowed
-    x = per_channel(np.asarray(archive.x))
-    return estimator.estimate(
-        ip.continuous(x), ip.continuous(per_channel(archive.z(step, layer)))
-    ).bits
+    images = ip.continuous(per_channel(np.asarray(archive.x)))
+    activation = ip.continuous(per_channel(archive.z(step, layer)))
+    return estimator.estimate(images, activation).bits
 
 
 def rises(values: list[list[float]]) -> float:
@@ -121,7 +128,15 @@ def rises(values: list[list[float]]) -> float:
 
 def _grid(plane: Plane, spec: str, quantity: Quantity) -> list[list[float]]:
     """Bits of one seed: ``values[layer][checkpoint]``."""
-    return [bits_of(plane, name, spec, quantity) for name in LAYERS]
+    return [bits_of(plane, layer, spec, quantity) for layer in LAYERS]
+
+
+def _joint_grid(archive: Archive) -> list[list[float]]:
+    """Joint bits of one seed: ``values[layer][checkpoint]``."""
+    grid = []
+    for layer in LAYERS:
+        grid.append([joint_bits(archive, step, layer) for step in archive.steps])
+    return grid
 
 
 JOINT = "joint over channels: largest rise of I(X;T) to the next layer [bits]"
@@ -134,32 +149,31 @@ JOINT = "joint over channels: largest rise of I(X;T) to the next layer [bits]"
     "8x8 digits, two convolutions and one hidden layer, alpha 1.01",
 )
 def cnn(ctx: Context) -> Result:
-    """Matrix-based entropy on a CNN.
-
-    I(X;T) does not rise from layer to layer (the paper's first inequality), by its own Gram
-    matrices.
-    """
+    """Judge that I(X;T) does not rise from layer to layer, by the paper's own Gram matrices."""
     archives = [cnn_run(ctx, seed) for seed in ctx.seeds]
-    planes = [plane_of(a, [SPEC, LINEAR, "exact"]) for a in archives]
-    joint = [[[joint_bits(a, s, name) for s in a.steps] for name in LAYERS] for a in archives]
-    median = [plane_of(a, [MEDIAN], LAYERS, steps=[a.steps[-1]]) for a in archives]
-    middle = [rises(_grid(p, MEDIAN, "i_xz")) for p in median]
-    one = [rises(_grid(p, SPEC, "i_xz")) for p in planes]
-    first = [rises(j) for j in joint]
-    usable = [[c[-1] for c in _grid(p, LINEAR, "i_zy")] for p in planes]
+    planes = planes_of(archives, [SPEC, LINEAR, "exact"])
+    by_median_width = planes_of(archives, [MEDIAN_WIDTH], LAYERS, at_end=True)
+    joint = [_joint_grid(archive) for archive in archives]
+    joint_rises = [rises(grid) for grid in joint]
+    whole_rises = [rises(_grid(plane, SPEC, "i_xz")) for plane in planes]
+    median_rises = [rises(_grid(plane, MEDIAN_WIDTH, "i_xz")) for plane in by_median_width]
     numbers: Numbers = {
-        JOINT: first,
-        "whole layer as one vector: largest rise of S(T) to the next layer [bits]": one,
+        JOINT: joint_rises,
+        "whole layer as one vector: largest rise of S(T) to the next layer [bits]": whole_rises,
         "exact codes: smallest H over layers and epochs [bits]": [
-            float(np.min(_grid(p, "exact", "i_xz"))) for p in planes
+            float(np.min(_grid(plane, "exact", "i_xz"))) for plane in planes
         ],
-        "linear V-information about the digit: first layer [bits]": [u[0] for u in usable],
-        "linear V-information about the digit: last hidden layer [bits]": [u[-1] for u in usable],
-        "held-out accuracy": [accuracies(a)[1] for a in archives],
+        "linear V-information about the digit: first layer [bits]": [
+            bits_of(plane, LAYERS[0], LINEAR, "i_zy")[-1] for plane in planes
+        ],
+        "linear V-information about the digit: last hidden layer [bits]": [
+            bits_of(plane, LAYERS[-1], LINEAR, "i_zy")[-1] for plane in planes
+        ],
+        "held-out accuracy": accuracies(archives, "test"),
     }
     return conclude(
         ctx,
-        median_of(first) < TOLERANCE,
+        median(joint_rises) < TOLERANCE,
         "median over seeds of the largest rise of I_1.01(X;T) from a layer to the next, over all "
         f"checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
         numbers,
@@ -173,18 +187,18 @@ def cnn(ctx: Context) -> Result:
                 ctx,
                 "yu2020-joint",
                 archives[0].steps,
-                {name: [j[k] for j in joint] for k, name in enumerate(LAYERS)},
+                dict(zip(LAYERS, zip(*joint, strict=True), strict=True)),
                 "I_1.01(X;T) [bits], joint over channels (geometric)",
             ),
         ],
         conventions={
             "paper: Hadamard product of the channels' Gram matrices, "
-            "Silverman widths times 5": judged(median_of(first) < TOLERANCE, first),
-            "the layer as one vector, Silverman width, X by its row identities": judged(
-                median_of(one) < TOLERANCE, one
+            "Silverman widths times 5": verdict_text(median(joint_rises) < TOLERANCE, joint_rises),
+            "the layer as one vector, Silverman width, X by its row identities": verdict_text(
+                median(whole_rises) < TOLERANCE, whole_rises
             ),
-            "the layer as one vector, median width, after training": judged(
-                median_of(middle) < TOLERANCE, middle
+            "the layer as one vector, median width, after training": verdict_text(
+                median(median_rises) < TOLERANCE, median_rises
             ),
         },
         note="a spectral diversity of Gram matrices, no Shannon information, and no estimator that "

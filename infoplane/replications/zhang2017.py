@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from infoplane.errors import InputError
-from infoplane.replications.curves import drop, plane_of
-from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
+from infoplane.replications.curves import drops, planes_of
+from infoplane.replications.evidence import Numbers, conclude, plane_picture
 from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import accuracies
 
 if TYPE_CHECKING:
@@ -23,18 +25,32 @@ REFERENCE = (
 
 SPEC = "bin:szt"
 SHARE = 0.1
+SPLITS: dict[str, Literal["train", "test"]] = {"training rows": "train", "held-out rows": "test"}
+
+
+@dataclass(frozen=True)
+class LabelInformation:
+    """I(T;Y) at the end of training against that of permuted labels.
+
+    Attributes:
+        bits: I(T;Y).
+        null_bits: mean of I(T;Y) over permutations of the labels.
+        p: share of permutations that reach ``bits``.
+    """
+
+    bits: float
+    null_bits: float
+    p: float
 
 
 def beyond_chance(
-    archive: Archive, rows: str, *, layer: str = "act5"
-) -> tuple[float, float, float]:
-    """Return I(T;Y) in bits at the end, the mean of its null, and the p-value.
-
-    They are of the rows of one split; the null is that of permuted labels.
+    archive: Archive, split: Literal["train", "test"], *, layer: str = "act5"
+) -> LabelInformation:
+    """Return I(T;Y) of the rows of one split at the end, with its permutation null.
 
     Args:
         archive: of one training.
-        rows: ``train`` or ``test``.
+        split: which rows.
         layer: which activation.
     """
     import infoplane as ip
@@ -42,11 +58,13 @@ def beyond_chance(
 
     if archive.split is None or archive.y is None:
         raise InputError(f"{archive.path}: the run stores no split or no labels")
-    mine = np.asarray(archive.split) == rows
-    z, y = ip.continuous(archive.z(archive.steps[-1], layer)[mine]), ip.discrete(archive.y[mine])
+    rows = np.asarray(archive.split) == split
+    layer_values = ip.continuous(archive.z(archive.steps[-1], layer)[rows])
+    labels = ip.discrete(archive.y[rows])
     estimator = ip.estimators.Binned("szt")
-    null = permutation_null(estimator, z, y, draws=199, rng=np.random.default_rng(0))
-    return estimator.estimate(z, y).bits, null.mean, null.p
+    rng = np.random.default_rng(0)
+    null = permutation_null(estimator, layer_values, labels, draws=199, rng=rng)
+    return LabelInformation(estimator.estimate(layer_values, labels).bits, null.mean, null.p)
 
 
 @claim(
@@ -60,27 +78,25 @@ def random_labels(ctx: Context) -> Result:
 
     Memorised beyond chance, nothing generalises, the layers compress all the same.
     """
-    archives = [szt_run(ctx, seed, labels="random", rows=SHARE) for seed in ctx.seeds]
-    planes = [plane_of(a, [SPEC]) for a in archives]
-    train, test = ([beyond_chance(a, rows) for a in archives] for rows in ("train", "test"))
+    archives = szt_runs(ctx, labels="random", rows=SHARE)
+    planes = planes_of(archives, [SPEC])
     numbers: Numbers = {
-        "training rows: accuracy": [accuracies(a)[0] for a in archives],
-        "held-out rows: accuracy": [accuracies(a)[1] for a in archives],
-        "training rows: I(T;Y) of layer 5 [bits]": [t[0] for t in train],
-        "training rows: mean under shuffled labels [bits]": [t[1] for t in train],
-        "training rows: p": [t[2] for t in train],
-        "held-out rows: I(T;Y) of layer 5 [bits]": [t[0] for t in test],
-        "held-out rows: mean under shuffled labels [bits]": [t[1] for t in test],
-        "held-out rows: p": [t[2] for t in test],
-        "drop of layer 5 [bits]": [drop(p, "act5", SPEC) for p in planes],
+        "training rows: accuracy": accuracies(archives, "train"),
+        "held-out rows: accuracy": accuracies(archives, "test"),
     }
-    holds = (
-        max(numbers["training rows: p"]) < 0.05 and median_of(numbers["held-out rows: p"]) > 0.05
-    )
-    holds = holds and 0.4 < median_of(numbers["held-out rows: accuracy"]) < 0.6
+    for rows, split in SPLITS.items():
+        found = [beyond_chance(archive, split) for archive in archives]
+        numbers |= {
+            f"{rows}: I(T;Y) of layer 5 [bits]": [info.bits for info in found],
+            f"{rows}: mean under shuffled labels [bits]": [info.null_bits for info in found],
+            f"{rows}: p": [info.p for info in found],
+        }
+    numbers["drop of layer 5 [bits]"] = drops(planes, "act5", SPEC)
+    memorised = max(numbers["training rows: p"]) < 0.05
+    by_chance = 0.4 < median(numbers["held-out rows: accuracy"]) < 0.6
     return conclude(
         ctx,
-        holds,
+        memorised and by_chance and median(numbers["held-out rows: p"]) > 0.05,
         "I(T;Y) of layer 5 is beyond its label-permutation null (p < 0.05) on the training rows of "
         "every seed and not on held-out rows (median), where accuracy is chance (0.4 to 0.6)",
         numbers,
