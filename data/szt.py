@@ -34,7 +34,8 @@ def vertices() -> NDArray[np.float64]:
     golden = (1 + 5**0.5) / 2
     signs = np.array(list(itertools.product((1, -1), repeat=2)))
     corners = np.c_[np.zeros(4), signs * (1, golden)]  # in one of three planes
-    return np.vstack([np.roll(corners, axis, axis=1) for axis in range(3)]) / np.hypot(1, golden)
+    rolled = [np.roll(corners, axis, axis=1) for axis in range(3)]
+    return np.asarray(np.vstack(rolled) / np.hypot(1, golden))
 
 
 def rule(x: NDArray[np.generic]) -> NDArray[np.float64]:
