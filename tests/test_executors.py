@@ -64,9 +64,9 @@ def test_an_unchanged_layer_is_measured_once_unless_the_estimator_draws(
     measured = []
     plain = engine.measure_cell
 
-    def watched(archive, step, layer, estimators, seed, read=None):
-        measured.extend((step, layer, e.name) for e in estimators)
-        return plain(archive, step, layer, estimators, seed, read)
+    def watched(archive, step, layer, tasks, seed, read=None):
+        measured.extend((step, layer, task.estimator.name) for task in tasks)
+        return plain(archive, step, layer, tasks, seed, read)
 
     monkeypatch.setattr(engine, "measure_cell", watched)
     specs = ["bin:szt", "vinfo:family=linear"]

@@ -462,13 +462,14 @@ def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
 def test_result_lines_that_are_no_results_are_measured_again(run):
     import infoplane as ip
     from infoplane.analysis.live.follow import RunSource
-    from infoplane.analysis.measuring.records import result_key
+    from infoplane.analysis.measuring.records import identity_of, task_of
 
     archive, spec = open_archive(run), "bin:szt"
     truth = ip.measure(archive, spec, resume=False).select(quantity="i_xz").points[0].bits
     log = ResultLog(run)
     for record in forged_lines(run, spec):
-        log.append(result_key(archive, 0, "l", ip.estimators.Binned(), 0), record)
+        bins = ip.estimators.Binned()
+        log.append(task_of(archive, 0, "l", bins, identity_of(bins, 0)).key, record)
         RunSource(run).plane()
         plane = ip.measure(archive, spec)
         assert [p.bits for p in plane if p.quantity == "i_xz"] == [truth] and plane.steps == (0,), (

@@ -22,7 +22,7 @@ from infoplane.analysis.estimators.entropies import counts_of, information_bits,
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
 from infoplane.analysis.measuring.plane_point import plane_points
-from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.records import Record, identity_of, task_of
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
     input_variable,
@@ -258,7 +258,8 @@ class Resampler:
         if archive is None or estimator is None or not archive.has(step, layer):
             return None
         splits, seed = self.settings.splits, self.settings.seed
-        key = _key_of_halves(result_key(archive, step, layer, estimator, seed), splits)
+        task = task_of(archive, step, layer, estimator, identity_of(estimator, seed))
+        key = _key_of_halves(task.key, splits)
         known = _halves_in(self._known.get(key), splits)
         if known is not None:
             return known

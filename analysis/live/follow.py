@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measuring.records import is_result, points_from
+from infoplane.analysis.measuring.records import Result, checked_result
 from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
@@ -38,7 +38,7 @@ class RunSource:
         self.run = Path(run)
         self._archive: Archive | None = None
         self._log: ResultLog | None = None
-        self._read: dict[str, tuple[Record, tuple[list[Point], list[Failure]] | None]] = {}
+        self._read: dict[str, tuple[Record, Result | None]] = {}
 
     def version(self) -> str:
         """Return names and sizes of the files that a new result or checkpoint touches."""
@@ -66,25 +66,23 @@ class RunSource:
             open_archive(self.run) if self._archive is None else self._archive.refresh()
         )
         self._log = self._log or ResultLog(self.run)
-        cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
+        cells: dict[tuple[int, str, str], Result] = {}
         for key, record in self._log.read().items():
             if self._read.get(key, (None,))[0] is not record:
-                self._read[key] = (record, points_from(record) if is_result(record) else None)
+                self._read[key] = (record, checked_result(record))
             found = self._read[key][1]
             if found is None:
                 continue
             step, layer = int(record["step"]), str(record["layer"])
             if layer in archive.layers and step in archive.steps:
                 cells[step, layer, str(record["estimator"])] = found
-        points = sorted(
-            (p for found, _ in cells.values() for p in found),
-            key=lambda p: (p.step, archive.layers.index(p.layer)),
-        )
-        return replace(
-            _empty(archive),
-            points=tuple(points),
-            failures=tuple(f for _, failed in cells.values() for f in failed),
-        ), None
+        points: list[Point] = []
+        failures: list[Failure] = []
+        for result in cells.values():
+            points += result.points
+            failures += result.failures
+        points.sort(key=lambda point: (point.step, archive.layers.index(point.layer)))
+        return replace(_empty(archive), points=tuple(points), failures=tuple(failures)), None
 
 
 def _empty(archive: Archive) -> Plane:

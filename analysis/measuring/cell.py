@@ -16,21 +16,10 @@ from infoplane.analysis.measuring.large_layers import (
     pays_in_blocks,
     require_memory,
 )
-from infoplane.analysis.measuring.plane_point import (
-    cell_rng,
-    points_of,
-    takes_both,
-    with_notes,
-)
-from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.plane_point import cell_rng, points_of, takes_both, with_notes
+from infoplane.analysis.measuring.records import Record, Task
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
-from infoplane.contract import (
-    Estimator,
-    HoldsCopies,
-    ReadsBlocks,
-    ReadsRowByRow,
-    SharesLayer,
-)
+from infoplane.contract import Estimator, HoldsCopies, ReadsBlocks, ReadsRowByRow, SharesLayer
 from infoplane.types import Estimate, Quantity, Variable
 
 if TYPE_CHECKING:
@@ -41,31 +30,32 @@ def measure_cell(
     archive: Archive,
     step: int,
     layer: str,
-    estimators: Sequence[Estimator],
+    tasks: Sequence[Task],
     seed: int,
     read: dict[bool, Variable] | None = None,
 ) -> list[Record]:
-    """Return one JSON-ready record per estimator: its points, or the error that it raised.
+    """Return one JSON-ready record per task: its points, or the error that its estimator raised.
 
     Args:
+        archive: the run.
+        step, layer: where the activation lies.
+        tasks: what to measure of it.
+        seed: of every random number.
         read: the activation by whether it is digests, where it was read already; filled otherwise.
             One read serves every estimator.
 
-    A record whose estimator drew no random number has a key ``same``, see `result_key`.
+    A record whose estimator drew no random number has a key ``same``, see `Task`.
     """
     records = []
     read = {} if read is None else read
+    estimators = [task.estimator for task in tasks]
     in_blocks = read_in_blocks(archive, step, layer, estimators)
     together = _together(archive, step, layer, estimators, read, in_blocks=in_blocks)
-    for estimator in estimators:
-        record: Record = {
-            "step": step,
-            "layer": layer,
-            "estimator": estimator.name,
-            "key": result_key(archive, step, layer, estimator, seed),
-        }
+    for task in tasks:
+        estimator, name = task.estimator, task.estimator.name
+        record: Record = {"step": step, "layer": layer, "estimator": name, "key": task.key}
         try:
-            rng = cell_rng(seed, step, layer, estimator.name)
+            rng = cell_rng(seed, step, layer, name)
             untouched = _state(rng)
             found = together.get(id(estimator)) or _points(
                 archive, step, layer, estimator, rng, read, in_blocks=in_blocks
@@ -74,10 +64,9 @@ def measure_cell(
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
             ]
             if _state(rng) == untouched:
-                record["same"] = result_key(archive, step, layer, estimator, seed, any_step=True)
-        except (
-            Exception
-        ) as error:  # a poison cell costs itself only; the message travels with the plane
+                record["same"] = task.same
+        # a cell that fails costs itself only; the message travels with the plane
+        except Exception as error:
             record["error"] = f"{type(error).__name__}: {error}"
         records.append(record)
     return records
@@ -90,16 +79,23 @@ def read_in_blocks(
 
     It is too large, or all of them that want its values take it row by row, so that blocks give the
     numbers of the whole.
+
+    Args:
+        archive: the run.
+        step, layer: where the activation lies.
+        estimators: that measure it.
     """
     if is_large(archive, layer):
         return True
-    of_values = [e for e in estimators if e.traits.wants == "values"]
-    return (
-        all(isinstance(e, ReadsRowByRow) and e.row_by_row for e in of_values)
-        and np.dtype(archive.layer_info(layer).store_dtype).kind == "f"
-        and pays_in_blocks(archive, layer)
-        and archive.n_nonfinite(step, layer) == 0
-    )
+    if not pays_in_blocks(archive, layer) or archive.n_nonfinite(step, layer):
+        return False
+    if np.dtype(archive.layer_info(layer).store_dtype).kind != "f":
+        return False
+    for estimator in estimators:
+        by_row = isinstance(estimator, ReadsRowByRow) and estimator.row_by_row
+        if estimator.traits.wants == "values" and not by_row:
+            return False
+    return True
 
 
 def _state(rng: np.random.Generator) -> tuple[str, int]:
@@ -120,6 +116,8 @@ def _together(
 
     There are none where that fails: each alone will say why.
     """
+    if len(estimators) < 2:
+        return {}
     by_class: dict[type[SharesLayer], list[Estimator]] = {}
     for estimator in estimators:
         if isinstance(estimator, SharesLayer) and estimator.shares_layer:
@@ -129,15 +127,11 @@ def _together(
         if len(several) < 2:
             continue
         try:
-            x, z, y = (
-                input_variable(archive, several[0]),
-                _z(archive, step, layer, several[0], read, in_blocks=in_blocks),
-                label_variable(archive, several[0]),
-            )
+            x, y = input_variable(archive, several[0]), label_variable(archive, several[0])
+            z = _z(archive, step, layer, several[0], read, in_blocks=in_blocks)
             if isinstance(z, StoredRows) or takes_both(several[0], x, z, y):
-                found |= zip(
-                    map(id, several), one_class.estimate_together(several, x, z, y), strict=True
-                )
+                points = one_class.estimate_together(several, x, z, y)
+                found |= zip(map(id, several), points, strict=True)
         except Exception:  # as said
             continue
     return found
@@ -176,11 +170,11 @@ def _z(
     Read once for all, or in blocks where it can work so.
     """
     digests = estimator.traits.wants == "row hashes"
-    by_blocks = isinstance(estimator, ReadsBlocks) and not digests
-    if by_blocks and digests not in read and in_blocks:
+    unread = digests not in read
+    if in_blocks and unread and not digests and isinstance(estimator, ReadsBlocks):
         return StoredRows(archive, step, layer)
     if isinstance(estimator, HoldsCopies):
         require_memory(archive, layer, estimator)
-    if digests not in read:
+    if unread:
         read[digests] = layer_variable(archive, step, layer, estimator)
     return read[digests]

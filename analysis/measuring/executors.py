@@ -11,11 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.kernels.threads import on_device, single_blas, using
 from infoplane.analysis.measuring.cell import measure_cell, read_in_blocks
-from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.records import Record, Task
 from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, MissingExtra
@@ -31,24 +32,35 @@ class Job:
 
     Attributes:
         layer: its layer.
-        cells: steps at which it is equal bit for bit, and the estimators still missing at each.
+        cells: steps at which it is equal bit for bit, and what is still to be measured at each.
         device: of the kernels.
     """
 
     layer: str
-    cells: tuple[tuple[int, tuple[Estimator, ...]], ...]
+    cells: tuple[tuple[int, tuple[Task, ...]], ...]
     device: str = ""
 
     @property
     def estimators(self) -> list[Estimator]:
         """Every estimator that is missing somewhere."""
-        return list({id(e): e for _, missing in self.cells for e in missing}.values())
+        found: dict[int, Estimator] = {}
+        for _, tasks in self.cells:
+            found |= {id(task.estimator): task.estimator for task in tasks}
+        return list(found.values())
 
 
 def run(
     archive: Archive, jobs: Sequence[Job], seed: int, *, workers: int, dask: str | None
 ) -> Iterator[list[Record]]:
-    """Yield the records of every job, in the order they get done."""
+    """Yield the records of every job, in the order they get done.
+
+    Args:
+        archive: the run.
+        jobs: what to measure.
+        seed: of every random number.
+        workers: threads, or processes of a cluster on this machine.
+        dask: address of a scheduler, ``local`` for a cluster of one's own; None for neither.
+    """
     if dask is not None:
         yield from _on_dask(archive, jobs, seed, dask, workers)
     elif workers <= 1 or len(jobs) < 2:
@@ -61,21 +73,24 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
     """Return one record per cell and estimator.
 
     What drew no random numbers is the same wherever the activation is: it is measured once.
+
+    Args:
+        archive: the run.
+        job: one activation.
+        seed: of every random number.
+        z: the values of the activation, shape ``(n, *features)``, where they were read already.
     """
     records: list[Record] = []
     known: dict[str, Record] = {}
     read = {} if z is None else {False: z}
-    for step, estimators in job.cells:
-        keys = [result_key(archive, step, job.layer, e, seed, any_step=True) for e in estimators]
-        fresh = [e for e, key in zip(estimators, keys, strict=True) if key not in known]
-        records += [
-            as_of(known[key], step, result_key(archive, step, job.layer, e, seed))
-            for e, key in zip(estimators, keys, strict=True)
-            if key in known
-        ]
+    for step, tasks in job.cells:
+        fresh = [task for task in tasks if task.same not in known]
+        for task in tasks:
+            if task.same in known:
+                records.append(as_of(known[task.same], step, task.key))
         with on_device(job.device):
             found = measure_cell(archive, step, job.layer, fresh, seed, read)
-        known |= {r["same"]: r for r in found if "same" in r}
+        known |= {record["same"]: record for record in found if "same" in record}
         records += found
     return records
 
@@ -89,9 +104,9 @@ def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator
     """Yield one after the other; while one is computed the next activation is read."""
     with ThreadPoolExecutor(1) as reader:
         ahead: Future[Variable | None] | None = None
-        for k, job in enumerate(jobs):
+        for job, following in zip_longest(jobs, jobs[1:]):
             z = ahead.result() if ahead is not None else _read(archive, job)
-            ahead = reader.submit(_read, archive, jobs[k + 1]) if k + 1 < len(jobs) else None
+            ahead = None if following is None else reader.submit(_read, archive, following)
             yield measure_job(archive, job, seed, z)
 
 
@@ -149,15 +164,11 @@ def _on_dask(
             if isinstance(failure, KilledWorker):
                 lost.append(sent[future])
             else:
-                yield (
-                    future.result()
-                    if failure is None
-                    else _failed(archive, sent[future], seed, failure)
-                )
+                yield future.result() if failure is None else _failed(sent[future], failure)
         for job in lost:
             future = send(job)
             failure = future.exception()
-            yield future.result() if failure is None else _failed(archive, job, seed, failure)
+            yield future.result() if failure is None else _failed(job, failure)
 
 
 @contextmanager
@@ -198,17 +209,12 @@ def _remote(archive: Archive, job: Job, seed: int) -> list[Record]:
         return _alone(archive, job, seed)
 
 
-def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> list[Record]:
+def _failed(job: Job, failure: BaseException) -> list[Record]:
     """Return for each cell of a job the error of the worker that died with it."""
     text = f"{type(failure).__name__}: {failure}"
-    return [
-        {
-            "step": step,
-            "layer": job.layer,
-            "estimator": e.name,
-            "key": result_key(archive, step, job.layer, e, seed),
-            "error": text,
-        }
-        for step, estimators in job.cells
-        for e in estimators
-    ]
+    records: list[Record] = []
+    for step, tasks in job.cells:
+        for task in tasks:
+            cell: Record = {"step": step, "layer": job.layer, "estimator": task.estimator.name}
+            records.append({**cell, "key": task.key, "error": text})
+    return records

@@ -20,7 +20,7 @@ from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import cells_of
-from infoplane.analysis.measuring.records import Record, points_from
+from infoplane.analysis.measuring.records import Result, result_of
 from infoplane.analysis.measuring.saturation import say_saturation
 from infoplane.contract import Estimator
 from infoplane.display.say import say
@@ -106,7 +106,7 @@ def measure(
         for layer, chosen in freeze_edges(parsed, archive, layers=measured).items()
     }
     log = result_log(archive) if resume else None
-    records = measure_cells(
+    results = measure_cells(
         archive,
         cells,
         fitted,
@@ -117,7 +117,7 @@ def measure(
         dask=dask,
         device=device or "",
     )
-    return _plane(archive, records, parsed, measured, seed)
+    return _plane(archive, results, parsed, measured, seed)
 
 
 def resampled(
@@ -171,8 +171,8 @@ def measure_cells(
     progress: bool | Advance = False,
     dask: str | None = None,
     device: str = "",
-) -> list[Record]:
-    """Return the records of these cells.
+) -> list[Result]:
+    """Return the results of these cells.
 
     Those that the log has, and the others, measured now and added to it.
 
@@ -188,17 +188,17 @@ def measure_cells(
     """
     known = {} if log is None else log.read()
     plan = make_plan(archive, cells, estimators, known, seed=seed, device=device)
-    records = [*plan.known, *plan.reused]
-    if log is not None:
-        log.extend((r["key"], r) for r in plan.reused)  # who follows the log sees these steps too
+    results = [*plan.known, *map(result_of, plan.reused)]
+    if log is not None:  # whoever follows the log sees the steps of reused records too
+        log.extend((record["key"], record) for record in plan.reused)
     with _progress(progress, sum(len(job.cells) for job in plan.jobs)) as advance:
         for fresh in run(archive, plan.jobs, seed, workers=workers, dask=dask):
-            records += fresh
+            results += map(result_of, fresh)
             if log is not None:
-                log.extend((r["key"], r) for r in fresh)
-            for _ in {r["step"] for r in fresh}:
+                log.extend((record["key"], record) for record in fresh)
+            for _ in {record["step"] for record in fresh}:
                 advance()
-    return records
+    return results
 
 
 def _cells(
@@ -245,25 +245,22 @@ def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], obj
         yield tell
 
 
-def _in_order(
-    records: Sequence[Record], layers: Sequence[str], specs: Sequence[str]
-) -> tuple[tuple[Point, ...], tuple[Failure, ...]]:
-    """Return points and failures in the order of steps, layers and estimators."""
-    points: list[Point] = []
-    failures: list[Failure] = []
-    for record in records:
-        more, failed = points_from(record)
-        points += more
-        failures += failed
-    layer_rank = {name: k for k, name in enumerate(layers)}
-    rank = {spec: k for k, spec in enumerate(specs)}
+def _in_order(results: Sequence[Result], layers: Sequence[str], specs: Sequence[str]) -> Result:
+    """Return all points and failures, in the order of steps, layers and estimators."""
+    every = Result([], [])
+    for result in results:
+        every.points.extend(result.points)
+        every.failures.extend(result.failures)
+    layer_rank = {name: rank for rank, name in enumerate(layers)}
+    spec_rank = {spec: rank for rank, spec in enumerate(specs)}
 
     def place(item: Point | Failure) -> tuple[int, int, int]:
-        return item.step, layer_rank[item.layer], rank.get(item.estimator, len(rank))
+        rank = spec_rank.get(item.estimator, len(spec_rank))
+        return item.step, layer_rank[item.layer], rank
 
-    points.sort(key=lambda p: (*place(p), p.quantity, p.sense))
-    failures.sort(key=place)
-    return tuple(points), tuple(failures)
+    every.points.sort(key=lambda point: (*place(point), point.quantity, point.sense))
+    every.failures.sort(key=place)
+    return every
 
 
 def _entropy_bits(symbols: NDArray[Any]) -> float:  # Any: of every dtype
@@ -273,14 +270,14 @@ def _entropy_bits(symbols: NDArray[Any]) -> float:  # Any: of every dtype
 
 def _plane(
     archive: Archive,
-    records: Sequence[Record],
+    results: Sequence[Result],
     parsed: Sequence[Estimator],
     layers: Sequence[str],
     seed: int,
 ) -> Plane:
     from infoplane import __version__
 
-    points, failures = _in_order(records, archive.layers, [e.name for e in parsed])
+    ordered = _in_order(results, archive.layers, [estimator.name for estimator in parsed])
     labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
     provenance = {
         "archive": str(archive.path.resolve()),
@@ -294,7 +291,7 @@ def _plane(
     if any(e.traits.edges != "none" for e in parsed):
         provenance[EDGES_UNTIL] = str(archive.steps[-1])
     return Plane(
-        points=points,
+        points=tuple(ordered.points),
         layers=tuple(layers),
         n=archive.n_rows,
         h_y_bits=None if labels is None else _entropy_bits(labels),
@@ -302,7 +299,7 @@ def _plane(
         chain=archive.chain,
         metrics=archive.metrics,
         reductions={info.name: info.reduction for info in archive.infos},
-        failures=failures,
+        failures=tuple(ordered.failures),
         provenance=provenance,
         row_info=archive.row_info,
     )

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.executors import Job, as_of
-from infoplane.analysis.measuring.records import Record, is_result, points_from, result_key
+from infoplane.analysis.measuring.records import (
+    Record,
+    Result,
+    Task,
+    checked_result,
+    identity_of,
+    task_of,
+)
 from infoplane.contract import Estimator
-from infoplane.types import Estimate
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -28,11 +35,11 @@ class Plan:
 
     Attributes:
         known: results from the log.
-        reused: results of an identical activation at another checkpoint.
+        reused: records of an identical activation at another checkpoint.
         jobs: what is still to be measured.
     """
 
-    known: list[Record] = field(default_factory=list)
+    known: list[Result] = field(default_factory=list)
     reused: list[Record] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
 
@@ -57,64 +64,59 @@ def make_plan(
         device: of the kernels, for the jobs.
     """
     plan = Plan()
-    same = {str(r["same"]): r for r in log.values() if "same" in r and "error" not in r}
-    missing: dict[Cell, list[Estimator]] = {}
+    same: dict[str, Record] = {}
+    for record in log.values():
+        if "same" in record and "error" not in record:
+            same[str(record["same"])] = record
+    identities = {id(e): identity_of(e, seed) for e in chain.from_iterable(estimators.values())}
+    missing: dict[Cell, list[Task]] = {}
     for step, layer in cells:
         for estimator in estimators[layer]:
-            key = result_key(archive, step, layer, estimator, seed)
-            known = _usable(log.get(key), step, layer, estimator)
+            task = task_of(archive, step, layer, estimator, identities[id(estimator)])
+            known = _usable(log.get(task.key), step, layer, estimator)
+            equal = same.get(task.same)
             if known is not None:
                 plan.known.append(known)
-                continue
-            equal = None
-            if same:
-                content = result_key(archive, step, layer, estimator, seed, any_step=True)
-                equal = _sound(same.get(content), estimator)
-            if equal is not None:
-                plan.reused.append(as_of(equal, step, key))
+            elif equal is not None and _sound(equal, estimator) is not None:
+                plan.reused.append(as_of(equal, step, task.key))
             else:
-                missing.setdefault((step, layer), []).append(estimator)
+                missing.setdefault((step, layer), []).append(task)
     plan.jobs = _jobs(archive, missing, device)
     return plan
 
 
-def _jobs(archive: Archive, missing: Mapping[Cell, Sequence[Estimator]], device: str) -> list[Job]:
-    """Return cells whose layer holds the same activation, bit for bit, are one job."""
-    by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
-    for (step, layer), estimators in missing.items():
+def _jobs(archive: Archive, missing: Mapping[Cell, Sequence[Task]], device: str) -> list[Job]:
+    """Return one job for all cells whose layer holds the same activation, bit for bit."""
+    by_content: dict[tuple[str, str], list[tuple[int, tuple[Task, ...]]]] = {}
+    for (step, layer), tasks in missing.items():
         content = (layer, archive.content_key(step, layer))
-        by_content.setdefault(content, []).append((step, tuple(estimators)))
+        by_content.setdefault(content, []).append((step, tuple(tasks)))
     return [Job(layer, tuple(cells), device) for (layer, _), cells in by_content.items()]
 
 
-def _usable(record: Record | None, step: int, layer: str, estimator: Estimator) -> Record | None:
-    """Return the record, if it is a result of this very cell; a failure is tried again."""
-    sound = _sound(record, estimator)
-    if sound is None or "error" in sound:
+def _usable(record: Record | None, step: int, layer: str, estimator: Estimator) -> Result | None:
+    """Return the result, if it is one of this very cell; a failure is tried again."""
+    if record is None or "error" in record:
         return None
-    named = (sound["step"], sound["layer"], sound["estimator"])
-    return sound if named == (step, layer, estimator.name) else None
+    named = (record.get("step"), record.get("layer"), record.get("estimator"))
+    return _sound(record, estimator) if named == (step, layer, estimator.name) else None
 
 
-def _sound(record: Record | None, estimator: Estimator) -> Record | None:
-    """Return the record, if it is a result that can be true.
+def _sound(record: Record, estimator: Estimator) -> Result | None:
+    """Return the result in a record, if it can be true.
 
-    To measure again costs time, a false number a conclusion.
+    To measure again costs time, a false number a conclusion. An estimate lies below its ceiling,
+    and below log2 of the rows where the estimator obeys bounds by arithmetic.
     """
-    if record is None or not is_result(record):
+    result = checked_result(record)
+    if result is None:
         return None
-    estimates = [point.estimate for point in points_from(record)[0]]
-    return record if all(_can_be_true(e, estimator) for e in estimates) else None
-
-
-def _can_be_true(estimate: Estimate, estimator: Estimator) -> bool:
-    """Return whether an estimate lies below its ceiling.
-
-    By arithmetic also below log2 of the rows, where the estimator obeys bounds.
-    """
-    ceilings = [] if estimate.ceiling_bits is None else [estimate.ceiling_bits]
-    if estimator.traits.obeys_bounds:
-        ceilings.append(math.log2(estimate.n))
-    return estimate.sense == "upper" or all(
-        estimate.bits <= ceiling + CEILING_TOLERANCE_BITS for ceiling in ceilings
-    )
+    obeys_bounds = estimator.traits.obeys_bounds
+    for point in result.points:
+        estimate = point.estimate
+        ceiling = math.log2(estimate.n) if obeys_bounds else math.inf
+        if estimate.ceiling_bits is not None:
+            ceiling = min(ceiling, estimate.ceiling_bits)
+        if estimate.sense != "upper" and estimate.bits > ceiling + CEILING_TOLERANCE_BITS:
+            return None
+    return result

@@ -64,11 +64,11 @@ class ResultLog:
             ArchiveError: the disk refused; whole lines were added and at most one torn one, which
                 readers ignore.
         """
-        bodies = [
-            _marked(layout.to_json({"key": key, "record": dict(record)})) for key, record in records
-        ]
-        if not bodies:
+        texts = [layout.to_json({"key": key, "record": dict(record)}) for key, record in records]
+        if not texts:
             return
+        secret = own_key()
+        bodies = [_marked(text, secret) for text in texts]
         if self._run is not None and not self._run.is_dir():
             raise ArchiveError(
                 f"{self._run} is gone: it was deleted or moved while it was measured"
@@ -167,10 +167,10 @@ _MARK = ',"mark":"%s"}'
 _MARK_BYTES = len(_MARK) - len("%s") + MARK_LETTERS
 
 
-def _marked(text: str) -> bytes:
+def _marked(text: str, secret: bytes) -> bytes:
     """A JSON object with this user's mark of the rest of it as its last entry."""
     rest = text.removesuffix("}")
-    return (rest + _MARK % mark_of(rest.encode(), own_key())).encode()
+    return (rest + _MARK % mark_of(rest.encode(), secret)).encode()
 
 
 def _is_own(body: bytes, key: bytes) -> bool:

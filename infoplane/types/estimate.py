@@ -17,6 +17,7 @@ Unit = Literal["bits", "none"]
 Sense = Literal["point", "lower", "upper", "exact"]
 Bound = Literal["lower", "upper", "exact", "none", "difference of bounds"]
 Target = Literal["probe-set", "population"]
+_UNITS, _BOUNDS = get_args(Unit), get_args(Bound)
 Quantity = Literal["i_xz", "i_zy"]
 
 
@@ -112,10 +113,10 @@ class Estimate:
             )
         if self.bound is None:
             object.__setattr__(self, "bound", bound_of_sense(self.sense))
-        if self.bound not in get_args(Bound) or self.unit not in get_args(Unit):
+        if self.bound not in _BOUNDS or self.unit not in _UNITS:
             raise InputError(
-                f"{self.estimator}: bound must be one of {get_args(Bound)} and unit one of "
-                f"{get_args(Unit)}, got {self.bound!r} and {self.unit!r}"
+                f"{self.estimator}: bound must be one of {_BOUNDS} and unit one of "
+                f"{_UNITS}, got {self.bound!r} and {self.unit!r}"
             )
 
     @property
