@@ -12,9 +12,9 @@ from builders import one_step, plane_with, point
 import infoplane as ip
 from infoplane.analysis.dpi.certificate import certified_pairs
 from infoplane.analysis.dpi.check import worst
-from infoplane.analysis.dpi.check_pairs import explain_excess
 from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits, leak
+from infoplane.analysis.dpi.excess import explain_excess
 from infoplane.analysis.dpi.significance import Chance
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError

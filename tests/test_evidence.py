@@ -12,6 +12,7 @@ from builders import one_step, plane_with, point, run_of
 
 import infoplane as ip
 from infoplane.analysis.dpi.evidence import Evidence
+from infoplane.analysis.dpi.excess import judge_excess
 from infoplane.types import Chain
 
 
@@ -43,7 +44,7 @@ def test_a_rounding_that_parts_rows_is_no_fault_and_a_leak_is(tmp_path: Path) ->
             ),
             archive,
         )
-        finding = evidence.judge_excess(0, "exact", "i_xz", "exact", points["a"], points["b"])
+        finding = judge_excess(evidence, points["a"], points["b"])
         assert finding.verdict == verdict and re.search(words, finding.explanation)
 
 

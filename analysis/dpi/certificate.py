@@ -27,7 +27,12 @@ def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
 
 
 def noise_between(chain: Chain, up: str, down: str) -> str:
-    """Return why noise keeps two layers from being compared; empty where it does not."""
+    """Return why noise keeps two layers from being compared; empty where it does not.
+
+    Args:
+        chain: the certificate.
+        up, down: the layers, upstream and downstream.
+    """
     if (up, down) in chain.shared_noise:
         return (
             f"{up} and {down} share noise (interchange test): given {up}, {down} still depends on "
@@ -42,8 +47,45 @@ def noise_between(chain: Chain, up: str, down: str) -> str:
     return ""
 
 
+def incomparable(plane: Plane, up: str, down: str) -> str:
+    """Return why two layers cannot be compared; empty where they can.
+
+    Args:
+        plane: with certificate and reductions.
+        up, down: the layers, upstream and downstream.
+    """
+    chain = plane.chain
+    for layer in (up, down):
+        reduction = plane.reductions.get(layer, "none")
+        if reduction not in ("none", "flatten"):
+            return (
+                f"{layer} was reduced by {reduction} before storing: reduced values are not a chain"
+            )
+    if chain is None:
+        return (
+            "no chain certificate: capture with the interchange test, say chain= when you import "
+            "arrays, or compare by eye"
+        )
+    if chain.separates(up, down):
+        return noise_between(chain, up, down)
+    if chain.declared:
+        return f"{up} does not cut the input off from {down} in the chain that was declared"
+    relation, kind = chain.relation(up, down), plane.row_info.kind
+    if kind != "sample" and relation == "partial":
+        return (
+            f"{up} does not cut the input off from {down} at one {kind}: attention, recurrence or "
+            f"convolution brings other positions into the same {kind} of {down}"
+        )
+    return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+
+
 def is_random_given(chain: Chain | None, up: str, down: str) -> bool:
-    """Return whether equal rows of ``up`` may differ at ``down`` because noise comes in between."""
+    """Return whether equal rows of ``up`` may differ at ``down`` because noise comes in between.
+
+    Args:
+        chain: the certificate; without one no noise is known.
+        up, down: the layers, upstream and downstream.
+    """
     return chain is not None and chain.random_behind(up, down)
 
 
@@ -71,8 +113,8 @@ def certified_pairs(plane: Plane) -> list[tuple[str, str]]:
     if chain is None:
         return []
     pairs = []
-    for j, down in enumerate(layers):
-        for up in reversed(layers[:j]):
+    for place, down in enumerate(layers):
+        for up in reversed(layers[:place]):
             if chain.separates(up, down) and not is_random_given(chain, up, down):
                 pairs.append((up, down))
     return pairs

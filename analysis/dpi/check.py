@@ -9,12 +9,11 @@ rows (``untestable``), or unexplained (``violation``).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.certificate import with_newest_chain
-from infoplane.analysis.dpi.check_pairs import check_pairs
+from infoplane.analysis.dpi.check_pairs import CheckedPairs, check_pairs
 from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
 from infoplane.analysis.dpi.layer_laws import broken_laws
@@ -22,7 +21,8 @@ from infoplane.analysis.dpi.leaks import find_leaks
 from infoplane.analysis.dpi.report_cache import read_report, report_path, store_report
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler
-from infoplane.grids import grids_of
+from infoplane.analysis.measuring.measure import measure
+from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import VERDICTS, DPIReport, Finding
 
@@ -62,12 +62,8 @@ def check_dpi(
         InputError: an empty plane.
     """
     if not isinstance(subject, Plane):
-        from infoplane.analysis.measuring.measure import measure
-
-        archive, subject = (
-            subject,
-            measure(subject, workers=workers, progress=progress),
-        )
+        archive = subject
+        subject = measure(subject, workers=workers, progress=progress)
     path = report_path(subject, archive, settings)  # of the files as they are now
     known = read_report(path)
     if known is not None:
@@ -82,43 +78,59 @@ def _judge(
 ) -> DPIReport:
     refuse_empty(plane, "checking")
     limits: list[str] = []
-    if archive is None:
-        archive = archive_of(
-            plane, limits, check=plane.chain is not None
-        )  # without a certificate nothing in it is looked at
+    if archive is None:  # without a certificate nothing in it is looked at
+        archive = archive_of(plane, limits, check=plane.chain is not None)
     plane = with_newest_chain(plane, archive)
     evidence, grids = Evidence(plane, archive), grids_of(plane)
-    resampler = (
-        Resampler(evidence, settings) if archive is not None and settings.permutations else None
-    )
-    if resampler is None:
-        limits.append(
-            "chance: without the archive (or with permutations=0) an excess cannot be told from "
-            "sampling error and bias"
-        )
-    try:
-        pairs = check_pairs(evidence, grids, resampler, settings, progress=progress)
-    finally:
-        if resampler is not None:
-            resampler.keep()  # also when interrupted: the next check goes on from there
-    leaks, laws = find_leaks(evidence, limits), broken_laws(plane, grids)
-    parts = [leaks, (pairs.number, pairs.findings), laws]
-    limits += evidence.limits()
-    limits += filter(None, [pairs.limit()])
-    compared = sum(number for number, _ in parts)
+    pairs = _judge_pairs(evidence, grids, settings, limits, progress)
+    parts = [
+        find_leaks(evidence, limits),
+        (pairs.number, pairs.findings),
+        broken_laws(plane, grids),
+    ]
+    limits += [*evidence.limits(), *pairs.limits()]
+    compared = 0
     findings: list[Finding] = []
-    for _, found in parts:
-        findings += [f for f in found if f.verdict != "ok"]
+    for number, members in parts:
+        compared += number
+        findings += [finding for finding in members if finding.verdict != "ok"]
     findings = name_declared(findings, plane.chain)
-    findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
-    numbers = Counter[str](f.verdict for f in findings)
-    numbers["not comparable"] += pairs.unlisted
-    numbers["ok"] = compared - len(findings) - pairs.unlisted
-    counts: dict[str, int] = {v: numbers[v] for v in VERDICTS if numbers[v]}
+    findings.sort(key=lambda found: (VERDICTS.index(found.verdict), -found.excess_bits, found.step))
+    counts = _counts(findings, compared, pairs.unlisted)
     episodes = episodes_of(findings, plane.steps)
     return DPIReport(compared, tuple(findings), episodes, counts, tuple(limits))
 
 
+def _judge_pairs(
+    evidence: Evidence,
+    grids: Sequence[Grid],
+    settings: DPISettings,
+    limits: list[str],
+    progress: bool,
+) -> CheckedPairs:
+    """Judge every pair of layers, and write down what was resampled for the next check."""
+    if evidence.archive is None or not settings.permutations:
+        limits.append(
+            "chance: without the archive (or with permutations=0) an excess cannot be told from "
+            "sampling error and bias"
+        )
+        return check_pairs(evidence, grids, None, settings, progress=progress)
+    resampler = Resampler(evidence, settings)
+    try:
+        return check_pairs(evidence, grids, resampler, settings, progress=progress)
+    finally:
+        resampler.keep()  # also when interrupted: the next check goes on from there
+
+
+def _counts(findings: Sequence[Finding], compared: int, unlisted: int) -> dict[str, int]:
+    """Return how many comparisons have each verdict; verdicts that none has are left out."""
+    verdicts = [finding.verdict for finding in findings]
+    counts: dict[str, int] = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+    counts["not comparable"] += unlisted
+    counts["ok"] = compared - len(findings) - unlisted
+    return {verdict: number for verdict, number in counts.items() if number}
+
+
 def worst(findings: Sequence[Finding]) -> Finding | None:
     """Return the first finding of the worst verdict, None when there is none."""
-    return min(findings, key=lambda f: VERDICTS.index(f.verdict), default=None)
+    return min(findings, key=lambda finding: VERDICTS.index(finding.verdict), default=None)

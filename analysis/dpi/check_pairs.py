@@ -6,14 +6,21 @@ Certificate, chance, bias of few rows. See docs/verdicts.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from infoplane.analysis.dpi.evidence import Evidence
+from infoplane.analysis.dpi.excess import explain_by_chance, explain_excess, judge_excess
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.dpi.layer_pairs import ComparisonGroup, compare_numbers
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.dpi.significance import Chance, Resampler, benjamini_hochberg, holm
+from infoplane.analysis.dpi.significance import (
+    Cell,
+    Chance,
+    Resampler,
+    benjamini_hochberg,
+    holm,
+)
 from infoplane.display.progress import progress as shown_progress
 from infoplane.grids import Grid
 from infoplane.types import Finding
@@ -58,15 +65,15 @@ class CheckedPairs:
     findings: list[Finding]
     unlisted: int
 
-    def limit(self) -> str:
-        """Say what was counted only; empty where nothing was."""
+    def limits(self) -> list[str]:
+        """Return a sentence on what is counted only, where there is such."""
         if not self.unlisted:
-            return ""
-        return (
+            return []
+        return [
             f"pairs: {self.unlisted:,} comparisons cannot be made (upstream does not cut the input "
             "off from downstream, or was reduced); they are counted and not listed: there are too "
             "many of them"
-        )
+        ]
 
 
 def check_pairs(
@@ -96,18 +103,18 @@ def check_pairs(
         for group in compared.groups:
             members = _comparisons_of(group, evidence)
             comparisons += members
-            still_open = [c for c in members if c.is_open]
-            if resampler is not None and still_open and not evidence.has_codes(group.estimator):
-                postponed.append(still_open)
-                continue
-            _resample(
-                still_open, evidence, resampler, settings.alpha
-            )  # the codes of a step are held
+            still_open = [comparison for comparison in members if comparison.is_open]
+            if resampler is not None and still_open:
+                if not evidence.has_codes(group.estimator):
+                    postponed.append(still_open)
+                    continue
+                # at once, while the codes of this step are held
+                _resample(still_open, evidence, resampler, settings.alpha)
             advance()
         if resampler is not None:
             _resample_together(postponed, evidence, resampler, settings.alpha, advance)
     _apply_benjamini_hochberg(comparisons, compared.pairs, settings.alpha)
-    findings = compared.settled + [c.finding for c in comparisons]
+    findings = compared.settled + [comparison.finding for comparison in comparisons]
     return CheckedPairs(compared.pairs, findings, compared.unlisted)
 
 
@@ -116,14 +123,7 @@ def _comparisons_of(group: ComparisonGroup, evidence: Evidence) -> list[Comparis
     points = evidence.plane.points
     found = []
     for excess in group.excesses:
-        finding = evidence.judge_excess(
-            group.step,
-            group.estimator,
-            group.quantity,
-            group.sense,
-            points[excess.upstream],
-            points[excess.downstream],
-        )
+        finding = judge_excess(evidence, points[excess.upstream], points[excess.downstream])
         found.append(Comparison(finding, group))
     return found
 
@@ -131,18 +131,17 @@ def _comparisons_of(group: ComparisonGroup, evidence: Evidence) -> list[Comparis
 def _resample(
     comparisons: Sequence[Comparison],
     evidence: Evidence,
-    resampler: Resampler | None,
+    resampler: Resampler,
     alpha: float,
 ) -> None:
     """Ask for each of one group whether chance or few rows explain it.
 
     Holm corrects over the group.
     """
-    if resampler is None:
-        return
+    tested: list[tuple[Comparison, Chance]] = []
     for comparison in comparisons:
         group, finding = comparison.group, comparison.finding
-        comparison.chance = resampler.test(
+        chance = resampler.test(
             group.step,
             group.estimator,
             group.quantity,
@@ -151,15 +150,15 @@ def _resample(
             finding.downstream,
             finding.excess_bits,
         )
-    tested = [c for c in comparisons if c.chance is not None]
+        if chance is not None:
+            comparison.chance = chance
+            tested.append((comparison, chance))
     if not tested:
         return
-    group = tested[0].group
     tolerance = tolerance_bits(evidence.plane, group.estimator)
-    chances = [c.chance for c in tested if c.chance is not None]
-    adjusted = holm([chance.p for chance in chances], group.comparable)
-    for comparison, chance, p in zip(tested, chances, adjusted, strict=True):
-        comparison.finding = explain_excess(comparison.finding, chance, p, alpha, tolerance)
+    adjusted = holm([chance.p for _, chance in tested], group.comparable)
+    for (comparison, chance), p_value in zip(tested, adjusted, strict=True):
+        comparison.finding = explain_excess(comparison.finding, chance, p_value, alpha, tolerance)
 
 
 def _resample_together(
@@ -178,59 +177,33 @@ def _resample_together(
         return members[0].group.step, members[0].group.estimator
 
     batches = [list(same) for _, same in groupby(sorted(groups, key=batch_of), key=batch_of)]
-    cells = []
-    for batch in batches:
-        findings = [c.finding for members in batch for c in members]
-        ends = [(f, layer) for f in findings for layer in (f.upstream, f.downstream)]
-        cells.append([(f.step, layer, f.estimator) for f, layer in ends])
+    cells = [_cells_of(batch) for batch in batches]
     for batch, _ in zip(batches, resampler.prepare(cells), strict=True):
         for members in batch:
             _resample(members, evidence, resampler, alpha)
             advance()
 
 
+def _cells_of(groups: Sequence[Sequence[Comparison]]) -> list[Cell]:
+    """Return the cells at both ends of every excess."""
+    cells = []
+    for members in groups:
+        for comparison in members:
+            finding = comparison.finding
+            cells.append((finding.step, finding.upstream, finding.estimator))
+            cells.append((finding.step, finding.downstream, finding.estimator))
+    return cells
+
+
 def _apply_benjamini_hochberg(comparisons: Sequence[Comparison], pairs: int, alpha: float) -> None:
     """Take back what the number of pairs of the whole run explains."""
-    suspects = [(c, c.chance) for c in comparisons if c.is_open and c.chance is not None]
+    suspects: list[tuple[Comparison, Chance]] = []
+    for comparison in comparisons:
+        if comparison.is_open and comparison.chance is not None:
+            suspects.append((comparison, comparison.chance))
     adjusted = benjamini_hochberg([chance.p for _, chance in suspects], max(pairs, 1))
-    for (comparison, chance), q in zip(suspects, adjusted, strict=True):
-        if q > alpha:
-            comparison.finding = _by_chance(comparison.finding, chance, q, "over the run")
-
-
-def explain_excess(
-    finding: Finding, chance: Chance, p: float, alpha: float, tolerance: float
-) -> Finding:
-    """Return the finding after steps 3 to 5 of docs/verdicts.md.
-
-    Bias of the cells, chance, few rows.
-
-    Args:
-        finding: an excess that is open.
-        chance: what resampling says of it.
-        p: its p-value, adjusted over its group.
-        alpha: the level.
-        tolerance: bits that an excess may have.
-    """
-    finding = replace(finding, p=chance.p, stderr=chance.stderr)
-    excess = finding.excess_bits
-    if chance.corrected_bits is not None and chance.corrected_bits <= tolerance:
-        text = (
-            f"the excess of {excess:.3f} bits is the plug-in bias of its cells: corrected it is "
-            f"{chance.corrected_bits:.3f}"
-        )
-        return replace(finding, verdict="ok", explanation=text)
-    if p > alpha:
-        return _by_chance(finding, chance, p, "over the pairs of this checkpoint")
-    if chance.half_bits is not None and chance.half_bits - excess > excess / 2:
-        text = (
-            f"the excess shrinks with the rows ({chance.half_bits:.3f} bits at half of them, "
-            f"{excess:.3f} at all): bias of the estimator, which more rows or coarser cells remove"
-        )
-        return replace(finding, verdict="bias", explanation=text)
-    return finding
-
-
-def _by_chance(finding: Finding, chance: Chance, p: float, over: str) -> Finding:
-    text = f"chance explains the excess (p = {chance.p:.3g}, {p:.3g} {over}): more rows would tell"
-    return replace(finding, verdict="sampling", explanation=text, p=chance.p, stderr=chance.stderr)
+    for (comparison, chance), p_value in zip(suspects, adjusted, strict=True):
+        if p_value > alpha:
+            comparison.finding = explain_by_chance(
+                comparison.finding, chance, p_value, "over the run"
+            )

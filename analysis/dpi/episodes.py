@@ -10,34 +10,35 @@ from infoplane.types import VERDICTS, Episode, Finding
 
 def episodes_of(findings: Sequence[Finding], steps: Sequence[int]) -> tuple[Episode, ...]:
     """Join equal findings of one pair at consecutive checkpoints, the worst first."""
-    place = {step: k for k, step in enumerate(steps)}
-    groups: dict[tuple[str, str, str, str, str], list[Finding]] = {}
-    for f in findings:
-        groups.setdefault((f.law, f.upstream, f.downstream, f.estimator, f.verdict), []).append(f)
-    found = []
-    for (law, up, down, estimator, _), members in groups.items():
+    place = {step: index for index, step in enumerate(steps)}
+    same = attrgetter("law", "upstream", "downstream", "estimator", "verdict")
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(same(finding), []).append(finding)
+    episodes = []
+    for members in groups.values():
         members.sort(key=attrgetter("step"))
         run: list[Finding] = []
-        for f in members:
-            if run and place[f.step] != place[run[-1].step] + 1:
-                found.append(_episode(law, up, down, estimator, run))
+        for finding in members:
+            if run and place[finding.step] != place[run[-1].step] + 1:
+                episodes.append(_episode(run))
                 run = []
-            run.append(f)
-        found.append(_episode(law, up, down, estimator, run))
-    return tuple(
-        sorted(found, key=lambda e: (VERDICTS.index(e.verdict), -e.worst_bits, e.first_step))
-    )
+            run.append(finding)
+        episodes.append(_episode(run))
+    episodes.sort(key=lambda one: (VERDICTS.index(one.verdict), -one.worst_bits, one.first_step))
+    return tuple(episodes)
 
 
-def _episode(law: str, up: str, down: str, estimator: str, run: Sequence[Finding]) -> Episode:
+def _episode(run: Sequence[Finding]) -> Episode:
+    first = run[0]
     return Episode(
-        law,
-        up,
-        down,
-        run[0].verdict,
-        run[0].step,
+        first.law,
+        first.upstream,
+        first.downstream,
+        first.verdict,
+        first.step,
         run[-1].step,
         len(run),
-        max(f.excess_bits for f in run),
-        estimator,
+        max(finding.excess_bits for finding in run),
+        first.estimator,
     )

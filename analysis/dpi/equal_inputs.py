@@ -33,8 +33,8 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
             continue
         if evidence.plane.reductions.get(layer, "none") != "none":
             continue
-        z = archive.z(step, layer)
-        seen = leak(inputs, codes, z.reshape(len(z), -1), tolerance=rounding_of(chain, layer))
+        values = archive.z(step, layer).reshape(len(codes), -1)
+        seen = leak(inputs, codes, values, tolerance=rounding_of(chain, layer))
         if seen.example is None:
             continue
         reason = stale(chain, step)
@@ -68,4 +68,4 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
 
 def _behind(chain: Chain, layer: str, found: list[Finding]) -> bool:
     """Return whether a layer is downstream of one that was found already."""
-    return any(chain.relation(f.upstream, layer) in ("cut", "partial") for f in found)
+    return any(chain.relation(one.upstream, layer) in ("cut", "partial") for one in found)

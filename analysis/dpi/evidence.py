@@ -12,29 +12,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.dpi.certificate import is_random_given, noise_between, rounding_of, stale
+from infoplane.analysis.dpi.certificate import rounding_of
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.freeze import edges_until, freeze_edges
 from infoplane.analysis.measuring.variables import layer_values
 from infoplane.analysis.units import carries_bits
 from infoplane.contract import NO_PROMISES, Estimator, HasCodes, Traits
 from infoplane.errors import InfoplaneError
-from infoplane.plane import Plane, Point
+from infoplane.plane import Plane
 from infoplane.rows import codes_of_digests
-from infoplane.types import Chain, Finding, Verdict
+from infoplane.types import Chain, Finding
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 EXACT = "exact"
 """The spec whose codes prove or break a chain."""
-_NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
 
 
 def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archive | None:
     """Return the archive that a plane was measured from.
 
-    None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`.
+    None where it is not at hand.
+
+    Args:
+        plane: what was measured.
+        limits: a sentence on why there is none is added.
+        check: as for `open_archive`.
     """
     from infoplane.archive import open_archive
 
@@ -130,12 +134,14 @@ class Evidence:
                 "one before), so that rows equal upstream may differ there and are not held "
                 "against each other"
             )
-        if skipped := [e for e in plane.estimators if self.dpi_exempt(e)]:
+        skipped = [spec for spec in plane.estimators if self.dpi_exempt(spec)]
+        if skipped:
             sentences.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality "
                 "does not apply"
             )
-        if dimensionless := [e for e in plane.estimators if not carries_bits(plane, e)]:
+        dimensionless = [spec for spec in plane.estimators if not carries_bits(plane, spec)]
+        if dimensionless:
             sentences.append(
                 f"{', '.join(dimensionless)}: no bits, laws of information do not concern them"
             )
@@ -154,30 +160,35 @@ class Evidence:
     def has_codes(self, spec: str) -> bool:
         """Return whether a value of this estimator is the information of codes.
 
-        A corrected one is not.
-
-        It is resampled as a whole.
+        A corrected one is not: it is resampled as a whole.
         """
         estimator = self.estimator(spec)
         return isinstance(estimator, HasCodes) and estimator.traits.obeys_bounds
 
     def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
-        """Return codes of a layer under an estimator that has cells; None where there are none."""
+        """Return the codes of a layer, shape ``(n,)``; None where there are none.
+
+        Args:
+            step, layer: where.
+            spec: of an estimator that has cells.
+        """
         if self.archive is None or not self.archive.has(step, layer):
             return None
         if step != self._step:
             self._step, self._codes = step, {}
         if (layer, spec) not in self._codes:
-            if spec == EXACT:
-                self._codes[layer, spec] = codes_of_rows(self.archive.row_digests(step, layer))
-            else:
-                estimator = self.fitted(spec, layer) if self.has_codes(spec) else None
-                self._codes[layer, spec] = (
-                    estimator.codes(layer_values(self.archive, step, layer))
-                    if isinstance(estimator, HasCodes)
-                    else None
-                )
+            self._codes[layer, spec] = self._codes_of(self.archive, step, layer, spec)
         return self._codes[layer, spec]
+
+    def _codes_of(
+        self, archive: Archive, step: int, layer: str, spec: str
+    ) -> NDArray[np.int64] | None:
+        if spec == EXACT:
+            return codes_of_rows(archive.row_digests(step, layer))
+        estimator = self.fitted(spec, layer) if self.has_codes(spec) else None
+        if not isinstance(estimator, HasCodes):
+            return None
+        return estimator.codes(layer_values(archive, step, layer))
 
     def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
         """Return `leak` of the pairs that were captured at this step.
@@ -199,113 +210,20 @@ class Evidence:
         """Return the exact-code leak of a certified pair.
 
         None where a layer was not captured at this step.
+
+        Args:
+            step: the checkpoint.
+            up, down: the layers, upstream and downstream.
         """
-        a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
-        if a is None or b is None or self.archive is None:
+        upstream, downstream = self.codes(step, up, EXACT), self.codes(step, down, EXACT)
+        if upstream is None or downstream is None or self.archive is None:
             return None
-        if conditional_entropy_bits(b, a) <= 0:
+        if conditional_entropy_bits(downstream, upstream) <= 0:
             return NO_LEAK
-        reduced = self.plane.reductions.get(down, "none") != "none"
-        z = None if reduced else self.archive.z(step, down)
-        values = None if z is None else z.reshape(len(z), -1)
-        return leak(a, b, values, tolerance=rounding_of(self.plane.chain, down))
-
-    def judge_excess(
-        self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
-    ) -> Finding:
-        """Judge an excess by the first step of docs/verdicts.md that decides."""
-        delta = down.bits - up.bits
-        surplus = deficit = None
-
-        def finding(verdict: Verdict, text: str) -> Finding:
-            law = law_of_pairs(quantity, sense)
-            return Finding(
-                law,
-                step,
-                up.layer,
-                down.layer,
-                delta,
-                verdict,
-                text,
-                estimator=spec,
-                surplus_bits=surplus,
-                deficit_bits=deficit,
-            )
-
-        traits = self.traits(spec)
-        exact = traits.family == "exact codes"
-        if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
-            return finding(
-                "untestable",
-                f"most rows are alone in their cell under {spec}: the excess cannot be told from "
-                "sampling; take coarser cells",
-            )
-        chain = self.plane.chain
-        if exact and is_random_given(chain, up.layer, down.layer):
-            return finding(
-                "not comparable",
-                f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it "
-                "from draws, or from the noise",
-            )
-        if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
-            surplus = found.surplus_bits
-            if found.leak_bits > 0 and (reason := stale(chain, step)):
-                return finding("untestable", reason)
-            if found.leak_bits > 0:
-                return finding(
-                    "fault",
-                    f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline "
-                    "broke the chain",
-                )
-            return finding("ok", f"{found.joined} rows differ by rounding only")
-        if not traits.keeps_chain:
-            a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
-            if a is not None and b is not None:
-                surplus, deficit = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
-            parts = (
-                f" (gained {surplus:.3f}, lost {deficit:.3f} bits)"
-                if surplus is not None and deficit is not None
-                else ""
-            )
-            return finding(
-                "estimator",
-                f"{spec} is applied after the fact and breaks the chain{parts}: compare with "
-                "`exact`, or quantise inside the network",
-            )
-        if reason := stale(chain, step):
-            return finding("untestable", reason)
-        return finding(
-            "violation",
-            f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator "
-            "or the capture",
-        )
-
-    def incomparable(self, up: str, down: str) -> str:
-        """Return why two layers cannot be compared; empty where they can."""
-        chain = self.plane.chain
-        for layer in (up, down):
-            if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
-                return (
-                    f"{layer} was reduced by {reduction} before storing: reduced values are not a "
-                    "chain"
-                )
-        if chain is None:
-            return (
-                "no chain certificate: capture with the interchange test, say chain= when you "
-                "import arrays, or compare by eye"
-            )
-        if chain.separates(up, down):
-            return noise_between(chain, up, down)
-        if chain.declared:
-            return f"{up} does not cut the input off from {down} in the chain that was declared"
-        relation = chain.relation(up, down)
-        kind = self.plane.row_info.kind
-        if kind != "sample" and relation == "partial":
-            return (
-                f"{up} does not cut the input off from {down} at one {kind}: attention, recurrence "
-                f"or convolution brings other positions into the same {kind} of {down}"
-            )
-        return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+        values = None
+        if self.plane.reductions.get(down, "none") == "none":
+            values = self.archive.z(step, down).reshape(len(downstream), -1)
+        return leak(upstream, downstream, values, tolerance=rounding_of(self.plane.chain, down))
 
 
 ON_YOUR_WORD = "on your word: the chain is declared, not tested"
@@ -330,23 +248,6 @@ def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     takes a fifth of a second to load.
     """
     halves = np.sort(digests[:, 0])
-    return (
-        codes_of_digests(digests) if (halves[1:] == halves[:-1]).any() else np.arange(len(digests))
-    )
-
-
-def law_of_pairs(quantity: str, sense: str) -> str:
-    """Name the inequality between layers in findings; the two bounds are two series."""
-    return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
-
-
-def _inflated(up: Point, down: Point, quantity: str) -> bool:
-    """Return whether saturation could have made the excess.
-
-    The ceiling cuts I(X;Z) off from above (upstream only), but pushes I(Z;Y) up (either).
-    """
-    return up.estimate.saturated or (quantity == "i_zy" and down.estimate.saturated)
-
-
-def _few_rows(up: Point, down: Point) -> bool:
-    return any(p.estimate.coverage is not None and p.estimate.coverage < 0.5 for p in (up, down))
+    if (halves[1:] == halves[:-1]).any():
+        return codes_of_digests(digests)
+    return np.arange(len(digests))

@@ -64,12 +64,13 @@ def leak(
     *,
     tolerance: float = ROUNDING,
 ) -> Leak:
-    """Compare bitwise codes of two layers, shape ``(n,)``.
+    """Compare bitwise codes of two layers.
 
-    ``z`` are the values downstream, shape ``(n, dim)``.
-
-    Without ``z`` (a reduced layer) rounding cannot be told from a leak: ``leak_bits`` is then 0 and
-    ``joined`` counts the rows in doubt.
+    Args:
+        upstream, downstream: codes, each of shape ``(n,)``.
+        z: the values downstream, shape ``(n, dim)``. Without them (a reduced layer) rounding cannot
+            be told from a leak: ``leak_bits`` is then 0 and ``joined`` counts the rows in doubt.
+        tolerance: relative to the largest value, by which rounding may move a value.
     """
     surplus = conditional_entropy_bits(downstream, upstream)
     if surplus <= 0:
@@ -81,10 +82,8 @@ def leak(
     if z is None:
         return Leak(surplus, 0.0, len(differs), None)
     scale = float(np.abs(z).max()) or 1.0
-    far = (
-        np.abs(z[differs].astype(np.float64) - z[head[differs]].astype(np.float64)).max(axis=1)
-        > tolerance * scale
-    )
+    moved = z[differs].astype(np.float64) - z[head[differs]].astype(np.float64)
+    far = np.abs(moved).max(axis=1) > tolerance * scale
     joined = downstream.copy()
     joined[differs[~far]] = downstream[head[differs[~far]]]
     true_leak = conditional_entropy_bits(joined, upstream)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.units import carries_bits
@@ -30,64 +31,55 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
     made, and a finding for each excess beyond the tolerance.
     """
     compared, found = 0, []
-    i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
+    noisy = () if plane.chain is None else plane.chain.noisy
     for grid in grids:
-        if not carries_bits(plane, grid.estimator):
+        spec = grid.estimator
+        if not carries_bits(plane, spec):
             continue
-        name, entropy, of = (
-            ("I(X;Z)", plane.h_x_bits, "H(X)")
-            if grid.quantity == "i_xz"
-            else ("I(Z;Y)", plane.h_y_bits, "H(Y)")
-        )
-        excesses = {f"{name} >= 0": -grid.bits}
-        if entropy is not None:
-            excesses[f"{name} <= {of}"] = grid.bits - entropy
-        if (
-            grid.quantity == "i_zy"
-            and plane.row_info.determines_layers
-            and (above := i_xz.get((grid.estimator, grid.sense))) is not None
-        ):
-            excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - above
-        by_arithmetic = traits_of(grid.estimator).obeys_bounds
-        for law, excess in excesses.items():
+        by_arithmetic = traits_of(spec).obeys_bounds
+        for law, excess in _excesses(plane, grid, grids).items():
             compared += int(np.count_nonzero(~np.isnan(excess)))
-            for step, layer in np.argwhere(excess > tolerance_bits(plane, grid.estimator)).tolist():
-                found.append(
-                    _broken(
-                        law,
-                        plane.steps[step],
-                        grid.layers[layer],
-                        grid.estimator,
-                        float(excess[step, layer]),
-                        by_arithmetic,
-                        noisy=plane.chain is not None and grid.layers[layer] in plane.chain.noisy,
-                    )
+            for row, column in np.argwhere(excess > tolerance_bits(plane, spec)).tolist():
+                step, layer, bits = (
+                    plane.steps[row],
+                    grid.layers[column],
+                    float(excess[row, column]),
                 )
+                verdict, text = _cause(
+                    law, layer, spec, bits, noisy=layer in noisy, by_arithmetic=by_arithmetic
+                )
+                found.append(Finding(law, step, layer, layer, bits, verdict, text, estimator=spec))
     return compared, found
 
 
-def _broken(
-    law: str,
-    step: int,
-    layer: str,
-    estimator: str,
-    excess: float,
-    by_arithmetic: bool,
-    *,
-    noisy: bool,
-) -> Finding:
+def _excesses(plane: Plane, grid: Grid, grids: Sequence[Grid]) -> dict[str, NDArray[np.float64]]:
+    """Return by how many bits each law fails, shape ``(steps, layers)``; below 0 where it holds."""
+    name, entropy, of = "I(X;Z)", plane.h_x_bits, "H(X)"
+    if grid.quantity == "i_zy":
+        name, entropy, of = "I(Z;Y)", plane.h_y_bits, "H(Y)"
+    excesses = {f"{name} >= 0": -grid.bits}
+    if entropy is not None:
+        excesses[f"{name} <= {of}"] = grid.bits - entropy
+    if grid.quantity == "i_zy" and plane.row_info.determines_layers:
+        for other in grids:
+            alike = (other.estimator, other.sense) == (grid.estimator, grid.sense)
+            if alike and other.quantity == "i_xz":
+                excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - other.bits
+    return excesses
+
+
+def _cause(
+    law: str, layer: str, spec: str, excess: float, *, noisy: bool, by_arithmetic: bool
+) -> tuple[Verdict, str]:
+    """Return the verdict on a broken law, and why."""
     if noisy and law == "I(X;Z) <= H(X)":
-        text = (
+        return "not comparable", (
             f"{layer} draws noise, so that the entropy of its cells is not I(X;Z): it exceeds H(X) "
             f"by {excess:.3f} bits"
         )
-        return Finding(law, step, layer, layer, excess, "not comparable", text, estimator=estimator)
-    verdict: Verdict = "violation" if by_arithmetic else "estimator"
-    text = (
-        f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a "
-        "bug in the estimator or the capture"
-        if by_arithmetic
-        else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error "
-        "exceeds the law here"
-    )
-    return Finding(law, step, layer, layer, excess, verdict, text, estimator=estimator)
+    fails = f"{law} fails by {excess:.3f} bits at {layer}"
+    if by_arithmetic:
+        return "violation", (
+            f"{fails}, and {spec} obeys it by arithmetic: a bug in the estimator or the capture"
+        )
+    return "estimator", f"{fails}: {spec} is no plug-in, its error exceeds the law here"

@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.dpi.evidence import Evidence, law_of_pairs
+from infoplane.analysis.dpi.certificate import incomparable
+from infoplane.analysis.dpi.evidence import Evidence
+from infoplane.analysis.dpi.excess import law_of_pairs
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.units import carries_bits
 from infoplane.columns import objects_of
@@ -118,7 +120,8 @@ class _Block:
             text: the explanation of a pair, by its number.
         """
         rows, pairs = (places.tolist() for places in np.nonzero(where))
-        texts = {k: text(k) for k in set(pairs)}
+        texts = {pair: text(pair) for pair in set(pairs)}
+        names = [self.pairs.names[pair] for pair in pairs]
         shared: dict[str, object] = {
             "law": law_of_pairs(self.grid.quantity, self.grid.sense),
             "verdict": verdict,
@@ -130,9 +133,9 @@ class _Block:
         columns |= {
             "step": [self.steps[row] for row in rows],
             "excess_bits": self.excess[where].tolist(),
-            "explanation": [texts[k] for k in pairs],
-            "upstream": [self.pairs.names[k][0] for k in pairs],
-            "downstream": [self.pairs.names[k][1] for k in pairs],
+            "explanation": [texts[pair] for pair in pairs],
+            "upstream": [up for up, _ in names],
+            "downstream": [down for _, down in names],
         }
         return objects_of(Finding, columns)
 
@@ -160,8 +163,8 @@ class _Block:
 def _pairs_of(evidence: Evidence) -> _Pairs:
     layers = evidence.plane.layers
     up, down = np.triu_indices(len(layers), 1)
-    names = [(layers[i], layers[j]) for i, j in zip(up, down, strict=True)]
-    reasons = [evidence.incomparable(*pair) for pair in names]
+    names = [(layers[first], layers[second]) for first, second in zip(up, down, strict=True)]
+    reasons = [incomparable(evidence.plane, *pair) for pair in names]
     return _Pairs(names, up, down, reasons, np.array([not reason for reason in reasons], np.bool_))
 
 
@@ -173,7 +176,9 @@ def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
     plane = evidence.plane
     pairs = _pairs_of(evidence)
     block = max(CHECKPOINTS_AT_ONCE // max(len(pairs.names), 1), 1)
-    number, unlisted, settled, groups = 0, 0, list[Finding](), list[ComparisonGroup]()
+    number = unlisted = 0
+    settled: list[Finding] = []
+    groups: list[ComparisonGroup] = []
     for grid in grids:
         if evidence.traits(grid.estimator).dpi_exempt or not carries_bits(plane, grid.estimator):
             continue
@@ -192,32 +197,26 @@ def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -
     at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]  # (S, layers)
     excess = bits[:, pairs.down] - bits[:, pairs.up]  # (S, P)
     block = _Block(grid, pairs, evidence.plane.steps[rows], at, excess)
-    has_ceiling = (
-        grid.quantity == "i_xz" and evidence.traits(grid.estimator).family != "exact codes"
-    )
-
     measured = (at[:, pairs.up] >= 0) & (at[:, pairs.down] >= 0)
     comparable = measured & pairs.comparable
-    both_full = comparable & has_ceiling & saturated[:, pairs.up] & saturated[:, pairs.down]
+    both_full = comparable & saturated[:, pairs.up] & saturated[:, pairs.down]
+    if grid.quantity != "i_xz" or evidence.traits(grid.estimator).family == "exact codes":
+        both_full[:] = False  # only I(X;Z) of cells and kernels has a ceiling
     exceeding = comparable & ~both_full & (excess > tolerance_bits(evidence.plane, grid.estimator))
 
+    def at_the_ceiling(pair: int) -> str:
+        up, down = pairs.names[pair]
+        remedy = "take coarser cells or more rows"
+        return f"{up} and {down} are both at the ceiling of {grid.estimator}: {remedy}"
+
+    settled = block.findings(both_full, "untestable", at_the_ceiling)
     apart, unlisted = measured & ~comparable, 0
-    if len(pairs.names) - np.count_nonzero(pairs.comparable) > LISTED_PAIRS:
-        unlisted, apart = int(np.count_nonzero(apart)), np.zeros_like(apart)
-    settled = [
-        *block.findings(apart, "not comparable", pairs.reasons.__getitem__),
-        *block.findings(both_full, "untestable", _full(grid, pairs.names)),
-    ]
+    if np.count_nonzero(~pairs.comparable) > LISTED_PAIRS:
+        unlisted = int(np.count_nonzero(apart))
+    else:
+        settled += block.findings(apart, "not comparable", pairs.reasons.__getitem__)
     numbers = np.count_nonzero(comparable, axis=1)
-    groups = [
-        block.group(int(row), exceeding[row], int(numbers[row]))
-        for row in np.flatnonzero(exceeding.any(axis=1))
-    ]
+    groups = []
+    for row in np.flatnonzero(exceeding.any(axis=1)).tolist():
+        groups.append(block.group(row, exceeding[row], int(numbers[row])))
     return Compared(int(np.count_nonzero(measured)), settled, groups, unlisted)
-
-
-def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:
-    return lambda k: (
-        f"{names[k][0]} and {names[k][1]} are both at the ceiling of {grid.estimator}: take "
-        "coarser cells or more rows"
-    )

@@ -16,6 +16,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,11 @@ def read_report(path: Path | None) -> DPIReport | None:
     if path is None:
         return None
     try:
-        d = json.loads(gzip.decompress(path.read_bytes()))
-        findings = objects_of(Finding, d["findings"])
-        episodes = objects_of(Episode, d["episodes"])
-        return DPIReport(
-            d["checked"], tuple(findings), tuple(episodes), d["counts"], tuple(d["limits"])
-        )
+        body = json.loads(gzip.decompress(path.read_bytes()))
+        findings = tuple(objects_of(Finding, body["findings"]))
+        episodes = tuple(objects_of(Episode, body["episodes"]))
+        limits = tuple(body["limits"])
+        return DPIReport(body["checked"], findings, episodes, body["counts"], limits)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
 
@@ -70,23 +70,24 @@ def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) ->
     """Return where the report of this plane is kept, by what the run's files are now.
 
     None for no place.
+
+    Args:
+        plane: what is judged.
+        archive: the run behind it; None to look for it.
+        settings: how it is judged.
     """
     folder = cache_folder()
-    ours = all(
-        prefix_of(spec) in FAMILIES for spec in plane.estimators
-    )  # whether a plug-in has changed cannot be seen
-    if (
-        folder is None
-        or not ours
-        or (archive := archive or archive_of(plane, [], check=False)) is None
-    ):
+    # whether a plug-in has changed cannot be seen
+    ours = all(prefix_of(spec) in FAMILIES for spec in plane.estimators)
+    if folder is None or not ours:
+        return None
+    archive = archive or archive_of(plane, [], check=False)
+    if archive is None:
         return None
     try:
         return folder / f"check-{_key(plane, archive, settings)}.json.gz"
-    except (
-        InfoplaneError,
-        OSError,
-    ):  # a shard that cannot be read: what is judged without it is not kept
+    # a shard that cannot be read: what is judged without it is not kept
+    except (InfoplaneError, OSError):
         return None
 
 
@@ -108,9 +109,14 @@ def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
 
     The metrics of training are not judged, and when and where the plane was made does not matter.
     """
-    code = [(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in judging_code()]
+    code = []
+    for path in judging_code():
+        status = path.stat()
+        code.append((str(path), status.st_size, status.st_mtime_ns))
     there = set(archive.steps)
-    stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
+    stored = [(step, archive.stamp(step)) for step in plane.steps if step in there]
+    newest = with_newest_chain(plane, archive).chain
+    chains = [None if chain is None else chain.to_dict() for chain in (plane.chain, newest)]
     columns, texts = plane.columns
     parts = (
         [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), asdict(settings)],
@@ -122,12 +128,9 @@ def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
             plane.h_x_bits,
             asdict(plane.row_info),
             dict(plane.reductions),
-            [asdict(f) for f in plane.failures],
+            [asdict(failure) for failure in plane.failures],
         ],
-        [
-            None if chain is None else chain.to_dict()
-            for chain in (plane.chain, with_newest_chain(plane, archive).chain)
-        ],
+        chains,
         [texts, [[key, column.dtype.str, len(column)] for key, column in columns.items()]],
     )
     digest = hashlib.sha256()
@@ -148,7 +151,7 @@ def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
     Half of the time that an object for each takes, written and read.
     """
     states = [vars(one) for one in listed]
-    return {name: [state[name] for state in states] for name in (f.name for f in fields(kind))}
+    return {field.name: list(map(itemgetter(field.name), states)) for field in fields(kind)}
 
 
 def _write(path: Path, report: DPIReport) -> None:
@@ -163,10 +166,10 @@ def _write(path: Path, report: DPIReport) -> None:
     make_folder(path.parent)
     with publishing(path, durable=False, replace=True) as sink:
         sink.write(gzip.compress(json.dumps(body, default=_plain).encode(), 1))
+    reports = [(file.stat(), file) for file in path.parent.glob("check-*")]
+    reports.sort(key=lambda report: report[0].st_mtime, reverse=True)
     left = KEPT_BYTES
-    for k, (_, size, old) in enumerate(
-        sorted(((s := p.stat()).st_mtime, s.st_size, p) for p in path.parent.glob("check-*"))[::-1]
-    ):
-        left -= size
-        if k and (k >= KEPT or left < 0):
+    for rank, (status, old) in enumerate(reports):
+        left -= status.st_size
+        if rank and (rank >= KEPT or left < 0):
             old.unlink(missing_ok=True)

@@ -75,26 +75,28 @@ def permutation_p(
     from infoplane.analysis.kernels.permutation_compiled import exceedances
 
     order = np.argsort(upstream, kind="stable")
-    starts = np.concatenate([np.flatnonzero(np.diff(upstream[order], prepend=-1)), [len(order)]])
+    firsts = np.flatnonzero(np.diff(upstream[order], prepend=-1))  # of each symbol upstream
+    sizes = np.diff(firsts, append=len(order))
     labels, n_labels = y[order].astype(np.int64), int(y.max()) + 1
     cells = downstream[order].astype(np.int64) * n_labels
-    varied = [
-        np.minimum.reduceat(v, starts[:-1]) < np.maximum.reduceat(v, starts[:-1])
-        for v in (labels, cells)
-    ]
-    lengths = np.where(
-        varied[0] & varied[1], np.diff(starts), 0
-    )  # elsewhere no shuffle changes the table
-    moving = np.repeat(lengths > 0, np.diff(starts))
+    # elsewhere no shuffle changes the table
+    varied = _varies(labels, firsts) & _varies(cells, firsts)
+    moving = np.repeat(varied, sizes)
     table = np.bincount((cells + labels)[~moving], minlength=int(cells.max()) + n_labels)
-    starts = np.concatenate([[0], np.cumsum(lengths[lengths > 0])])
+    starts = np.concatenate([[0], np.cumsum(sizes[varied])])
     cells, labels = cells[moving], labels[moving]
 
     def reached(part: range) -> int:
         return int(exceedances(starts, cells, labels, table, part.start, part.stop, seed % 2**31))
 
-    parts = [range(k, min(k + DRAWS_AT_ONCE, draws)) for k in range(0, draws, DRAWS_AT_ONCE)]
+    every = range(draws)
+    parts = [every[first : first + DRAWS_AT_ONCE] for first in every[::DRAWS_AT_ONCE]]
     return (1 + sum(in_order(reached, parts))) / (1 + draws)
+
+
+def _varies(values: Codes, firsts: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which groups of consecutive values hold more than one, by where each begins."""
+    return np.minimum.reduceat(values, firsts) < np.maximum.reduceat(values, firsts)
 
 
 def holm(p: Sequence[float], tests: int) -> list[float]:
@@ -107,9 +109,9 @@ def holm(p: Sequence[float], tests: int) -> list[float]:
         [0.03, 0.08]
     """
     adjusted, largest = [0.0] * len(p), 0.0
-    for rank, k in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        largest = max(largest, min(1.0, p[k] * (tests - rank)))
-        adjusted[k] = largest
+    for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, p[index] * (tests - rank)))
+        adjusted[index] = largest
     return adjusted
 
 
@@ -123,9 +125,9 @@ def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
     adjusted, least = [1.0] * len(p), 1.0
     ascending = sorted(range(len(p)), key=p.__getitem__)
     for rank in range(len(p), 0, -1):
-        k = ascending[rank - 1]
-        least = min(least, p[k] * tests / rank)
-        adjusted[k] = least
+        index = ascending[rank - 1]
+        least = min(least, p[index] * tests / rank)
+        adjusted[index] = least
     return adjusted
 
 
@@ -167,8 +169,10 @@ class Resampler:
     @cached_property
     def _labels(self) -> Codes | None:
         archive = self.evidence.archive
-        y = None if archive is None else label_variable(archive)
-        return row_codes(y.values) if y is not None and y.kind == "discrete" else None
+        labels = None if archive is None else label_variable(archive)
+        if labels is None or labels.kind != "discrete":
+            return None
+        return row_codes(labels.values)
 
     @cached_property
     def _copies(self) -> Codes | None:
@@ -205,27 +209,32 @@ class Resampler:
         """Return the evidence on one excess.
 
         None where it cannot be resampled (no archive, values gone, too few rows).
+
+        Args:
+            step: the checkpoint.
+            spec, quantity, sense: of the numbers that are compared.
+            up, down: the layers, upstream and downstream.
+            excess: in bits.
         """
-        a, b = self.half_values((step, up, spec)), self.half_values((step, down, spec))
+        of_up, of_down = self.half_values((step, up, spec)), self.half_values((step, down, spec))
         series = (quantity, "" if self.evidence.has_codes(spec) else sense)
-        if a is None or b is None or series not in a or series not in b:
+        if of_up is None or of_down is None or series not in of_up or series not in of_down:
             return None
-        differences = b[series] - a[series]
-        se, half = float(np.std(differences, ddof=1)), float(differences.mean())
+        differences = of_down[series] - of_up[series]
+        stderr, half = float(np.std(differences, ddof=1)), float(differences.mean())
         ti, tj = self.evidence.codes(step, up, spec), self.evidence.codes(step, down, spec)
         if ti is not None and tj is not None and quantity == "i_zy" and self._labels is not None:
             rows = np.arange(len(ti)) if self._copies is None else first_of_every(self._copies)
-            ti, tj, y = ti[rows], tj[rows], self._labels[rows]
-            p = permutation_p(
-                ti, tj, y, draws=self.settings.permutations, seed=self.settings.seed + step
-            )
-            return Chance(p, se, half, excess - (plug_in_bias(tj, y) - plug_in_bias(ti, y)))
-        if (
-            ti is not None and quantity == "i_xz"
-        ):  # entropies of the codes of these very rows: nothing is sampled
+            ti, tj, labels = ti[rows], tj[rows], self._labels[rows]
+            draws, seed = self.settings.permutations, self.settings.seed + step
+            p_value = permutation_p(ti, tj, labels, draws=draws, seed=seed)
+            bias = plug_in_bias(tj, labels) - plug_in_bias(ti, labels)
+            return Chance(p_value, stderr, half, excess - bias)
+        # entropies of the codes of these very rows: nothing is sampled
+        if ti is not None and quantity == "i_xz":
             return Chance(0.0, None, half)
-        p = 0.5 * math.erfc(excess / se / math.sqrt(2)) if se > 0 else 0.0
-        return Chance(p, se, half)
+        p_value = 0.5 * math.erfc(excess / stderr / math.sqrt(2)) if stderr > 0 else 0.0
+        return Chance(p_value, stderr, half)
 
     def half_values(self, cell: Cell) -> Halves | None:
         if cell not in self._values:
@@ -233,10 +242,9 @@ class Resampler:
         return self._values[cell]
 
     def _computed(self, cell: Cell) -> Halves | None:
+        has_codes = self.evidence.has_codes(cell[2])
         try:
-            return (
-                self._of_codes(cell) if self.evidence.has_codes(cell[2]) else self._of_values(cell)
-            )
+            return self._of_codes(cell) if has_codes else self._of_values(cell)
         except InfoplaneError:
             return None
 
@@ -279,19 +287,21 @@ class Resampler:
         self, archive: Archive, step: int, layer: str, estimator: Estimator
     ) -> Iterable[Points]:
         """Return the points of both halves of every split, from one pass where there is one."""
-        z = layer_variable(archive, step, layer, estimator)
-        x, y = input_variable(archive, estimator), label_variable(archive, estimator)
+        layer_rows = layer_variable(archive, step, layer, estimator)
+        inputs, labels = input_variable(archive, estimator), label_variable(archive, estimator)
         splits = self.splits_of(step, archive.n_rows)
         seed = [self.settings.seed, step, 1]
-        shared = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        shared = halves_from_one_pass(estimator, inputs, layer_rows, labels, splits, rng)
         if shared is not None:
             return shared
 
         def points(half: tuple[int, Codes]) -> Points:
-            k, rows = half
-            x_half, y_half = (None if v is None else v.take(rows) for v in (x, y))
-            rng = np.random.default_rng([*seed, k])
-            return plane_points(estimator, x_half, z.take(rows), y_half, rng)
+            number, rows = half
+            own_inputs = None if inputs is None else inputs.take(rows)
+            own_labels = None if labels is None else labels.take(rows)
+            own_rng = np.random.default_rng([*seed, number])
+            return plane_points(estimator, own_inputs, layer_rows.take(rows), own_labels, own_rng)
 
         return in_order(points, enumerate(rows_of_halves(splits)))
 
@@ -307,12 +317,13 @@ class Resampler:
         """Return halves with the codes of their row ids and labels; those of one step are held."""
         archive = self.evidence.archive
         if step != self._step and archive is not None:
-            sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
-            self._step = step
-            self._sides = [
-                (rows, {q: cell_codes(v[rows][:, None]) for q, v in sides.items() if v is not None})
-                for rows in rows_of_halves(self.splits_of(step, archive.n_rows))
-            ]
+            sides = {"i_xz": archive.row_ids}
+            if self._labels is not None:
+                sides["i_zy"] = self._labels
+            self._step, self._sides = step, []
+            for rows in rows_of_halves(self.splits_of(step, archive.n_rows)):
+                codes = {name: cell_codes(side[rows][:, None]) for name, side in sides.items()}
+                self._sides.append((rows, codes))
         return self._sides
 
 
@@ -326,26 +337,20 @@ def _halves_in(record: Record | None, splits: int) -> Halves | None:
 
     None where it is no such line, since a run may come from anyone.
     """
+    found: Halves = {}
     try:
-        found = (
-            {
-                (str(q), str(sense)): np.array(values, np.float64)
-                for q, sense, values in record["halves"]
-            }
-            if record
-            else {}
-        )
+        for quantity, sense, values in record["halves"] if record else ():
+            bits = np.array(values, np.float64)
+            if bits.shape != (2 * splits,) or not np.isfinite(bits).all():
+                return None
+            found[str(quantity), str(sense)] = bits
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    sound = found and all(
-        values.shape == (2 * splits,) and np.isfinite(values).all() for values in found.values()
-    )
-    return found if sound else None
+    return found or None
 
 
 def plug_in_bias(t: Codes, y: Codes) -> float:
     """Return leading bias of a plug-in I(T;Y) in bits: ``(K_TY - K_T - K_Y + 1) / (2 N ln 2)``."""
-    pairs, ts, ys = (
-        int(np.count_nonzero(c)) for c in (joint_counts(t, y), counts_of(t), counts_of(y))
-    )
+    tables = (joint_counts(t, y), counts_of(t), counts_of(y))
+    pairs, ts, ys = (int(np.count_nonzero(table)) for table in tables)
     return float(pairs - ts - ys + 1) / (2 * len(t) * np.log(2))
