@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,7 @@ from infoplane.analysis.measuring.validity import (
     whole_layer_note,
 )
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
-from infoplane.contract import (
-    Estimator,
-    SharesPlanePoint,
-)
+from infoplane.contract import Estimator, SharesPlanePoint
 from infoplane.errors import EstimatorError, InputError
 from infoplane.patterns import did_you_mean
 from infoplane.types import Estimate, Kind, Quantity, Variable
@@ -28,15 +25,21 @@ from infoplane.types import Estimate, Kind, Quantity, Variable
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
+Name = TypeVar("Name", int, str)
+
 
 def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
     """Return the generator of one estimator in one cell.
 
     The same whatever the order of work or the number of workers.
+
+    Args:
+        seed: of the measurement.
+        step, layer: the cell.
+        spec: of the estimator.
     """
-    return np.random.default_rng(
-        [seed, step, zlib.crc32(layer.encode()), zlib.crc32(spec.encode())]
-    )
+    names = [zlib.crc32(name.encode()) for name in (layer, spec)]
+    return np.random.default_rng([seed, step, *names])
 
 
 def cells_of(
@@ -44,24 +47,42 @@ def cells_of(
 ) -> Iterator[tuple[int, str]]:
     """Yield every (step, layer) that was captured, in the order of time and of the network.
 
-    All of them, or those asked for.
+    Args:
+        archive: the run.
+        layers, steps: some of the run's; None for all.
 
     Raises:
         InputError: an unknown layer or step.
     """
-    for what, wanted, known in (
-        ("layers", layers, archive.layers),
-        ("steps", steps, archive.steps),
-    ):
-        if unknown := [w for w in wanted or () if w not in known]:
-            raise InputError(
-                f"no such {what}: {unknown}; the archive has {list(known)}"
-                f"{did_you_mean(str(unknown[0]), list(map(str, known)))}"
-            )
+    names = layers_of(archive, layers)
+    _require_known("steps", steps, archive.steps)
     for step in archive.steps if steps is None else sorted(steps):
-        for name in archive.layers:
-            if (layers is None or name in layers) and archive.has(step, name):
+        for name in names:
+            if archive.has(step, name):
                 yield step, name
+
+
+def layers_of(archive: Archive, layers: Sequence[str] | None) -> list[str]:
+    """Return these layers of a run, all for None, in the order of the network.
+
+    Raises:
+        InputError: an unknown layer.
+    """
+    _require_known("layers", layers, archive.layers)
+    return [name for name in archive.layers if layers is None or name in layers]
+
+
+def _require_known(what: str, wanted: Sequence[Name] | None, known: Sequence[Name]) -> None:
+    if wanted is None:
+        return
+    if isinstance(wanted, str) or not isinstance(wanted, Collection):
+        raise InputError(f"expected a list of {what}, such as {list(known[:2])}, got {wanted!r}")
+    unknown = [item for item in wanted if item not in known]
+    if unknown:
+        raise InputError(
+            f"no such {what}: {unknown}; the archive has {list(known)}"
+            f"{did_you_mean(str(unknown[0]), list(map(str, known)))}"
+        )
 
 
 def points_of(
@@ -74,7 +95,12 @@ def points_of(
 ) -> list[tuple[Quantity, Estimate]]:
     """Return I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds.
 
-    ``z`` where it has been read already.
+    Args:
+        archive: the run.
+        step, layer: the cell.
+        estimator: with its edges frozen.
+        rng: for estimators that draw.
+        z: the layer, shape ``(n, *features)``, where it has been read already.
 
     Raises:
         EstimatorError: it supports neither.
@@ -84,7 +110,8 @@ def points_of(
     notes: tuple[str, ...] = ()
     if estimator.traits.wants == "row hashes":
         notes = whole_layer_note(archive, layer)
-        if noise := noise_seen(archive, step, layer):
+        noise = noise_seen(archive, step, layer)
+        if noise:
             if y is None:
                 raise EstimatorError(f"{estimator.name}: no I(X;Z): {noise}")
             x, notes = None, (*notes, f"no I(X;Z): {noise}")
@@ -104,11 +131,14 @@ def plane_points(
     y: Variable | None,
     rng: np.random.Generator,
 ) -> list[tuple[Quantity, Estimate]]:
-    """Estimate I(x;z) and I(z;y) as far as their kinds are supported.
-
-    In one pass where there is one.
+    """Estimate I(x;z) and I(z;y) as far as their kinds are supported, in one pass if there is one.
 
     Where one of the two is refused, the other says so in its notes.
+
+    Args:
+        estimator: with its edges frozen.
+        x, z, y: paired rows, each of shape ``(n, *features)``; None where there are none.
+        rng: for estimators that draw.
 
     Raises:
         EstimatorError: all that is supported was refused.
@@ -138,19 +168,30 @@ def plane_points(
 def with_notes(
     found: list[tuple[Quantity, Estimate]], y: Variable | None, every: tuple[str, ...]
 ) -> list[tuple[Quantity, Estimate]]:
-    """Return the points with these notes, those of I(Z;Y) also with what must be said of Y."""
-    of_labels = (*(() if y is None else y.notes), *every)
+    """Return the points with these notes, those of I(Z;Y) also with what must be said of Y.
 
-    def noted(quantity: Quantity, e: Estimate) -> Estimate:
+    Args:
+        found: the points.
+        y: the labels, with their notes.
+        every: notes of every point.
+    """
+    of_labels = every if y is None else (*y.notes, *every)
+    noted = []
+    for quantity, estimate in found:
         more = of_labels if quantity == "i_zy" else every
-        return replace(e, notes=tuple(dict.fromkeys((*e.notes, *more)))) if more else e
-
-    return [(quantity, noted(quantity, e)) for quantity, e in found]
+        notes = tuple(dict.fromkeys((*estimate.notes, *more)))
+        noted.append((quantity, replace(estimate, notes=notes) if more else estimate))
+    return noted
 
 
 def takes_both(
     estimator: Estimator, x: Variable | None, z: Variable | StoredRows, y: Variable | None
 ) -> bool:
-    """Return whether a pass for I(x;z) and I(z;y) at once has both to say."""
+    """Return whether a pass for I(x;z) and I(z;y) at once has both to say.
+
+    Args:
+        estimator: that has such a pass.
+        x, z, y: paired rows; None where there are none.
+    """
     kind: Kind = z.kind if isinstance(z, Variable) else "continuous"
     return x is not None and y is not None and estimator.supports(kind, y.kind)

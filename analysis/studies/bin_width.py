@@ -75,29 +75,27 @@ def width_sweep(
             that are not finite.
     """
     archive = open_run(archive)
-    archive.layer_info(layer)
-    there = [s for s in archive.steps if archive.has(s, layer)]
-    if not there:
+    captured = [step for step in archive.steps if archive.has(step, layer)]
+    if not captured:
         raise InputError(f"{archive.path}: layer {layer!r} was never captured")
-    if missing := [s for s in steps or () if s not in there]:
-        raise InputError(f"layer {layer!r} was not captured at {missing}; it was at {there[:20]}")
-    chosen = (
-        list(steps)
-        if steps
-        else [
-            there[k] for k in sorted({round(p) for p in np.linspace(0, len(there) - 1, MOST_STEPS)})
-        ]
-    )
-    values = [continuous(archive.z(step, layer), layer).values for step in chosen]
+    missing = [step for step in steps or () if step not in captured]
+    if missing:
+        raise InputError(
+            f"layer {layer!r} was not captured at {missing}; it was at {captured[:20]}"
+        )
+    if not steps:
+        places = np.unique(np.linspace(0, len(captured) - 1, MOST_STEPS).round().astype(int))
+        steps = [captured[place] for place in places]
+    values = [continuous(archive.z(step, layer), layer).values for step in steps]
     if widths is None:
-        largest = max(float(np.abs(z).max(initial=0)) for z in values) or 1.0
+        largest = max(float(np.abs(rows).max(initial=0)) for rows in values) or 1.0
         widths = np.geomspace(largest / 1000, 2 * largest, WIDTHS).tolist()
     if not len(widths) or not min(widths) > 0:
         raise InputError(f"expected positive widths, got {list(widths)}")
     ascending = sorted(widths)
-    bits = np.array([entropies_of_widths(z, ascending) for z in values])
-    exact = tuple(entropy_bits(counts_of(row_codes(z))) for z in values)
-    return WidthSweep(layer, tuple(chosen), tuple(ascending), bits, exact, archive.n_rows)
+    bits = np.array([entropies_of_widths(rows, ascending) for rows in values])
+    exact = tuple(entropy_bits(counts_of(row_codes(rows))) for rows in values)
+    return WidthSweep(layer, tuple(steps), tuple(ascending), bits, exact, archive.n_rows)
 
 
 def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> NDArray[np.float64]:
@@ -110,5 +108,5 @@ def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> NDA
     Raises:
         EstimatorError: values so large that their cells have no number.
     """
-    codes = (codes_of_keys(floor_keys(z, width)) for width in widths)
-    return np.array([entropy_bits(counts_of(c)) for c in codes])
+    counts = [counts_of(codes_of_keys(floor_keys(z, width))) for width in widths]
+    return np.array([entropy_bits(cells) for cells in counts])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from infoplane.plane import Plane
 from infoplane.types import Quantity
 
 CENTRES = ("median", "mean")
+Item = TypeVar("Item", int, str)
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def mostly_saturated(pooled: Pooled, planes: Mapping[str, Plane]) -> NDArray[np.
         steps, estimates = planes[name].series(
             pooled.layer, pooled.quantity, pooled.estimator, sense
         )
-        at = {step for step, e in zip(steps, estimates, strict=True) if e.saturated}
-        full += [step in at for step in pooled.steps]
+        saturated = dict(zip(steps, [one.saturated for one in estimates], strict=True))
+        full += [saturated.get(step, False) for step in pooled.steps]
     return np.asarray(full > len(pooled.names) / 2)
 
 
@@ -100,6 +102,12 @@ def _require_one_probe(planes: Mapping[str, Plane]) -> None:
         )
 
 
+def _in_all(several: Sequence[Collection[Item]]) -> list[Item]:
+    """Return what all of several collections hold, in the order of the first."""
+    shared = set(several[0]).intersection(*several[1:])
+    return [item for item in several[0] if item in shared]
+
+
 def pool(
     planes: Mapping[str, Plane], *, estimator: str | None = None, sense: str | None = None
 ) -> list[Pooled]:
@@ -107,30 +115,35 @@ def pool(
 
     Layers and steps that not all runs have are left out.
 
+    Args:
+        planes: by the name of their run.
+        estimator: spec; the first that all planes have when left out.
+        sense: which bound; as `Plane.series` when left out.
+
     Raises:
         InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and
             step in common.
     """
     if len(planes) < 2:
         raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")
-    every = list(planes.values())
     _require_one_probe(planes)
-    shared = [e for e in every[0].estimators if all(e in p.estimators for p in every)]
+    every = list(planes.values())
+    shared = _in_all([plane.estimators for plane in every])
     spec = estimator or (shared[0] if shared else "")
     if spec not in shared:
         raise InputError(f"{spec or 'an estimator'} is not in all planes; they share {shared}")
-    layers = [name for name in every[0].layers if all(name in p.layers for p in every)]
     found = []
     quantities: tuple[Quantity, ...] = ("i_xz", "i_zy")
-    for layer in layers:
+    for layer in _in_all([plane.layers for plane in every]):
         for quantity in quantities:
-            curves = [
-                dict(zip(*p.series(layer, quantity, spec, sense), strict=True)) for p in every
-            ]
-            steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
-            if steps:
-                values = np.array([[c[s].bits for s in steps] for c in curves])
-                found.append(Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values))
+            curves = []
+            for plane in every:
+                steps, estimates = plane.series(layer, quantity, spec, sense)
+                curves.append(dict(zip(steps, [one.bits for one in estimates], strict=True)))
+            common = tuple(sorted(_in_all(curves)))
+            if common:
+                values = np.array([list(map(curve.__getitem__, common)) for curve in curves])
+                found.append(Pooled(layer, quantity, spec, tuple(planes), common, values))
     if not found:
         raise InputError("the planes share no layer and step under this estimator")
     return found

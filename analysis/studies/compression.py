@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 
-if TYPE_CHECKING:
-    pass
-
-
-_FLOOR_BITS = 0.05
-
-
-_FLOOR_SHARE = 0.02
-
-
+_FLOOR_BITS, _FLOOR_SHARE = 0.05, 0.02
+"""Least fall that counts, in bits and as a share of the peak."""
 _FITTED = 0.9
-
-
+"""Share of what is learnt of the labels at which fitting is over."""
 Floats = NDArray[np.float64]
 
 
@@ -99,8 +89,9 @@ def compression(
     Args:
         steps: checkpoints, ascending, at least 3.
         halves: per split the curves of the two halves, each of shape ``(steps,)``, in bits.
-        whole: the curve of all rows.
-        labels: I(Z;Y) of all rows, for the end of fitting.
+        whole: the curve of all rows, shape ``(steps,)``, in bits.
+        layer, estimator: what to call it.
+        labels: I(Z;Y) of all rows, shape ``(steps,)``, for the end of fitting.
 
     The interval: falls of single halves vary over splits as the fall varies over data sets (see
     `infoplane.analysis.resampling.intervals`), so their standard deviation is the standard error at
@@ -113,34 +104,34 @@ def compression(
         raise InputError(
             f"phases need at least 3 checkpoints and 2 splits, got {len(steps)} and {len(halves)}"
         )
-    falls, peaks, single = [], [], []
+    peaks: list[int] = []  # places in ``steps``
+    falls: list[float] = []  # of splits
+    single: list[float] = []  # falls of single halves
     for first, second in halves:
-        fall, peak = split_half_drop(first, second)
-        falls.append(fall)
-        peaks += [peak, int(np.argmax(second))]
         one, two = int(np.argmax(first)), int(np.argmax(second))
-        single += [second[one] - second[-1], first[two] - first[-1]]
-    drop, se = float(np.mean(falls)), float(np.std(single, ddof=1))
-    place = int(np.median(peaks))
-    low_place, high_place = (int(v) for v in np.quantile(peaks, [0.025, 0.975], method="nearest"))
-    later = whole[place:][len(whole[place:]) // 2 :]
-    stays = bool((later < whole[place]).all()) if drop > 0 else False
-    fitted = _fitting_end(steps, labels)
+        peaks += [one, two]
+        single += [float(second[one] - second[-1]), float(first[two] - first[-1])]
+        falls.append(split_half_drop(first, second)[0])
+    drop, reach = float(np.mean(falls)), 1.96 * float(np.std(single, ddof=1))
+    early, late = np.quantile(peaks, [0.025, 0.975], method="nearest").tolist()
+    peak = int(np.median(peaks))
+    after = whole[peak:]
+    top = float(whole.max())
     return Compression(
         layer,
         estimator,
         drop,
-        drop - 1.96 * se,
-        drop + 1.96 * se,
-        int(steps[place]),
-        int(steps[low_place]),
-        int(steps[high_place]),
-        float(whole.max() - whole[-1]),
-        stays,
-        fitted,
-        max(_FLOOR_BITS, _FLOOR_SHARE * float(whole.max())),
-        tuple(int(step) for step in steps),
-        tuple(float(b) for b in whole),
+        drop - reach,
+        drop + reach,
+        int(steps[peak]),
+        int(steps[early]),
+        int(steps[late]),
+        top - float(whole[-1]),
+        drop > 0 and bool((after[len(after) // 2 :] < whole[peak]).all()),
+        _fitting_end(steps, labels),
+        max(_FLOOR_BITS, _FLOOR_SHARE * top),
+        tuple(map(int, steps)),
+        tuple(whole.tolist()),
     )
 
 
@@ -183,8 +174,8 @@ def counted_fall(
         drop > 0,
         _fitting_end(steps, labels),
         _FLOOR_BITS,
-        tuple(int(step) for step in steps),
-        tuple(float(b) for b in whole),
+        tuple(map(int, steps)),
+        tuple(whole.tolist()),
     )
 
 

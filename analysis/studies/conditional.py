@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
@@ -38,6 +39,11 @@ def conditional_information(
     Classes too small for the estimator are an error, never left out: the sum would be of another
     variable. The standard error adds those of the classes, where they have one.
 
+    Args:
+        estimator: or its spec.
+        a, b, given: paired rows, each of shape ``(n, dim)``.
+        rng: for estimators that draw.
+
     Raises:
         EstimatorError: ``given`` is continuous, or the estimator refuses the rows of a class.
 
@@ -58,32 +64,42 @@ def conditional_information(
     if not a.n == b.n == given.n:
         raise EstimatorError(f"expected paired rows, got {a.n}, {b.n} and {given.n}")
     codes = row_codes(given.values)
-    found: list[tuple[float, Estimate]] = []
-    for c in range(int(codes.max()) + 1):
-        rows = np.flatnonzero(codes == c)
+    shares = np.bincount(codes) / a.n  # p(c)
+    classes: list[Estimate] = []
+    for symbol in range(len(shares)):
+        rows = np.flatnonzero(codes == symbol)
         try:
-            found.append((len(rows) / a.n, possible(estimator, a.take(rows), b.take(rows), rng)))
+            classes.append(possible(estimator, a.take(rows), b.take(rows), rng))
         except EstimatorError as error:
-            error.add_note(f"among the {len(rows)} rows of symbol {c} of {given.name}")
+            error.add_note(f"among the {len(rows)} rows of symbol {symbol} of {given.name}")
             raise
-    first = found[0][1]
-    parts = [(w, e.stderr) for w, e in found if e.stderr is not None]
-    se = float(np.sqrt(sum((w * s) ** 2 for w, s in parts))) if len(parts) == len(found) else None
-    bits = float(sum(w * e.bits for w, e in found))
-    ceilings = [(w, e.ceiling_bits) for w, e in found if e.ceiling_bits is not None]
-    ceiling = float(sum(w * c for w, c in ceilings)) if len(ceilings) == len(found) else None
-    notes = tuple(
-        dict.fromkeys(
-            [
-                f"conditional on {given.name}: mean over {len(found)} symbols",
-                *(n for _, e in found for n in e.notes),
-            ]
-        )
+    bits = _mean(shares, [one.bits for one in classes])
+    stderr = low = high = None
+    errors = [one.stderr for one in classes if one.stderr is not None]
+    if len(errors) == len(classes):
+        stderr = float(np.sqrt(sum((shares * errors) ** 2)))
+        low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
+    ceilings = [one.ceiling_bits for one in classes if one.ceiling_bits is not None]
+    notes = {f"conditional on {given.name}: mean over {len(classes)} symbols": None}
+    for one in classes:
+        notes |= dict.fromkeys(one.notes)
+    return replace(
+        classes[0],
+        bits=bits,
+        n=a.n,
+        low=low,
+        high=high,
+        stderr=stderr,
+        ceiling_bits=_mean(shares, ceilings) if len(ceilings) == len(classes) else None,
+        coverage=None,
+        notes=tuple(notes),
+        null=None,
     )
-    low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
-    return Estimate(
-        bits, a.n, first.estimator, first.sense, low, high, se, ceiling, first.target, notes=notes
-    )
+
+
+def _mean(shares: NDArray[np.float64], bits: Sequence[float]) -> float:
+    """Return ``sum_c p(c) bits_c``."""
+    return float(sum(shares * bits))
 
 
 @dataclass(frozen=True)
@@ -113,30 +129,32 @@ def information_given_labels(
     For a deterministic network and codes it is H(T|Y), and I(X;Z) = I(Z;Y) + I(Z;X|Y) where Y is a
     function of X.
 
+    Args:
+        archive: a run or its path.
+        estimator: or its spec.
+        layers, steps: some of the run's; all by default.
+        seed: of estimators that draw.
+
     Raises:
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an
             estimator that takes no X.
     """
     archive = open_run(archive)
-    e, y = parse(estimator), label_variable(archive)
-    if y is None or y.kind != "discrete":
+    estimator, labels = parse(estimator), label_variable(archive)
+    if labels is None or labels.kind != "discrete":
         raise InputError(
             f"{archive.path}: I(Z;X|Y) needs discrete labels; record with probe=(x, y)"
         )
-    x = input_variable(archive, e)
-    if x is None:
+    inputs = input_variable(archive, estimator)
+    if inputs is None:
         raise InputError(
-            f"{e.name} takes no input: neither row identities nor the values of X (stored: "
+            f"{estimator.name} takes no input: neither row identities nor the values of X (stored: "
             f"{archive.x is not None})"
         )
     found = []
     for step, name in cells_of(archive, layers, steps):
-        rng = cell_rng(seed, step, name, f"{e.name}|Y")
-        found.append(
-            Conditional(
-                step,
-                name,
-                conditional_information(e, x, layer_variable(archive, step, name, e), y, rng=rng),
-            )
-        )
+        rng = cell_rng(seed, step, name, f"{estimator.name}|Y")
+        layer = layer_variable(archive, step, name, estimator)
+        estimate = conditional_information(estimator, inputs, layer, labels, rng=rng)
+        found.append(Conditional(step, name, estimate))
     return tuple(found)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from infoplane.analysis.estimators.spec import parse, traits_of
 from infoplane.contract import Estimator
 from infoplane.plane import Plane
-from infoplane.types import Quantity
+from infoplane.types import Estimate, Quantity
 
 _APART = 0.1
 
@@ -28,7 +29,7 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
         >>> companions(["ksg", "gauss"]), companions(["bin:szt"])
         ((), ())
     """
-    present = {traits_of(e).family for e in estimators}
+    present = {traits_of(estimator).family for estimator in estimators}
     if "neighbours" in present and "gaussian" not in present:
         return ("gauss:copula=true",)
     return ("knn:k=5",) if "gaussian" in present and "neighbours" not in present else ()
@@ -41,16 +42,16 @@ def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
     measurement.
     """
     names = {str(parse(spec)) for spec in added}
-    refused = [f for f in plane.failures if f.estimator in names]
+    refused = [failure for failure in plane.failures if failure.estimator in names]
     if not refused:
         return plane, ""
-    kept = tuple(f for f in plane.failures if f.estimator not in names)
+    others = tuple(failure for failure in plane.failures if failure.estimator not in names)
     first = refused[0]
     sentence = (
         f"{first.estimator}, added for comparison, does not fit {len(refused)} cells; the first, "
         f"step {first.step}, {first.layer}: {first.message}"
     )
-    return replace(plane, failures=kept), sentence
+    return replace(plane, failures=others), sentence
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,18 @@ def disagreements(plane: Plane) -> tuple[Disagreement, ...]:
     Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and
     geometric numbers each estimate their own and are left out.
     """
-    alike = {e for e in plane.estimators if traits_of(e).measures == "information"}
-    cells: dict[tuple[int, str, Quantity], list[tuple[float, float, str]]] = {}
-    for p in plane:
-        if p.estimator in alike and p.estimate.target == "population":
-            cells.setdefault((p.step, p.layer, p.quantity), []).append(
-                (p.bits, p.estimate.stderr or 0.0, p.estimator)
-            )
+    alike = {spec for spec in plane.estimators if traits_of(spec).measures == "information"}
+    cells: dict[tuple[int, str, Quantity], list[Estimate]] = {}
+    for point in plane:
+        if point.estimator in alike and point.estimate.target == "population":
+            cell = (point.step, point.layer, point.quantity)
+            cells.setdefault(cell, []).append(point.estimate)
     found = []
-    for (step, layer, quantity), values in cells.items():
-        low, high = min(values), max(values)
-        if high[0] - low[0] > max(_APART, 2 * math.hypot(low[1], high[1])):
-            found.append(Disagreement(step, layer, quantity, low[2], high[2], low[0], high[0]))
-    return tuple(sorted(found, key=lambda a: a.low_bits - a.high_bits))
+    for (step, layer, quantity), estimates in cells.items():
+        estimates.sort(key=attrgetter("bits"))
+        low, high = estimates[0], estimates[-1]
+        chance = 2 * math.hypot(low.stderr or 0.0, high.stderr or 0.0)
+        if high.bits - low.bits > max(_APART, chance):
+            specs = (low.estimator, high.estimator)
+            found.append(Disagreement(step, layer, quantity, *specs, low.bits, high.bits))
+    return tuple(sorted(found, key=lambda one: one.low_bits - one.high_bits))

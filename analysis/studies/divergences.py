@@ -33,6 +33,10 @@ def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
 
     A divergence D(p||q) needs the density of q where p is; where q has no rows, no estimator can
     know it.
+
+    Args:
+        p, q: shapes ``(n, d)`` and ``(m, d)``.
+        k: which neighbour counts as near.
     """
     from scipy.spatial import cKDTree
 
@@ -43,14 +47,19 @@ def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
 
 
 def share_unseen(p: Floats, q: Floats, bins: int = 30) -> float:
-    """Return the mean share, over units, of p's values in cells that q never visits."""
+    """Return the mean share, over units, of p's values in cells that q never visits.
+
+    Args:
+        p, q: shapes ``(n, d)`` and ``(m, d)``.
+        bins: equal cells over the range of both.
+    """
     low, high = np.minimum(p.min(axis=0), q.min(axis=0)), np.maximum(p.max(axis=0), q.max(axis=0))
-    shares = [0.0]
+    shares = []
     for unit in np.flatnonzero(high > low):
         cells = (low[unit], high[unit])
-        ours, theirs = (np.histogram(v[:, unit], bins, cells)[0] for v in (p, q))
-        shares.append(float(ours[theirs == 0].sum()) / len(p))
-    return float(np.mean(shares[1:])) if len(shares) > 1 else 0.0
+        counts, reference = (np.histogram(rows[:, unit], bins, cells)[0] for rows in (p, q))
+        shares.append(float(counts[reference == 0].sum()) / len(p))
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def gaussian_reason(p: Floats, q: Floats) -> str:
@@ -68,7 +77,8 @@ def gaussian_reason(p: Floats, q: Floats) -> str:
         eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
         if eigenvalues[0] < 1e-9 * eigenvalues[-1]:
             return "the units are linear functions of one another"
-        if doubt := misfit(whitened(rows, covariance)):
+        doubt = misfit(whitened(rows, covariance))
+        if doubt:
             return doubt
     return ""
 
@@ -83,7 +93,7 @@ def gaussian_kl_of_samples(p: Floats, q: Floats) -> float:
     of the log-determinants taken off.
     """
     (n, d), m = p.shape, len(q)
-    s_p, s_q = (np.atleast_2d(np.cov(v, rowvar=False)) for v in (p, q))
+    s_p, s_q = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (p, q))
     gap = p.mean(axis=0) - q.mean(axis=0)
     shrink = (m - d - 2) / (m - 1)
     trace = shrink * float(np.trace(np.linalg.solve(s_q, s_p)))
@@ -114,7 +124,8 @@ def require_reach(p: Floats, q: Floats) -> None:
     Raises:
         EstimatorError: too many rows of p out of reach of q.
     """
-    if share := out_of_reach(p, q):
+    share = out_of_reach(p, q)
+    if share:
         raise EstimatorError(
             f"{share:.0%} of the rows lie where the other checkpoint has none: D is larger than "
             "neighbours can show and may be infinite; compare nearer checkpoints "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng
+from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.studies.divergences import (
     bound_of_reach,
     out_of_reach,
@@ -88,11 +89,15 @@ def drift(
     see `infoplane.analysis.studies.paired_divergence.divergence`.
 
     Args:
+        archive: a run or its path.
+        reference: checkpoint to compare with.
+        layers, steps: some of the run's; all by default.
         method: ``knn`` for distinct rows, ``gauss`` for rows that Gaussian fits describe,
             ``binned`` where values repeat (after ReLU, dead units); ``auto`` chooses by the rows of
             each pair: cells where rows repeat, else neighbours in one or two units that reach each
             other, else Gaussian fits that the rows do not speak against.
         splits: random splits of the rows into halves, which the error is read from.
+        seed: of the splits.
 
     Where rows lie where the reference has none, no rows show how large D is: ``knn`` then gives the
     lower bound that their share proves, ``binned`` what the cells show, and the note says that the
@@ -112,20 +117,20 @@ def drift(
             f"splits={splits}"
         )
     pairs = step_pairs(archive, reference, steps)
-    if unknown := sorted(set(layers or ()) - set(archive.layers)):
-        raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
     found = []
-    for name in archive.layers if layers is None else [n for n in archive.layers if n in layers]:
+    for name in layers_of(archive, layers):
         for start, step in pairs:
             if archive.has(start, name) and archive.has(step, name):
-                p, q = (
-                    archive.z(s, name).reshape(archive.n_rows, -1).astype(np.float64)
-                    for s in (step, start)
-                )
                 rng = cell_rng(seed, step, name, f"drift {start}")
-                result, note = _drift(p, q, method, splits, rng)
+                now, before = (_rows(archive, at, name) for at in (step, start))
+                result, note = _drift(now, before, method, splits, rng)
                 found.append(Drift(name, start, step, *result, note))
     return tuple(found)
+
+
+def _rows(archive: Archive, step: int, layer: str) -> Floats:
+    """Return a layer's values, shape ``(n, units)``."""
+    return archive.z(step, layer).reshape(archive.n_rows, -1).astype(np.float64)
 
 
 def _drift(
@@ -134,14 +139,14 @@ def _drift(
     """Return the divergence of one pair of checkpoints, and what to note about it."""
     require_rows(p)
     how = choose_method(p, q) if method == "auto" else method
-    if how == "knn" and (share := out_of_reach(p, q)):
-        bound = Divergence(*bound_of_reach(share, len(p)), how)
-        return bound, f"at least: {share:.0%} of the rows lie where the reference has none"
+    share = 0.0 if how == "binned" else out_of_reach(p, q)
+    where = f"{share:.0%} of the rows lie where the reference has none"
+    if how == "knn" and share:
+        return Divergence(*bound_of_reach(share, len(p)), how), f"at least: {where}"
     found = divergence(p, q, method=how, splits=splits, rng=rng)
     if how == "binned":
         return found, unseen_note(p, q)
-    if how == "gauss" and (share := out_of_reach(p, q)):
-        where = f"{share:.0%} of the rows lie where the reference has none"
+    if share:
         return found, f"the tails of a Gaussian fit say so: {where}"
     most = float(np.log2(len(p) / NEIGHBOURS))
     if how == "knn" and found.bits > most - 1:
@@ -152,20 +157,31 @@ def _drift(
 def step_pairs(
     archive: Archive, reference: Reference | int, steps: Sequence[int] | None
 ) -> list[tuple[int, int]]:
+    """Return which checkpoints to compare, each reference first.
+
+    Args:
+        archive: the run.
+        reference: ``first``, ``previous`` or a step.
+        steps: to be compared with it; all by default.
+
+    Raises:
+        InputError: fewer than two checkpoints, or one that is not in the run.
+    """
     have = list(archive.steps)
     if len(have) < 2:
         raise InputError(
             f"{archive.path}: drift compares two checkpoints, the archive has {len(have)}"
         )
-    if unknown := sorted(set(steps or ()) - set(have)):
+    unknown = sorted(set(steps or ()) - set(have))
+    if unknown:
         raise InputError(f"no such steps: {unknown}; the archive has {have}")
     chosen = have if steps is None else sorted(steps)
     if reference == "previous":
-        return [(have[k - 1], s) for s in chosen if (k := have.index(s)) > 0]
+        return [pair for pair in pairwise(have) if pair[1] in chosen]
     start = have[0] if reference == "first" else reference
     if start not in have:
         raise InputError(
             f"reference is 'first', 'previous' or a captured step, got {reference!r}; the archive "
             f"has {have}"
         )
-    return [(int(start), s) for s in chosen if s != start]
+    return [(int(start), step) for step in chosen if step != start]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +48,11 @@ class BothSides:
         return self.train.bits - self.test.bits
 
     def __str__(self) -> str:
-        p = "" if self.p is None else f", p {self.p:.3g}"
+        p_value = "" if self.p is None else f", p {self.p:.3g}"
         return (
             f"step {self.step}, {self.layer}: train {self.train.bits:.4f}, held out "
-            f"{self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{p} ({self.train.estimator})"
+            f"{self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{p_value} "
+            f"({self.train.estimator})"
         )
 
 
@@ -67,8 +68,14 @@ def train_and_held_out(
     """Measure I(Z;Y) in bits on equally many ``train`` and ``test`` rows of the probe.
 
     The larger side gives a random part of its rows, the same at every checkpoint, so that both
-    sides have one bias. ``divisions`` random divisions of these rows give the gap a p-value. Cells
-    that an estimator refuses are left out.
+    sides have one bias. Cells that an estimator refuses are left out.
+
+    Args:
+        archive: a run recorded with a split, or its path.
+        estimators: specs or estimators.
+        layers, steps: some of the run's; all by default.
+        divisions: random divisions of these rows that give the gap a p-value; 0 for none.
+        seed: of the rows, the divisions, and of estimators that draw.
 
     Raises:
         InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or
@@ -78,28 +85,28 @@ def train_and_held_out(
 
     archive = open_run(archive)
     train, test = split_rows(archive, seed=seed).values()
-    y = label_variable(archive)
-    if y is None:
+    labels = label_variable(archive)
+    if labels is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
     if isinstance(estimators, str) or not isinstance(estimators, Sequence):
         estimators = [estimators]
-    chosen = [parse(e) for e in estimators]
+    chosen = list(map(parse, estimators))
     found, refused = [], ""
     for step, name in cells_of(archive, layers, steps):
         for estimator in chosen:
-            z = layer_variable(archive, step, name, estimator)
-            cell = _Cell(estimator, z, labels_seen_by(estimator, y), train, test)
+            layer = layer_variable(archive, step, name, estimator)
+            cell = _Cell(estimator, layer, labels_seen_by(estimator, labels), train, test)
             key = f"{estimator.name}|sides"
             try:
-                a, b = (
-                    cell.estimate(rows, cell_rng(seed, step, name, key)) for rows in (train, test)
-                )
+                on_train = cell.estimate(train, cell_rng(seed, step, name, key))
+                on_test = cell.estimate(test, cell_rng(seed, step, name, key))
+                sides = BothSides(step, name, on_train, on_test)
                 rng = cell_rng(seed, step, name, key + "|divisions")
-                p = cell.chance_of_gap(abs(a.bits - b.bits), divisions, rng)
+                p_value = cell.chance_of_gap(abs(sides.gap_bits), divisions, rng)
             except InfoplaneError as error:
                 refused = f"{name}, {estimator.name}: {error}"
             else:
-                found.append(BothSides(step, name, a, b, p))
+                found.append(replace(sides, p=p_value))
     if not found:
         raise InputError(
             f"no cell has I(Z;Y) on both sides; the last refusal: "
@@ -113,14 +120,14 @@ class _Cell:
     """One estimator on one layer and checkpoint, and the rows of both sides, each ``(n,)``."""
 
     estimator: Estimator
-    z: Variable
-    y: Variable
+    layer: Variable
+    labels: Variable
     train: NDArray[np.int64]
     test: NDArray[np.int64]
 
     def estimate(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
         """Estimate I(Z;Y) on some rows."""
-        return self.estimator.estimate(self.z.take(rows), self.y.take(rows), rng=rng)
+        return self.estimator.estimate(self.layer.take(rows), self.labels.take(rows), rng=rng)
 
     def chance_of_gap(
         self, gap_bits: float, divisions: int, rng: np.random.Generator
@@ -134,10 +141,10 @@ class _Cell:
         """
         if not divisions:
             return None
-        pool, n = np.concatenate([self.train, self.test]), len(self.train)
+        pool = np.concatenate([self.train, self.test])
         as_large = 0
         for _ in range(divisions):
-            order = rng.permutation(pool)
-            one, other = (self.estimate(np.sort(rows), rng).bits for rows in (order[:n], order[n:]))
+            sides = np.split(rng.permutation(pool), [len(self.train)])
+            one, other = (self.estimate(np.sort(rows), rng).bits for rows in sides)
             as_large += abs(one - other) >= gap_bits - 1e-12
         return (1 + as_large) / (1 + divisions)

@@ -83,29 +83,32 @@ def histograms(
     archive = open_run(archive)
     if bins < 2 or units < 1:
         raise InputError(f"expected at least 2 bins and 1 unit, got {bins} and {units}")
-    archive.layer_info(layer)
-    steps = tuple(s for s in archive.steps if archive.has(s, layer))
+    steps = tuple(step for step in archive.steps if archive.has(step, layer))
     if not steps:
         raise InputError(f"{archive.path}: layer {layer!r} was never captured")
     low, high = np.inf, -np.inf
     for step in steps:
-        z = _values(archive, step, layer)
-        low, high = min(low, float(z.min())), max(high, float(z.max()))
+        values = _values(archive, step, layer)
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
     edges = equal_edges(low, high, bins)
-    width = z.shape[1]
-    kept = tuple(sorted({int(u) for u in np.linspace(0, width - 1, min(units, width)).round()}))
-    whole, each = [], []
+    width = values.shape[1]
+    chosen = np.unique(np.linspace(0, width - 1, min(units, width)).round().astype(int)).tolist()
+    whole, per_unit = [], []
     for step in steps:
-        z = _values(archive, step, layer)
-        whole.append(np.histogram(z, edges)[0])
-        each.append([np.histogram(z[:, u], edges)[0] for u in kept])
-    return Histograms(
-        layer, steps, edges, np.asarray(whole, np.int64), kept, np.asarray(each, np.int64), width
-    )
+        values = _values(archive, step, layer)
+        whole.append(np.histogram(values, edges)[0])
+        per_unit.append([np.histogram(values[:, unit], edges)[0] for unit in chosen])
+    counts, of_units = np.array(whole, np.int64), np.array(per_unit, np.int64)
+    return Histograms(layer, steps, edges, counts, tuple(chosen), of_units, width)
 
 
 def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
-    """Return equal cells from ``low`` to ``high``; a width is made up where both are equal."""
+    """Return edges of equal cells, shape ``(bins + 1,)``.
+
+    Args:
+        low, high: the ends; a width around them is made up where both are equal.
+        bins: number of cells.
+    """
     if high == low:
         half = max(abs(low), 1.0) / 2
         low, high = low - half, high + half
@@ -113,9 +116,9 @@ def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
 
 
 def _values(archive: Archive, step: int, layer: str) -> NDArray[np.float64]:
-    z = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
-    if not np.isfinite(z).all():
+    values = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
+    if not np.isfinite(values).all():
         raise InputError(
             f"{layer} at step {step} holds NaN or infinity; find the step where they appear first"
         )
-    return z
+    return values

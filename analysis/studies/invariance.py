@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.plane_point import layers_of
 from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
@@ -33,8 +34,8 @@ def _rotation(z: Floats, rng: np.random.Generator) -> Floats:
 
 def _monotone(z: Floats, rng: np.random.Generator) -> Floats:
     scale = np.where(z.std(axis=0) > 0, z.std(axis=0), 1.0)
-    u = z / scale
-    return np.asarray(scale * (u + 0.5 * u**3))
+    scaled = z / scale
+    return np.asarray(scale * (scaled + 0.5 * scaled**3))
 
 
 def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
@@ -42,12 +43,12 @@ def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
 
     Invertible, not linear.
     """
-    k = max(1, z.shape[1] // 2)
-    if z.shape[1] < 2:
+    half = z.shape[1] // 2
+    if half < 1:
         return _affine(z, rng)
-    a, b = z[:, :k], z[:, k:]
-    s = np.tanh(a @ rng.normal(size=(k, b.shape[1])) / np.sqrt(k))
-    return np.concatenate([a, b * np.exp(0.5 * s) + s], axis=1)
+    still, moved = z[:, :half], z[:, half:]
+    shift = np.tanh(still @ rng.normal(size=(half, moved.shape[1])) / np.sqrt(half))
+    return np.concatenate([still, moved * np.exp(0.5 * shift) + shift], axis=1)
 
 
 def _affine(z: Floats, rng: np.random.Generator) -> Floats:
@@ -109,6 +110,13 @@ def invariance_of(
 ) -> Invariance:
     """Run the battery on one layer, shape ``(n, dim)``, against row ids, inputs or labels.
 
+    Args:
+        estimator: or its spec.
+        z: the layer.
+        other: row ids, inputs or labels of the same rows.
+        layer, quantity: what to call it.
+        seed: of the maps, and of estimators that draw.
+
     Raises:
         EstimatorError: the estimator refuses the layer, or the layer is not continuous.
 
@@ -125,19 +133,17 @@ def invariance_of(
         raise EstimatorError(f"the battery transforms continuous layers, {z.name} is discrete")
     values = z.values.astype(np.float64)
 
-    def bits(v: Floats) -> float:
-        return estimator.estimate(
-            continuous(v, z.name), other, rng=np.random.default_rng(seed)
-        ).bits
+    def bits(rows: Floats) -> float:
+        rng = np.random.default_rng(seed)
+        return estimator.estimate(continuous(rows, z.name), other, rng=rng).bits
 
     base = bits(values)
     changes: dict[str, float] = {}
-    for k, (name, psi) in enumerate(INVERTIBLE.items()):
-        changes[name] = abs(bits(psi(values, np.random.default_rng([seed, k]))) - base)
-    losses = {
-        name: base - bits(psi(values, np.random.default_rng([seed, 100 + k])))
-        for k, (name, psi) in enumerate(CONTROLS.items())
-    }
+    for number, (name, psi) in enumerate(INVERTIBLE.items()):
+        changes[name] = abs(bits(psi(values, np.random.default_rng([seed, number]))) - base)
+    losses: dict[str, float] = {}
+    for number, (name, psi) in enumerate(CONTROLS.items(), 100):
+        losses[name] = base - bits(psi(values, np.random.default_rng([seed, number])))
     error, sensitivity = max(changes.values()), losses["half of the units"]
     gained = max(sensitivity, 0.0)
     return Invariance(
@@ -170,6 +176,14 @@ def invariance(
 
     V-information is refused: to change under an invertible map is its meaning.
 
+    Args:
+        archive: a run or its path.
+        estimators: specs or estimators.
+        step: the checkpoint.
+        layers: some of the run's; all by default.
+        quantity: ``i_xz`` or ``i_zy``.
+        seed: of the maps, and of estimators that draw.
+
     Raises:
         InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data
             processing inequality does not concern.
@@ -193,12 +207,11 @@ def invariance(
         )
         if other is None:
             raise InputError(f"{archive.path}: no labels, so no I(Z;Y); give quantity='i_xz'")
-        for name in archive.layers if layers is None else layers:
-            z = continuous(archive.z(step, name), name)
-            if estimator.supports("continuous", other.kind):
-                found.append(
-                    invariance_of(estimator, z, other, layer=name, quantity=quantity, seed=seed)
-                )
+        if not estimator.supports("continuous", other.kind):
+            continue
+        for name in layers_of(archive, layers):
+            layer = continuous(archive.z(step, name), name)
+            found.append(invariance_of(estimator, layer, other, quantity=quantity, seed=seed))
     if not found:
         raise InputError("none of the estimators takes this archive's variables")
     return found

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng
+from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import possible
 from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator, HasCodes
@@ -50,20 +53,30 @@ class LayerMatrix:
 
     def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]:  # Any: numpy's shape
         """Return symmetric matrix of bits, shape ``(L, L)``; pairs without a number are masked."""
-        place = {name: k for k, name in enumerate(self.layers)}
-        size = (len(place), len(place))
+        size = (len(self.layers), len(self.layers))
         values = np.ma.array(np.zeros(size), mask=np.ones(size, bool))
-        for (a, b), e in self.estimates.items():
-            values[place[a], place[b]] = values[place[b], place[a]] = e.bits
+        for pair, estimate in self.estimates.items():
+            row, column = map(self.layers.index, pair)
+            values[row, column] = values[column, row] = estimate.bits
         return values
 
     def rows(self) -> list[dict[str, object]]:
         """Return one row per pair: step, estimator, first, second, bits, stderr, n, notes."""
-        return [
-            {"step": self.step, "estimator": self.estimator, "first": a, "second": b}
-            | {"bits": e.bits, "stderr": e.stderr, "n": e.n, "notes": "; ".join(e.notes)}
-            for (a, b), e in self.estimates.items()
-        ]
+        listed: list[dict[str, object]] = []
+        for (first, second), estimate in self.estimates.items():
+            listed.append(
+                {
+                    "step": self.step,
+                    "estimator": self.estimator,
+                    "first": first,
+                    "second": second,
+                    "bits": estimate.bits,
+                    "stderr": estimate.stderr,
+                    "n": estimate.n,
+                    "notes": "; ".join(estimate.notes),
+                }
+            )
+        return listed
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows`; returns the path.
@@ -71,7 +84,8 @@ class LayerMatrix:
         Raises:
             InputError: no pair has a number.
         """
-        if not (rows := self.rows()):
+        rows = self.rows()
+        if not rows:
             raise InputError(
                 f"no pair of layers has a number under {self.estimator}: "
                 f"{next(iter(self.failures.values()), 'no pairs')}"
@@ -79,23 +93,17 @@ class LayerMatrix:
         return write_csv(path, list(rows[0]), rows)
 
     def __str__(self) -> str:
-        names, bits = [printable(name, 24) for name in self.layers], self.bits().filled(np.inf)
-        width = max(8, *(len(name) for name in names))
-        lines = [
-            f"I(Z_i;Z_j) [bits], {self.estimator}, step {self.step}",
-            " " * width + "".join(f"{name:>{width + 1}s}" for name in names),
-        ]
-        for i, name in enumerate(names):
-            lines.append(
-                f"{name:{width}s}"
-                + "".join(
-                    f" {'-' if np.isinf(bits[i, j]) else format(bits[i, j], '.3f'):>{width}s}"
-                    for j in range(len(names))
-                )
-            )
-        reasons = dict.fromkeys(self.failures.values())
+        names = [printable(name, 24) for name in self.layers]
+        width = max(8, *map(len, names))
+        lines = [f"I(Z_i;Z_j) [bits], {self.estimator}, step {self.step}"]
+        lines.append(" ".join(f"{name:>{width}s}" for name in ("", *names)))
+        for name, bits in zip(names, self.bits(), strict=True):
+            texts = [f"{one:.3f}" if isinstance(one, float) else "-" for one in bits.tolist()]
+            lines.append(" ".join([f"{name:{width}s}", *(f"{text:>{width}s}" for text in texts)]))
         lines += [f"note: {printable(text, 400)}" for text in self.caveats]
-        return "\n".join([*lines, *(f"not measured: {printable(text, 400)}" for text in reasons)])
+        reasons = dict.fromkeys(self.failures.values())
+        lines += [f"not measured: {printable(text, 400)}" for text in reasons]
+        return "\n".join(lines)
 
 
 def layer_information(
@@ -115,6 +123,13 @@ def layer_information(
     so; and they name the pairs that contradict the network's own chain: I(a;c) above I(a;b) where b
     separates a from c.
 
+    Args:
+        archive: a run or its path.
+        estimator: or its spec.
+        step: the checkpoint.
+        layers: some of the run's; all by default.
+        seed: of estimators that draw.
+
     Raises:
         InputError: unknown layers or step; an estimator that takes no two layers, such as `kde`.
 
@@ -127,38 +142,31 @@ def layer_information(
         >>> float(layer_information(path, "exact").bits().max())
         12.0
     """
-    from infoplane.analysis.estimators.spec import parse
-
     archive = open_run(archive)
-    e = parse(estimator)
-    codes = e.traits.wants == "row hashes"
-    if not e.supports("continuous", "continuous") and not codes:
+    estimator = parse(estimator)
+    codes = estimator.traits.wants == "row hashes"
+    if not estimator.supports("continuous", "continuous") and not codes:
         raise InputError(
-            f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, gauss, "
-            "sliced, renyi, exact or bin"
+            f"{estimator.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, "
+            "gauss, sliced, renyi, exact or bin"
         )
     step = _step(archive, step)
-    if unknown := sorted(set(layers or ()) - set(archive.layers)):
-        raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
-    names = tuple(
-        name
-        for name in archive.layers
-        if (layers is None or name in layers) and archive.has(step, name)
-    )
-    variables = {name: layer_variable(archive, step, name, e) for name in names}
-    has_codes = codes or isinstance(e, HasCodes)
+    names = tuple(name for name in layers_of(archive, layers) if archive.has(step, name))
+    variables = {name: layer_variable(archive, step, name, estimator) for name in names}
+    pairs = list(combinations(names, 2))
+    if codes or isinstance(estimator, HasCodes):
+        pairs = list(combinations_with_replacement(names, 2))
     estimates: dict[Pair, Estimate] = {}
     failures: dict[Pair, str] = {}
-    for i, a in enumerate(names):
-        for b in names[i if has_codes else i + 1 :]:
-            try:
-                estimates[a, b] = possible(
-                    e, variables[a], variables[b], cell_rng(seed, step, f"{a}|{b}", e.name)
-                )
-            except InfoplaneError as error:
-                failures[a, b] = str(error)
-    caveats = (*_infinite(e), *_contradictions(names, estimates, archive.chain))
-    return LayerMatrix(step, e.name, names, estimates, failures, caveats)
+    for first, second in pairs:
+        rng = cell_rng(seed, step, f"{first}|{second}", estimator.name)
+        try:
+            estimate = possible(estimator, variables[first], variables[second], rng)
+            estimates[first, second] = estimate
+        except InfoplaneError as error:
+            failures[first, second] = str(error)
+    caveats = (*_infinite(estimator), *_contradictions(names, estimates, archive.chain))
+    return LayerMatrix(step, estimator.name, names, estimates, failures, caveats)
 
 
 def _infinite(estimator: Estimator) -> tuple[str, ...]:
@@ -176,17 +184,15 @@ def _contradictions(
 ) -> tuple[str, ...]:
     """Name the worst triple with I(a;c) > I(a;b) although b separates a from c."""
     found: list[tuple[float, str]] = []
-    for (a, c), far in estimates.items():
-        between = names[names.index(a) + 1 : names.index(c)]
-        for b in between:
-            near = estimates.get((a, b))
-            if near is None or chain is None or not chain.separates(b, c):
-                continue
-            room = 2 * float(np.hypot(near.stderr or 0.0, far.stderr or 0.0)) + _CONTRADICTION
-            if (excess := far.bits - near.bits) > room:
-                found.append(
-                    (excess, f"I({a};{c}) = {far.bits:.2f} above I({a};{b}) = {near.bits:.2f}")
-                )
+    for first, near, far in combinations(names, 3):
+        one, other = estimates.get((first, near)), estimates.get((first, far))
+        if one is None or other is None or chain is None or not chain.separates(near, far):
+            continue
+        room = 2 * math.hypot(one.stderr or 0.0, other.stderr or 0.0) + _CONTRADICTION
+        excess = other.bits - one.bits
+        if excess > room:
+            text = f"I({first};{far}) = {other.bits:.2f} above I({first};{near}) = {one.bits:.2f}"
+            found.append((excess, text))
     if not found:
         return ()
     worst = max(found)[1]

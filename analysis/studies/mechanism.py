@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
@@ -71,36 +75,37 @@ def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> l
     Raises:
         InputError: no captured steps, or an estimator without cells.
     """
-    from infoplane.analysis.estimators.spec import parse
-
     archive = open_run(archive)
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet")
-    cells = parse(estimator)
-    if not isinstance(cells, HasCodes):
+    bins = parse(estimator)
+    if not isinstance(bins, HasCodes):
         raise InputError(f"{estimator} has no cells; give a bin rule")
     found = []
-    for step in archive.steps:
-        for info in archive.infos:
-            if not archive.has(step, info.name):
-                continue
-            z = np.asarray(archive.z(step, info.name), np.float64).reshape(archive.n_rows, -1)
-            exact = codes_of_digests(archive.row_digests(step, info.name))
-            low, high = _BOUNDS.get(info.cls, (np.nan, np.nan))
-            margin = _NEAR * (high - low) / 2
-            found.append(
-                Mechanism(
-                    step,
-                    info.name,
-                    float(((z < low + margin) | (z > high - margin)).mean())
-                    if info.cls in _BOUNDS
-                    else float("nan"),
-                    float((z == 0).mean()),
-                    float((z == z[:1]).all(axis=0).mean()),
-                    1 - len(np.unique(exact)) / len(z),
-                    len(np.unique(cells.codes(continuous(z)))) / len(z),
-                    cells.share_outside(continuous(z)) if isinstance(cells, HasOutside) else 0.0,
-                    float(np.sqrt(2 * z.var(axis=0).sum())),
-                )
+    for step, layer in cells_of(archive, None, None):
+        values = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
+        rows = continuous(values)
+        exact = codes_of_digests(archive.row_digests(step, layer))
+        found.append(
+            Mechanism(
+                step,
+                layer,
+                saturated=_share_near_bounds(values, archive.layer_info(layer).cls),
+                zeros=float((values == 0).mean()),
+                dead=float((values == values[:1]).all(axis=0).mean()),
+                duplicates=1 - len(np.unique(exact)) / len(values),
+                used_cells=len(np.unique(bins.codes(rows))) / len(values),
+                clipped=bins.share_outside(rows) if isinstance(bins, HasOutside) else 0.0,
+                spread=float(np.sqrt(2 * values.var(axis=0).sum())),
             )
+        )
     return found
+
+
+def _share_near_bounds(values: NDArray[np.float64], activation: str) -> float:
+    """Return the share of values near a bound of the activation; NaN for an unbounded one."""
+    if activation not in _BOUNDS:
+        return math.nan
+    low, high = _BOUNDS[activation]
+    margin = _NEAR * (high - low) / 2
+    return float(((values < low + margin) | (values > high - margin)).mean())

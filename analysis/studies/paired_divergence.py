@@ -85,7 +85,8 @@ def divergence(
     """
     require_rows(p)
     how = choose_method(p, q) if method == "auto" else method
-    if how == "gauss" and (reason := gaussian_reason(p, q)):
+    reason = gaussian_reason(p, q) if how == "gauss" else ""
+    if reason:
         raise EstimatorError(
             f"gauss: the rows are not Gaussian, or too few: {reason}; use knn or binned"
         )
@@ -116,7 +117,7 @@ def choose_method(p: Floats, q: Floats) -> Method:
 
     ``knn`` also where none will do, which `out_of_reach` then says.
     """
-    if any(len(np.unique(row_codes(v))) < len(v) for v in (p, q)):
+    if any(len(np.unique(row_codes(rows))) < len(rows) for rows in (p, q)):
         return "binned"
     if p.shape[1] <= _MOST_UNITS:
         with contextlib.suppress(EstimatorError):
@@ -134,10 +135,13 @@ def _by_neighbours(p: Floats, q: Floats, halves: Sequence[Halves]) -> Divergence
     """Return the mean log ratio of all rows, with its error."""
     ratios = log_ratios(p, q, NEIGHBOURS, paired=True) / _LN2
     bits = float(ratios.mean())
-    n, part = len(p), min(len(p) // 2, _MOST_ROWS)
-    parts = np.array([[_paired_bits(p[h[:part]], q[h[:part]]) for h in half] for half in halves])
-    of_halves = _half_difference(parts) * float(np.sqrt(2 * part / n))
-    chance = max(of_halves, float(ratios.std() / np.sqrt(n)))
+    part = min(len(p) // 2, _MOST_ROWS)
+    bits_of_halves = []
+    for first, second in halves:
+        read = (first[:part], second[:part])
+        bits_of_halves.append([_paired_bits(p[rows], q[rows]) for rows in read])
+    of_halves = _half_difference(bits_of_halves) * float(np.sqrt(2 * part / len(p)))
+    chance = max(of_halves, float(ratios.std() / np.sqrt(len(p))))
     return Divergence(bits, float(np.hypot(chance, max(0.0, _shortfall(p, q, bits)))), "knn")
 
 
@@ -160,13 +164,10 @@ def _by_crossing(
 ) -> tuple[float, float, float]:
     """Return bits, their chance error and how far half of the rows falls shorter, all in bits."""
     bits = float(np.mean([_cross(p, q, value, half) for half in halves]))
-    parts = np.array(
-        [
-            [_cross(p[rows], q[rows], value, _halves(len(rows), rng)) for rows in half]
-            for half in halves
-        ]
-    )
-    return bits, _half_difference(parts), bits - float(parts.mean())
+    parts = []
+    for half in halves:
+        parts.append([_cross(p[rows], q[rows], value, _halves(len(rows), rng)) for rows in half])
+    return bits, _half_difference(parts), bits - float(np.mean(parts))
 
 
 def _cross(p: Floats, q: Floats, value: Value, halves: Halves) -> float:
@@ -175,9 +176,9 @@ def _cross(p: Floats, q: Floats, value: Value, halves: Halves) -> float:
     return (value(p[first], q[second]) + value(p[second], q[first])) / 2
 
 
-def _half_difference(parts: Floats) -> float:
+def _half_difference(parts: Sequence[Sequence[float]]) -> float:
     """Return the standard error of all rows by readings of two halves, shape ``(splits, 2)``."""
-    return float(np.sqrt(np.mean((parts[:, 0] - parts[:, 1]) ** 2))) / 2
+    return float(np.sqrt(np.mean(np.diff(parts) ** 2))) / 2
 
 
 def _finer_cells(p: Floats, q: Floats) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -53,22 +54,23 @@ def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[
         curves: one for each estimator.
         traits: by estimator.
     """
-    falling = [c for c in curves if c.compresses]
-    true_falls = [c for c in falling if traits[c.estimator].keeps_chain]
+    falling = [curve for curve in curves if curve.compresses]
+    still = [curve for curve in curves if not curve.compresses]
+    true_falls = [curve for curve in falling if traits[curve.estimator].keeps_chain]
     if true_falls:
-        worst = max(true_falls, key=lambda c: c.drop)
+        worst = max(true_falls, key=attrgetter("drop"))
         exact = traits[worst.estimator].family == "exact codes"
         seen = "rows truly merge" if exact else "information is lost"
         return (
             "exact",
             f"{seen}: {worst.estimator} falls by {worst.drop:.2f} bits; {_count(curves)}",
         )
-    exact_codes = [c for c in curves if traits[c.estimator].family == "exact codes"]
+    exact_codes = [curve for curve in curves if traits[curve.estimator].family == "exact codes"]
     if not falling:
         return "none", _nothing(curves, exact_codes)
-    largest = max(falling, key=lambda c: c.drop)
+    largest = max(falling, key=attrgetter("drop"))
     most = f"most by {largest.drop:.2f} bits ({largest.estimator})"
-    not_under = _not_under([c for c in curves if not c.compresses])
+    not_under = _not_under(still)
     if exact_codes:
         return (
             "estimator-dependent",
@@ -98,9 +100,9 @@ def votes(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> Votes:
     still: list[Family] = []
     split: list[Family] = []
     for family, those in sorted(members.items()):
-        fall = [c.compresses for c in those]
+        fall = [curve.compresses for curve in those]
         if all(fall):
-            falling[family] = max(those, key=lambda c: c.drop)
+            falling[family] = max(those, key=attrgetter("drop"))
         elif any(fall):
             split.append(family)
         else:
@@ -114,7 +116,8 @@ def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
     for first in falling:
         group = [first]
         for other in falling:
-            if other != first and all(_as_one(falling[other], falling[f]) for f in group):
+            members = [falling[family] for family in group]
+            if other != first and all(_as_one(falling[other], member) for member in members):
                 group.append(other)
         largest = max(largest, group, key=len)
     return tuple(sorted(largest))
@@ -138,37 +141,34 @@ def _window(curve: Compression) -> tuple[int, int]:
 
 
 def _correlation(one: Compression, two: Compression) -> float:
-    a, b = np.array(one.bits), np.array(two.bits)
-    if one.steps != two.steps or len(a) < 3 or a.std() == 0 or b.std() == 0:
+    if one.steps != two.steps or len(one.bits) < 3:
         return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
+    curves = np.array([one.bits, two.bits])
+    return float(np.corrcoef(curves)[0, 1]) if (curves.std(axis=1) > 0).all() else 0.0
 
 
 def _count(curves: Sequence[Compression]) -> str:
     """Of how many conventions, over which checkpoints."""
-    k = sum(c.compresses for c in curves)
+    number = sum(curve.compresses for curve in curves)
     steps = curves[0].steps
-    over = (
-        f"over these {len(steps)} checkpoints (steps {steps[0]} to {steps[-1]})"
-        if steps
-        else "over these checkpoints"
-    )
-    return f"falls under {k} of {len(curves)} conventions {over}"
+    over = "over these checkpoints"
+    if steps:
+        over = f"over these {len(steps)} checkpoints (steps {steps[0]} to {steps[-1]})"
+    return f"falls under {number} of {len(curves)} conventions {over}"
 
 
 def _not_under(others: Sequence[Compression]) -> str:
     """Say under which conventions a layer does not fall, of those that have a vote."""
     if not others:
         return "under all of them"
-    voting = [c.estimator for c in others if not c.mute]
+    voting = [curve.estimator for curve in others if not curve.mute]
     return f"not under {', '.join(voting)}" if voting else "under all that have a vote"
 
 
 def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) -> str:
-    text = (
-        f"no fall beyond chance and {max(c.threshold for c in curves):.2f} bits; {_count(curves)}"
-    )
-    small = [c for c in exact_codes if c.drop > 0]
+    threshold = max(curve.threshold for curve in curves)
+    text = f"no fall beyond chance and {threshold:.2f} bits; {_count(curves)}"
+    small = [curve for curve in exact_codes if curve.drop > 0]
     if small:
         text += f"; few rows merge ({small[0].estimator} falls by {small[0].drop:.3f} bits)"
     return text + _mute(curves)
@@ -186,5 +186,5 @@ def _disagreement(found: Votes) -> str:
 
 
 def _mute(curves: Sequence[Compression]) -> str:
-    silent = [f"{c.estimator} ({c.mute})" for c in curves if c.mute]
+    silent = [f"{curve.estimator} ({curve.mute})" for curve in curves if curve.mute]
     return f"; without a vote: {', '.join(silent)}" if silent else ""

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.plane_point import layers_of, plane_points
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
     input_variable,
@@ -63,24 +65,24 @@ class Phases:
         lines = [f"phases of {self.path}" if self.path else "phases"]
         for phase in self.layers:
             lines.append(printable(f"  {phase.layer}: {phase.verdict}: {phase.explanation}", 1000))
-            for c in phase.curves:
+            for curve in phase.curves:
+                end = curve.fitting_end
+                fitted = "" if end is None else f", fitted by step {end}"
                 lines.append(
-                    f"    {c.estimator:22s} drop {c.drop:z6.3f} bits "
-                    f"[{c.low:z.3f}, {c.high:z.3f}], "
-                    f"peak at step {c.onset} [{c.onset_low}, {c.onset_high}]"
-                    + ("" if c.fitting_end is None else f", fitted by step {c.fitting_end}")
+                    f"    {curve.estimator:22s} drop {curve.drop:z6.3f} bits "
+                    f"[{curve.low:z.3f}, {curve.high:z.3f}], peak at step {curve.onset} "
+                    f"[{curve.onset_low}, {curve.onset_high}]{fitted}"
                 )
         return "\n".join(lines)
 
     def rows(self) -> list[dict[str, object]]:
         """Return one flat row per layer and estimator."""
-        from dataclasses import asdict
-
         listed = []
         for phase in self.layers:
             for curve in phase.curves:
-                row = {"verdict": phase.verdict, **asdict(curve)}
-                listed.append({k: v for k, v in row.items() if k not in ("steps", "bits")})
+                row: dict[str, object] = {"verdict": phase.verdict, **vars(curve)}
+                del row["steps"], row["bits"]
+                listed.append(row)
         return listed
 
 
@@ -107,23 +109,22 @@ def phases(
         archive: a run or its path.
         estimators: specs of at least two families; when left out, those of `choose_estimators` and
             quantile bins.
+        layers: some of the run's; all by default.
         splits: random splits of the probe rows into halves.
+        seed: of the splits, and of estimators that draw.
+        progress: show how far it is, on stderr.
 
     Raises:
         InputError: fewer than 3 checkpoints, or no estimator applies.
     """
-    from infoplane.analysis.estimators.spec import parse
-
     archive = open_run(archive)
     if len(archive.steps) < 3:
         raise InputError(
             f"{archive.path}: phases need at least 3 captured steps, got {len(archive.steps)}"
         )
-    specs = _usual(archive) if estimators is None else estimators
-    parsed = [parse(e) for e in specs]
-    names = list(archive.layers) if layers is None else list(layers)
-    if unknown := [name for name in names if name not in archive.layers]:
-        raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
+    parsed = list(map(parse, _usual(archive) if estimators is None else estimators))
+    traits = {estimator.name: estimator.traits for estimator in parsed}
+    names = layers_of(archive, layers)
     rng = np.random.default_rng(seed)
     halves = random_halves(archive.n_rows, splits, rng, groups=copies_in_probe(archive))
     rows = [None, *rows_of_halves(halves)]
@@ -132,21 +133,19 @@ def phases(
     with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
         for name in names:
             curves = []
-            for e in frozen[name]:
-                curve = _curve(archive, name, e, rows, seed)
-                curves += [] if curve is None else [curve]
+            for estimator in frozen[name]:
+                curve = _curve(archive, name, estimator, rows, seed)
+                if curve is not None:
+                    curves.append(curve)
                 advance()
             if not curves:
-                raise InputError(f"none of {[e.name for e in parsed]} gives I(X;Z) of {name}")
-            traits = {e.name: e.traits for e in parsed}
+                raise InputError(f"none of {list(traits)} gives I(X;Z) of {name}")
             found.append(LayerPhase(name, *judge(curves, traits), tuple(curves)))
     return Phases(tuple(found), str(archive.path))
 
 
 def _usual(archive: Archive) -> tuple[str, ...]:
     """Return conventions that can answer on this run, and quantile bins beside them."""
-    from infoplane.analysis.measuring.choose import choose_estimators
-
     return tuple(dict.fromkeys((*choose_estimators(archive).specs, QUANTILE_BINS)))
 
 
@@ -168,9 +167,8 @@ class _Values:
     saturated: int = 0
     outside: float = 0.0
 
-    def note(self, point: tuple[Quantity, Estimate], rows: int, step: int) -> None:
+    def note(self, quantity: Quantity, estimate: Estimate, rows: int, step: int) -> None:
         """Take the first value of either quantity; of halves I(X;Z) alone."""
-        quantity, estimate = point
         if quantity == "i_xz" and np.isnan(self.i_xz[rows, step]):
             self.i_xz[rows, step] = estimate.bits
             self.saturated += int(rows == 0 and estimate.saturated)
@@ -189,7 +187,7 @@ def _curve(
 
     None where it gives none at some checkpoint.
     """
-    steps = [s for s in archive.steps if archive.has(s, layer)]
+    steps = [step for step in archive.steps if archive.has(step, layer)]
     exact = estimator.traits.family == "exact codes"
     values = _values(archive, layer, estimator, steps, rows[:1] if exact else rows, seed)
     if values is None or np.isnan(values.i_xz).any():
@@ -215,24 +213,24 @@ def _values(
 
     None where some are refused.
     """
-    x, y = input_variable(archive, estimator), label_variable(archive, estimator)
+    inputs, labels = input_variable(archive, estimator), label_variable(archive, estimator)
     values = _Values(np.full((len(rows), len(steps)), np.nan), np.full(len(steps), np.nan))
-    for k, step in enumerate(steps):
-        z = layer_variable(archive, step, layer, estimator)
+    for checkpoint, step in enumerate(steps):
+        whole = layer_variable(archive, step, layer, estimator)
         rng = np.random.default_rng([seed, step])
         if isinstance(estimator, HasOutside):
-            values.outside = max(values.outside, estimator.share_outside(z))
-        for r, part in enumerate(rows):
+            values.outside = max(values.outside, estimator.share_outside(whole))
+        for index, part in enumerate(rows):
             try:
                 if part is None:
-                    points = plane_points(estimator, x, z, y, rng)
+                    points = plane_points(estimator, inputs, whole, labels, rng)
                 else:
-                    x_part = None if x is None else x.take(part)
-                    points = plane_points(estimator, x_part, z.take(part), None, rng)
+                    half = None if inputs is None else inputs.take(part)
+                    points = plane_points(estimator, half, whole.take(part), None, rng)
             except EstimatorError:
                 return None
-            for point in points:
-                values.note(point, r, k)
+            for quantity, estimate in points:
+                values.note(quantity, estimate, index, checkpoint)
     return values
 
 

@@ -52,59 +52,51 @@ class Sensitivity:
 
     def compressing(self, layer: str) -> tuple[str, ...]:
         """Return conventions under which the layer compresses."""
-        found = next((p for p in self.phases.layers if p.layer == layer), None)
-        if found is None:
-            raise InputError(
-                f"no such layer: {layer!r}; there are {[p.layer for p in self.phases.layers]}"
-            )
-        return tuple(c.estimator for c in found.curves if c.compresses)
+        curves = {phase.layer: phase.curves for phase in self.phases.layers}
+        if layer not in curves:
+            raise InputError(f"no such layer: {layer!r}; there are {list(curves)}")
+        return tuple(curve.estimator for curve in curves[layer] if curve.compresses)
 
     @property
     def verdict(self) -> str:
         """One paragraph: which layers fall under which conventions, and what that can be about."""
-        sentences = []
+        sentences, split, exact = [], [], []
         for phase in self.phases.layers:
-            yes, all_of = len(self.compressing(phase.layer)), len(phase.curves)
-            drops = [c.drop for c in phase.curves]
+            name = printable(phase.layer, 40)
+            yes, number = len(self.compressing(phase.layer)), len(phase.curves)
+            drops = [curve.drop for curve in phase.curves]
             sentences.append(
-                f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions "
+                f"{name} compresses under {yes} of {number} conventions "
                 f"(drops {min(drops):.2f} to {max(drops):.2f} bits)"
             )
-        split = [
-            printable(p.layer, 40)
-            for p in self.phases.layers
-            if 0 < len(self.compressing(p.layer)) < len(p.curves)
-        ]
-        exact = [printable(p.layer, 40) for p in self.phases.layers if p.verdict == "exact"]
-        end = (
-            "No layer merges rows: what falls is resolution, not information."
-            if not exact
-            else f"In {', '.join(exact)} rows truly merge."
-        )
-        middle = (
-            f"The answer for {', '.join(split)} depends on the convention and is a statement about "
-            "it. "
-            if split
-            else ""
-        )
-        return "; ".join(sentences) + ". " + middle + end
+            if 0 < yes < number:
+                split.append(name)
+            if phase.verdict == "exact":
+                exact.append(name)
+        paragraph = ["; ".join(sentences) + "."]
+        if split:
+            paragraph.append(
+                f"The answer for {', '.join(split)} depends on the convention and is a statement "
+                "about it."
+            )
+        if exact:
+            paragraph.append(f"In {', '.join(exact)} rows truly merge.")
+        else:
+            paragraph.append("No layer merges rows: what falls is resolution, not information.")
+        return " ".join(paragraph)
 
     def __str__(self) -> str:
-        names = [c.estimator for c in self.phases.layers[0].curves]
+        names = [curve.estimator for curve in self.phases.layers[0].curves]
         width = max(map(len, names))
-        head = " " * (width + 2) + "  ".join(
-            f"{printable(p.layer, 24):>8s}" for p in self.phases.layers
-        )
+        heads = [f"{printable(phase.layer, 24):>8s}" for phase in self.phases.layers]
         lines = [
             "drop of I(X;Z) from its split-half peak [bits]; * "
             "beyond chance, threshold and lasting",
-            head,
+            " " * (width + 2) + "  ".join(heads),
         ]
-        for k, name in enumerate(names):
-            cells = [
-                f"{p.curves[k].drop:7.2f}{'*' if p.curves[k].compresses else ' '}"
-                for p in self.phases.layers
-            ]
+        for place, name in enumerate(names):
+            curves = [phase.curves[place] for phase in self.phases.layers]
+            cells = [f"{curve.drop:7.2f}{'*' if curve.compresses else ' '}" for curve in curves]
             lines.append(f"  {name:{width}s}" + "  ".join(cells))
         return "\n".join([*lines, "", self.verdict])
 
@@ -118,6 +110,13 @@ def sensitivity(
     progress: bool = False,
 ) -> Sensitivity:
     """Measure one run under many conventions and judge every layer's compression under each.
+
+    Args:
+        archive: a run or its path.
+        conventions: specs or estimators.
+        workers: threads for measuring.
+        seed: of splits, and of estimators that draw.
+        progress: show how far it is, on stderr.
 
     Raises:
         InputError: fewer than 2 conventions or 3 checkpoints.

@@ -62,23 +62,24 @@ def usable_beyond(
 ) -> tuple[Beyond, ...]:
     """Measure in bits what predictors can use of every layer beyond the layer ``given``.
 
+    Args:
+        archive: a run or its path.
+        given: the layer that is known already.
+        family: of predictors.
+        layers, steps: some of the run's; all by default.
+        seed: of the folds.
+
     Raises:
         InputError: no labels, unknown layers or steps.
     """
-    opened, y = _with_labels(archive)
-    cells = list(cells_of(opened, layers, steps))
-    if given not in opened.layers:
-        raise InputError(f"no such layer: {given!r}; the archive has {list(opened.layers)}")
-    e, found = VInformation(family), []
-    for step, name in cells:
-        if name != given and opened.has(step, given):
+    archive, labels = _with_labels(archive)
+    estimator, found = VInformation(family), []
+    for step, name in cells_of(archive, layers, steps):
+        if name != given and archive.has(step, given):
             rng = cell_rng(seed, step, name, f"vinfo:{family}|{given}")
-            z, known = (layer_variable(opened, step, layer, e) for layer in (name, given))
-            found.append(
-                Beyond(
-                    step, name, given, conditional_vinformation(z, y, known, estimator=e, rng=rng)
-                )
-            )
+            layer, known = (layer_variable(archive, step, at, estimator) for at in (name, given))
+            estimate = conditional_vinformation(layer, labels, known, estimator=estimator, rng=rng)
+            found.append(Beyond(step, name, given, estimate))
     if not found:
         raise InputError(f"no layer beside {given!r} at the chosen checkpoints")
     return tuple(found)
@@ -96,30 +97,31 @@ def code_lengths(
 
     Short where a probe learns them from few rows.
 
+    Args:
+        archive: a run or its path.
+        family: of predictors.
+        layers, steps: some of the run's; all by default.
+        seed: of the order of rows.
+
     Raises:
         InputError: no labels, unknown layers or steps.
         EstimatorError: continuous labels or fewer than 40 rows.
     """
-    opened, y = _with_labels(archive)
-    e, found = VInformation(family), []
-    for step, name in cells_of(opened, layers, steps):
+    archive, labels = _with_labels(archive)
+    estimator, found = VInformation(family), []
+    for step, name in cells_of(archive, layers, steps):
         rng = cell_rng(seed, step, name, f"vinfo:{family}|code")
-        found.append(
-            Code(
-                step,
-                name,
-                family,
-                mdl_online_code(layer_variable(opened, step, name, e), y, estimator=e, rng=rng),
-            )
-        )
+        layer = layer_variable(archive, step, name, estimator)
+        length = mdl_online_code(layer, labels, estimator=estimator, rng=rng)
+        found.append(Code(step, name, family, length))
     return tuple(found)
 
 
 def _with_labels(archive: Archive | str | Path) -> tuple[Archive, Variable]:
-    opened = open_run(archive)
-    y = label_variable(opened)
-    if y is None:
+    archive = open_run(archive)
+    labels = label_variable(archive)
+    if labels is None:
         raise InputError(
-            f"{opened.path}: usable information is about labels; record with probe=(x, y)"
+            f"{archive.path}: usable information is about labels; record with probe=(x, y)"
         )
-    return opened, y
+    return archive, labels
