@@ -301,9 +301,9 @@ class Doubling(nn.Module):
 class Residual(nn.Module):
     """Adds its input to what it made of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+        self.up, self.down = nn.Linear(width, 16), nn.Linear(16, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.down(torch.tanh(self.up(x)))  # type: ignore[no-any-return]
@@ -333,6 +333,87 @@ def test_a_stage_of_one_block_is_a_stage_as_the_others_are(tmp_path: Path) -> No
         "stages.1.layers.1",
         "stages.1.narrow",
     ]
+
+
+def _stages(narrow: nn.Module, *, read_again: bool = False) -> Net:
+    """Two residual blocks of one kind, and something that leads from the one to the other."""
+
+    def run(net: Net, x: Tensor) -> Tensor:
+        wide = net.first(x)
+        wide = net.blocks[0](wide)
+        small = net.narrow(wide)
+        out = net.out(net.blocks[1](small))
+        return out + small[:, :2] if read_again else out  # type: ignore[no-any-return]
+
+    net = Net(run, first=nn.Linear(5, 16), narrow=narrow, out=nn.Linear(8, 2))
+    net.blocks = nn.ModuleList([Residual(16), Residual(8)])
+    return net
+
+
+def test_what_only_leads_to_the_next_block_at_another_width_is_left_out(tmp_path: Path) -> None:
+    merging = nn.Sequential(nn.LayerNorm(16), nn.Linear(16, 8))
+    layers = _attach(_stages(merging), _x(5), tmp_path).layers
+    assert layers == ("first", "blocks.0", "blocks.1", "out")
+
+
+@pytest.mark.parametrize(
+    ("narrow", "read_again", "taken"),
+    [
+        (nn.Sequential(nn.Linear(16, 8), nn.Tanh()), False, "narrow.1"),
+        (nn.Linear(16, 8), True, "narrow"),
+    ],
+)
+def test_a_layer_between_blocks_with_an_activation_or_another_reader_is_taken(
+    narrow: nn.Module, read_again: bool, taken: str, tmp_path: Path
+) -> None:
+    assert taken in _attach(_stages(narrow, read_again=read_again), _x(5), tmp_path).layers
+
+
+def test_a_block_that_changes_the_width_is_one_like_those_that_add(tmp_path: Path) -> None:
+    class Part(nn.Module):
+        """Two alike parts in a row and a layer; adds its input where the width stays."""
+
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(_block(width), _block(width))
+            self.last = nn.Linear(width, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.last(torch.relu(self.layers(x)))
+            return x + out if out.shape == x.shape else out  # type: ignore[no-any-return]
+
+    net = Net(lambda net, x: net.out(net.parts[1](net.parts[0](x))), out=nn.Linear(8, 2))
+    net.parts = nn.ModuleList([Part(5), Part(8)])
+    assert _attach(net, _x(5), tmp_path).layers == ("parts.0", "parts.1", "out")
+
+
+def test_of_a_sum_around_a_trunk_the_layer_behind_the_blocks_is_the_branch(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        x = net.first(x)
+        return net.out(x + net.last(net.blocks(x)))  # type: ignore[no-any-return]
+
+    net = Net(run, first=nn.Linear(5, 8), last=nn.Linear(8, 8), out=nn.Linear(8, 2))
+    net.blocks = nn.Sequential(Residual(), Residual())
+    layers = _attach(net, _x(5), tmp_path).layers
+    assert layers == ("first", "blocks.0", "blocks.1", "out:input", "out")
+
+
+def test_a_normalisation_is_found_behind_what_it_reads(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        z = net.blocks(net.first(x))
+        scale = net.condition(x)
+        return net.out(net.norm(z) * (1 + scale))  # type: ignore[no-any-return]
+
+    net = Net(
+        run,
+        first=nn.Linear(5, 8),
+        condition=nn.Linear(5, 8),
+        norm=nn.LayerNorm(8, elementwise_affine=False),
+        out=nn.Linear(8, 2),
+    )
+    net.blocks = nn.Sequential(Residual(), Residual())
+    layers = _attach(net, _x(5), tmp_path).layers
+    assert layers == ("first", "blocks.0", "blocks.1", "condition", "norm", "out")
 
 
 def test_a_module_of_one_layer_stands_for_the_function_behind_it(tmp_path: Path) -> None:

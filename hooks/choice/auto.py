@@ -10,8 +10,8 @@ The rule, so that a reader can predict it; each part has a file of its own:
 2. **Residual stream** (`sums`, `branches`). Where the network adds outside of any block
    (``x = x + attention(x)``), the sum is taken and not the branch: as the output of the module
    that returns it, else as the input of the module that reads it. A normalisation that the stream
-   goes through stands for it. What leaves the positions of the sum is no branch, nor is a row of
-   blocks.
+   goes through stands for it. What leaves the positions of the sum is no branch; of a row of
+   blocks the branch is what lies behind the last of them.
 3. **Segments** (`segments`, `joining`). Otherwise every layer with weights (linear, convolution,
    embedding, recurrent, attention) opens a segment that runs until the next one; the segment
    stands for itself by its last activation, else its last normalisation, else the layer itself,
@@ -19,7 +19,8 @@ The rule, so that a reader can predict it; each part has a file of its own:
    flattening and identities never stand for a segment. Of embeddings that are added the first that
    differs between rows counts. An activation that alone reads a block stands for it; a
    normalisation behind the blocks is taken too. What the first block reads is taken where nothing
-   before it can be, and a normalisation between blocks is left to the one layer that reads it
+   before it can be, a normalisation between blocks is left to the one layer that reads it,
+   and what only leads from a block to the next of its kind at another shape is left out
    (`around_blocks`).
 4. **The output** of the network (`network_output`) comes last, as the module that gives it.
 5. **Left out** (`left_out`): what does not follow from the input (position tables), what never
@@ -32,7 +33,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infoplane.hooks.choice.around_blocks import before_first_block, without_norms_of_layers
+from infoplane.hooks.choice.around_blocks import (
+    before_first_block,
+    without_norms_of_layers,
+    without_ways_between_blocks,
+)
 from infoplane.hooks.choice.blocks import find_blocks
 from infoplane.hooks.choice.candidates import Network, Pick
 from infoplane.hooks.choice.kinds import is_leaf
@@ -61,6 +66,7 @@ def choose_layers(network: Network) -> Choice:
     segments, repeated = find_segments(network, blocks, find_streams(network, blocks))
     segments = before_first_block(segments, network, blocks) + segments
     segments = without_norms_of_layers(segments, network)
+    segments = without_ways_between_blocks(segments, network)
     segments, dead = without_dead_ends(segments, network)
     segments += output_segment(segments, network)
     segments, heads = without_large_head(segments, network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,20 +33,20 @@ def find_blocks(network: Network) -> set[str]:
     modules = network.modules
     composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
     adding = _adding(network, composites)
-    stacks = {_kind(n, network) for n in composites if _is_stack(n, composites, network)}
+    stacks = {kind_of(n, network) for n in composites if _is_stack(n, composites, network)}
     chosen: set[str] = set()
     for name in sorted(composites, key=lambda n: n.count(".")):
         if any(inside(name, block) for block in chosen):
             continue
-        if name not in adding and _kind(name, network) in stacks:
+        if name not in adding and kind_of(name, network) in stacks:
             continue  # a stage of one block is a stage as the others are
         if name in adding or _is_block(name, composites, network):
             chosen.add(name)
     return chosen
 
 
-def _kind(name: str, network: Network) -> tuple[str, type]:
-    """Its class and where it stands, whatever its number."""
+def kind_of(name: str, network: Network) -> tuple[str, type]:
+    """Return the class of a module and where it stands, whatever its number."""
     return _unnumbered(name), type(network.modules[name])
 
 
@@ -95,7 +96,7 @@ def _parent(name: str) -> str:
 
 def _unnumbered(name: str) -> str:
     """The name with ``#`` for every number: what stands at one place of alike lists is alike."""
-    return ".".join("#" if part.isdigit() else part for part in name.split("."))
+    return re.sub(r"\d+", "#", name)
 
 
 def _follow(first: str, second: str, network: Network) -> bool:
@@ -124,7 +125,10 @@ def _nodes(name: str, network: Network) -> list[int]:
 
 
 def _adding(network: Network, composites: list[str]) -> set[str]:
-    """Modules whose own forward adds two things that follow from their input, layers between."""
+    """Modules whose own forward adds two things that follow from their input, layers between.
+
+    And those of their kind that do not add, where the width changes.
+    """
     if network.flow is None:
         return set()
     flow = network.flow
@@ -139,6 +143,8 @@ def _adding(network: Network, composites: list[str]) -> set[str]:
     adding = {name for name, own in sums.items() if any(one.keeps_positions for one in own)}
     classes = {type(network.modules[name]) for name in adding}
     adding |= {name for name in sums if type(network.modules[name]) in classes}
+    kinds = {kind_of(name, network) for name in adding}
+    adding |= {name for name in composites if kind_of(name, network) in kinds}
     return {
         name
         for name in adding

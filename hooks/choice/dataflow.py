@@ -5,7 +5,7 @@ It says which tensors follow from the inputs, which reach the output, which are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from infoplane.types.arrays import Shape
@@ -91,10 +91,10 @@ class Dataflow:
                 left.extend(self.parents.get(node, ()))
         return found
 
-    def after(self, nodes: Iterable[Node]) -> set[Node]:
-        """Return these nodes and all that follow from them."""
+    def after(self, nodes: Iterable[Node], closed: Collection[Node] = ()) -> set[Node]:
+        """Return these nodes and all that follow from them, on ways that avoid the closed ones."""
         found = set(nodes)
         for node in sorted(self.parents):  # parents have smaller numbers
-            if not self.parents[node].isdisjoint(found):
+            if node not in closed and not self.parents[node].isdisjoint(found):
                 found.add(node)
         return found

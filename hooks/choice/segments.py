@@ -166,17 +166,20 @@ def _behind(name: str, count: int, reader: Candidate, network: Network) -> list[
 
 
 def _add(segments: list[Segment], candidate: Candidate, network: Network, blocks: set[str]) -> None:
-    """Let a layer of its own open a stretch, take over the last one, or pass by."""
-    last = segments[-1] if segments else None
+    """Let a layer of its own open a stretch, take over the one that it reads, or pass by."""
     if is_weighted(candidate.module):
         _add_weighted(segments, candidate, network)
-    elif is_passive(candidate.module) or last is None:
-        return
-    elif follows(candidate, last.at, network):
-        if last.kind in ("block", "stream"):
-            _add_behind_block(segments, candidate, network, blocks)
-        else:
-            _take_over(last, candidate)
+    elif not is_passive(candidate.module):
+        for segment in reversed(segments):
+            if follows(candidate, segment.at, network):
+                if segment.kind in ("block", "stream"):
+                    _add_behind_block(segments, segment, candidate, network, blocks)
+                else:
+                    _take_over(segment, candidate)
+                if segment.at is candidate:  # it comes in the order of what stands for it
+                    segments.remove(segment)
+                    segments.append(segment)
+                return
 
 
 def _add_weighted(segments: list[Segment], candidate: Candidate, network: Network) -> None:
@@ -192,13 +195,18 @@ def _add_weighted(segments: list[Segment], candidate: Candidate, network: Networ
 
 
 def _add_behind_block(
-    segments: list[Segment], candidate: Candidate, network: Network, blocks: set[str]
+    segments: list[Segment],
+    last: Segment,
+    candidate: Candidate,
+    network: Network,
+    blocks: set[str],
 ) -> None:
     """A normalisation opens a stretch; an activation that alone reads a block stands for it."""
-    last, kind = segments[-1], type(candidate.module).__name__
+    kind = type(candidate.module).__name__
     stream = None if last.stream is None else last.stream.node
     if is_norm(candidate.module) and is_in_stream(candidate, stream, network, blocks):
-        segments[-1] = Segment("norm", candidate, f"normalised residual stream ({kind})")
+        last.kind, last.at, last.stream = "norm", candidate, None
+        last.why = f"normalised residual stream ({kind})"
     elif is_norm(candidate.module):
         why = f"normalisation behind a {last.kind} ({kind})"
         segments.append(Segment("norm behind", candidate, why))

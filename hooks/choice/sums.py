@@ -13,8 +13,9 @@ from infoplane.hooks.choice.branches import gates_of, is_layer, keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
 
-_ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish", "dropout")
-_ON_THE_WAY = (*_ACTIVATIONS, "pad")
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish")
+ATTENTION = ("softmax", "scaled_dot_product_attention")
+_ON_THE_WAY = (*ACTIVATIONS, "dropout", "pad")
 """What may stand behind a sum and still be the stream."""
 
 
@@ -51,8 +52,12 @@ def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
         inner = [c for c in layers if network.node(c) in branch]
         if not inner or branch & taken or not keeps_positions(total, inner, network, data):
             continue
-        if _is_a_row([c for c in inner if c.name in blocks], network):
-            continue  # a way around the whole trunk
+        row = [c for c in inner if c.name in blocks]
+        if _is_a_row(row, network):  # a way around a trunk: what is behind its last block counts
+            ends = {node for node in map(network.node, row) if node is not None}
+            branch &= flow.after([max(ends)]) - ends
+            if not any(network.node(c) in branch for c in layers):
+                continue
         before = flow.before([total.first]) & flow.before([total.second])
         branch |= {gate for gate in gates & before if gate > max(taken, default=-1)}
         if not any(network.node(c) in before for c in layers):
