@@ -67,6 +67,8 @@ def test_a_label_that_losses_ignore_is_no_class_whatever_holds_it(dtype: type) -
         ({"y": [0.5, 1.0]}, "state y_kind="),
         ({"y": [np.nan, 1.0], "y_kind": "continuous"}, "every probe row needs a label"),
         ({"y": [0.5, 1.0], "y_kind": "discrete"}, "holds fractions"),
+        ({"y": ["a", "b"], "y_kind": "continuous"}, "but y holds texts"),
+        ({"y": [1e300, 2e300], "y_kind": "discrete"}, "beyond 64 bits"),
         ({"y": [1, 2], "y_kind": "ordinal"}, "y_kind must be"),
         ({"y": 3}, "expected rows, got a single value"),
         ({"y": [[1], [2, 3]]}, "rectangular"),

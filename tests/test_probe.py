@@ -97,6 +97,8 @@ def test_positional_arguments_may_hold_numbers() -> None:
         ({"inner": object()}, "probe input 'extra.inner' is a object"),
         (torch.eye(12).to_sparse(), "probe input 'extra' is a nested or sparse tensor"),
         (pack_sequence([X[0], X[1]]), "probe input 'extra' is a PackedSequence.*padded ids"),
+        (X.to("meta"), "probe input 'extra' is on the meta device"),
+        (np.ma.masked_array(X.numpy(), X.numpy() > -9), "values are masked"),
         (X.to(torch.complex64), "probe input 'extra' is complex: give torch.view_as_real"),
         (X.numpy().astype(complex), "probe input 'extra' is complex"),
         (SimpleNamespace(to_numpy=X.numpy), r"'extra' is a SimpleNamespace.*\.to_numpy\(\)"),

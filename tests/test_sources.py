@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from builders import hooks_of
@@ -231,6 +233,7 @@ def test_rows_without_inputs_are_told_apart_as_the_archive_says(tmp_path: Path) 
     assert kinds == [6, 3, 3]
 
 
+LISTS = [torch.ones(2), torch.ones(3)]
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "rows": ({"a": np.eye(4), "b": np.eye(5)}, {}, "same rows"),
     "labels": ({"a": np.eye(4)}, {"y": [0, 1]}, "y has 2 rows"),
@@ -244,6 +247,11 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "scalar": ({"a": np.float32(1)}, {}, "rows, units"),
     "empty": ({"a": np.zeros((0, 3))}, {}, "rows, units"),
     "nothing": ({}, {}, "no arrays"),
+    "masked": ({"a": np.ma.masked_equal(np.eye(3), 1)}, {}, "3 values are masked"),
+    "masked labels": ({"a": np.eye(3)}, {"y": np.ma.masked_equal([0, 1, 2], 2)}, "are masked"),
+    "nested": ({"a": torch.nested.nested_tensor(LISTS, layout=torch.jagged)}, {}, "pad it"),
+    "sparse": ({"a": torch.eye(3).to_sparse()}, {}, "give it dense"),
+    "ragged labels": ({"a": np.ones((2, 3, 1))}, {"y": [[1], [1, 2]], "rows": "token"}, "lengths"),
     "batches": ({"a": [np.eye(2), np.eye(2)]}, {}, "concatenate"),
     "mixed keys": ({0: {"a": np.eye(2)}, "b": np.eye(2)}, {}, "got both"),
     "step": ({-1: {"a": np.eye(2)}}, {}, "whole number"),
@@ -261,6 +269,14 @@ def test_bad_input_is_refused_by_name_and_leaves_no_run(case: str, tmp_path: Pat
     with pytest.raises(InputError, match=message):
         ip.from_arrays(arrays, to=tmp_path / "run", **options)
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_tables_and_columns_are_arrays(tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(6, 3))
+    columns = datasets.Dataset.from_dict({"a": z.tolist()})["a"]
+    for name, values in {"table": pd.DataFrame(z), "column": columns}.items():
+        run = ip.from_arrays({"a": values}, to=tmp_path / name)
+        np.testing.assert_array_equal(run.z(0, "a"), z)
 
 
 def test_nan_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -431,6 +431,40 @@ def test_padding_that_no_mask_explains_is_warned_of(model: CausalModel, record: 
         record(model, ids, "tokens", rows="token", y="token")
 
 
+@pytest.mark.parametrize("real", [True, False])
+def test_an_input_that_looks_like_a_mask_of_another_name_is_warned_of(
+    model: CausalModel, record: Record, real: bool
+) -> None:
+    ids, lengths = sentences()
+    mask = padded(ids, lengths, 9, "right")["attention_mask"].bool()
+    probe = {"input_ids": torch.randint(1, VOCABULARY, mask.shape), "pad": mask == real}
+    labels, layers = torch.arange(len(ids)) % 2, ["blocks.1"]
+    options = {"layers": layers, "forward": lambda m, batch: m(batch["input_ids"])}
+    with pytest.warns(RuntimeWarning, match="looks padded.*by the input 'pad'"):
+        record(model, (probe, labels), reduce="token:mean", **options)
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_texts_in_a_sample_are_no_padding(model: CausalModel, record: Record) -> None:
+    ids, _ = sentences()
+    ids = torch.randint(1, VOCABULARY, ids.shape)
+    second = (torch.arange(ids.shape[1]) > torch.arange(len(ids))[:, None] % 4).long()
+    probe = {"input_ids": ids, "token_type_ids": second}
+    options = {"forward": lambda m, batch: m(batch["input_ids"]), "layers": ["blocks.1"]}
+    record(model, (probe, torch.arange(len(ids)) % 2), reduce="token:mean", **options)
+
+
+def test_vectors_that_end_in_zeros_are_warned_of(record: Record) -> None:
+    lengths = torch.arange(40) % 5 + 3
+    series = torch.randn(40, 8, 3) * (torch.arange(8) < lengths[:, None])[..., None]
+    with pytest.warns(RuntimeWarning, match="looks padded.*40 samples end with 0"):
+        record(
+            nn.Sequential(nn.Linear(3, 4), nn.Tanh()),
+            (series, torch.arange(40) % 2),
+            reduce="token:last",
+        )
+
+
 def test_labels_with_more_axes_than_rows_are_refused(record: Record) -> None:
     net = nn.Sequential(nn.Embedding(VOCABULARY, 4), nn.Flatten(), nn.Linear(24, 2))
     ids = torch.randint(0, VOCABULARY, (30, 6))

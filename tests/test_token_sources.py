@@ -371,3 +371,11 @@ def test_row_ids_that_cannot_tell_samples_apart_are_refused(
     z = np.random.default_rng(0).normal(size=shape)
     with pytest.raises(InputError, match=said):
         ip.from_arrays({"a": z}, to=tmp_path / "run", rows=rows, row_ids=ids)
+
+
+def test_padding_that_no_mask_explains_is_warned_of(net: Reader, tmp_path: Path) -> None:
+    batch = sentences("right")
+    with pytest.warns(RuntimeWarning, match="looks padded.*no mask says so"):
+        ip.from_arrays(
+            states(net, batch), inputs=batch["input_ids"], rows="token", to=tmp_path / "run"
+        )

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from infoplane.errors import InputError
 from infoplane.hooks.probing.spool import cast_on_disk, mapped_tensor
 from infoplane.hooks.probing.structures import CONSTANT, is_structure, parts_of, rebuilt
+from infoplane.types.arrays import refuse_masked
 
 Inputs = (
     Tensor | tuple[Any, ...] | dict[str, Any]
@@ -147,6 +148,11 @@ def _refuse_rowless(name: str, value: object) -> None:
             f"probe input {name!r} is a PackedSequence, which has no row axis: give the padded ids "
             "and their lengths, pad_packed_sequence(packed, batch_first=True), and pack them in "
             "forward=lambda model, inputs: ..."
+        )
+    refuse_masked(value)
+    if isinstance(value, Tensor) and value.is_meta:
+        raise InputError(
+            f"probe input {name!r} is on the meta device, where tensors have no values"
         )
     if isinstance(value, Tensor) and (value.is_nested or value.layout != torch.strided):
         raise InputError(

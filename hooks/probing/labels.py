@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import refuse_masked
 
 Labels = NDArray[np.generic] | None
 
@@ -27,6 +28,7 @@ def as_labels(y: object) -> NDArray[np.generic]:
     if isinstance(y, Tensor):
         y = y.detach().cpu()
         y = y.float() if y.dtype in (torch.bfloat16, torch.float16) else y
+    refuse_masked(y)
     try:
         labels = y.numpy().copy() if isinstance(y, Tensor) else np.array(y)
     except ValueError as error:

@@ -235,7 +235,7 @@ def _is_maker(given: object) -> bool:
 
 
 def _read(given: object, how: Reading) -> Part:
-    if isinstance(given, (Tensor, np.ndarray)):
+    if isinstance(given, (Tensor, np.ndarray)) or hasattr(given, "to_numpy"):
         return Part(as_inputs(given, how.dtype), None)
     if isinstance(given, Mapping):
         return part_of_mapping(given, how)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
 from infoplane.positions import ChosenRows, Sequences, choose_rows
-from infoplane.positions.masks import key_of, likely_padding, sequence_inputs, sequences_of
+from infoplane.positions.masks import key_of, sequence_inputs, sequences_of, warn_of_padding
 from infoplane.rows import row_codes, row_digests
 from infoplane.types.arrays import Ids, Shape
 
@@ -92,7 +91,7 @@ def _token_rows(
     if key is None:
         return _positions_of_layers(probe, found, options)
     sequences = sequences_of(arrays, key, options.rows.mask)
-    _warn_of_padding(sequences, f"rows='token': input {key!r}")
+    warn_of_padding(sequences, f"rows='token': input {key!r}")
     axes = _token_axes(model, probe, found.sites, sequences, inputs, options)
     kept = _with_positions(
         found, axes, options, f"no axis of the {sequences.tokens.shape[1]} positions of {key!r}"
@@ -262,7 +261,7 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
     for key in sequence_inputs(arrays):
         sequences = sequences_of(arrays, key, options.rows.mask)
         specs = sorted({str(options.reduction_of(s.name)) for s in reduced})
-        _warn_of_padding(sequences, f"{', '.join(specs)}: input {key!r}")
+        warn_of_padding(sequences, f"{', '.join(specs)}: input {key!r}")
         if sequences.mask is None:
             continue
         if not sequences.valid.any(axis=1).all():
@@ -282,26 +281,6 @@ def over_positions(spec: object) -> bool:
 
 
 # ---- what is said --------------------------------------------------------------------------------
-
-
-def _warn_of_padding(sequences: Sequences, what: str) -> None:
-    """Warn where padding is likely and no mask explains it.
-
-    There is none, or it is true everywhere.
-    """
-    if not sequences.valid.all():
-        return
-    if (sign := likely_padding(sequences.tokens)) is not None:
-        said = (
-            "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
-        )
-        warnings.warn(
-            f"{what} looks padded ({sign}), and {said}: every position counts as real. Give "
-            "attention_mask in the probe, or mask= (an array, or the name of an input, true where "
-            "a position is real)",
-            RuntimeWarning,
-            stacklevel=6,
-        )
 
 
 def _with_positions(found: Survey, axes: Mapping[str, int], options: Options, why: str) -> Survey:

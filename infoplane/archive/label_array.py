@@ -48,6 +48,8 @@ def label_array(name: str, values: ArrayLike, y_kind: str | None) -> LabelArray:
     v = rows_array(values, "y")
     refuse_more_axes(v, y_kind)
     names: tuple[str, ...] | None = None
+    if v.dtype.kind in "USO" and y_kind == "continuous":
+        raise InputError("y_kind='continuous' but y holds texts: give the amounts as numbers")
     if v.dtype.kind in "USO":
         v, names = _codes_of_strings(v)
     elif v.dtype.kind == "f":
@@ -118,4 +120,6 @@ def _checked_floats(v: Array, y_kind: str | None) -> Array:
             "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, "
             "or y_kind='continuous'"
         )
+    if np.abs(v).max(initial=0) >= 2.0**63:
+        raise InputError("y_kind='discrete' but y holds numbers beyond 64 bits: number the classes")
     return _checked_integers(v.astype(np.int64), y_kind)

@@ -5,6 +5,7 @@ Masks by their names, and padding that no mask explains.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ _REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_
 _PADDING_IS_TRUE = "key_padding_mask"
 _NO_CONTENT = ("position_ids", "attention_mask", "key_padding_mask")
 """Ends of the names of inputs that say where a token is, and not which."""
+_TWO_TEXTS = ("token_type_ids", "segment_ids")
+"""Ends of the names of inputs that are zero in the first text of a sample and one in the second."""
 _LIKELY = 0.05
 """Padding is likely where at least this share of the samples ends (or begins) with a run of one id.
 """
@@ -38,6 +41,7 @@ class Sequences:
         valid: shape ``(n, T)``: whether a position is real.
         segment: shape ``(n, T)``: which of several packed sequences a position belongs to.
         mask: name of the mask that was used; None where every position counts.
+        sign: what looks like padding though every position counts as real; None where nothing does.
         context: codes of the inputs that have other positions, shape ``(n,)``.
     """
 
@@ -49,6 +53,7 @@ class Sequences:
     segment: Ids
     mask: str | None
     context: Ids
+    sign: str | None
 
     @property
     def packed(self) -> bool:
@@ -131,8 +136,9 @@ def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
     ]
     context = row_codes(np.concatenate(others, axis=1)) if others else np.zeros(n, np.int64)
     segment = _segments(arrays, members, valid)
+    sign = _sign_of_padding(arrays, key, members) if valid.all() else None
     return Sequences(
-        key, tokens, codes.reshape(n, positions), members, valid, segment, name, context
+        key, tokens, codes.reshape(n, positions), members, valid, segment, name, context, sign
     )
 
 
@@ -158,7 +164,7 @@ def side(name: str) -> str:
 
 
 def _is_binary(a: Array) -> bool:
-    return a.dtype.kind in "iub" and bool(((a == 0) | (a == 1)).all())
+    return a.dtype.kind in "iubf" and bool(((a == 0) | (a == 1)).all())
 
 
 def _mask_of(
@@ -202,12 +208,46 @@ def _segments(arrays: Arrays, members: tuple[str, ...], valid: Mask) -> Ids:
     return segment
 
 
-def likely_padding(tokens: Array) -> str | None:
-    """Say what looks like padding in ids ``(n, T)``; None where nothing does.
+def warn_of_padding(sequences: Sequences, what: str) -> None:
+    """Warn where padding is likely and no mask explains it.
 
-    Padding is one id that fills the end (or the start) of samples to different lengths and hardly
-    occurs elsewhere.
+    There is none, or it is true everywhere.
+
+    Args:
+        sequences: the positions.
+        what: is read from them, for the message.
     """
+    if sequences.sign is None:
+        return
+    said = "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
+    warnings.warn(
+        f"{what} looks padded ({sequences.sign}), and {said}: every position counts as real. Give "
+        "attention_mask in the probe, or mask= (an array, or the name of an input, true where a "
+        "position is real)",
+        RuntimeWarning,
+        stacklevel=6,
+    )
+
+
+def _sign_of_padding(arrays: Arrays, key: str, members: tuple[str, ...]) -> str | None:
+    """What looks like padding: in the ids or vectors, or in an input that looks like a mask."""
+    if (sign := likely_padding(arrays[key])) is not None:
+        return sign
+    for name in members:
+        is_mask = name != key and _is_binary(arrays[name]) and not name.endswith(_TWO_TEXTS)
+        if is_mask and (sign := likely_padding(arrays[name].astype(np.uint8))) is not None:
+            return f"by the input {name!r}: {sign}"
+    return None
+
+
+def likely_padding(tokens: Array) -> str | None:
+    """Say what looks like padding in ids ``(n, T)`` or vectors ``(n, T, units)``.
+
+    Padding is one id, or vectors of zeros, that fill the end (or the start) of samples to different
+    lengths and hardly occur elsewhere. None where nothing does.
+    """
+    if tokens.ndim == 3 and tokens.dtype.kind == "f":
+        tokens = tokens.any(axis=2).astype(np.uint8)
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
         return None
     for where, ids in (("end", tokens), ("start", tokens[:, ::-1])):

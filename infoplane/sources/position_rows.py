@@ -8,7 +8,7 @@ import numpy as np
 
 from infoplane.errors import InputError
 from infoplane.positions import ChosenRows, WantedRows, choose_rows
-from infoplane.positions.masks import Sequences, key_of, sequences_of
+from infoplane.positions.masks import Sequences, key_of, sequences_of, warn_of_padding
 from infoplane.sources.rows import Layers
 from infoplane.sources.samples import Samples
 from infoplane.types.arrays import Array, Ids, Shape, to_numpy
@@ -34,6 +34,8 @@ def choose_positions(wanted: WantedRows, layers: Layers, samples: Samples) -> Ch
         return _pixels(wanted, layers, samples, ids)
     key = key_of(samples.inputs, wanted.key)
     sequences = None if key is None else sequences_of(samples.inputs, key, wanted.mask)
+    if sequences is not None:
+        warn_of_padding(sequences, f"rows='token': input {key!r}")
     shape = _token_shape(wanted, layers, samples.n, sequences)
     _require_grid(layers, shape[1:], 1, "(samples, positions, units)")
     if sequences is None and isinstance(wanted.mask, str):

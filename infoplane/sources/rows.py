@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +69,11 @@ def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
     Raises:
         InputError: no row axis, no rows, or not numbers.
     """
+    layout = str(getattr(array, "layout", "torch.strided"))
+    if layout != "torch.strided" or getattr(array, "is_nested", False):
+        raise InputError(f"{name}: a nested or sparse tensor; pad it, or give it dense")
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
-        array = _listed(array, name)
+        array = array.to_numpy() if hasattr(array, "to_numpy") else _listed(array, name)
     shape, dtype = tuple(int(size) for size in array.shape), str(array.dtype).split(".")[-1]
     if not shape or shape[0] == 0:
         raise InputError(f"{name}: expected an array (rows, units), got shape {shape}")
@@ -95,7 +98,7 @@ def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an arra
 
 
 def _listed(array: object, name: str) -> Array:
-    if not isinstance(array, (list, tuple)):
+    if not isinstance(array, Sequence):
         raise InputError(f"{name}: expected an array, got {type(array).__name__}")
     if array and all(hasattr(part, "shape") and len(part.shape) > 0 for part in array):
         raise InputError(

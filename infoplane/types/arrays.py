@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.errors import InputError
+
 Array = NDArray[Any]  # Any: every dtype
 Ids = NDArray[np.int64]
 """Whole numbers that stand for things: rows, samples, positions, classes, equal values."""
@@ -36,9 +38,39 @@ def to_numpy(array: object) -> Array:
     """Return an array on the host, in its own dtype but for bfloat16, which numpy does not have.
 
     The upcast to float32 is lossless. What has ``detach`` is a torch tensor.
+
+    Raises:
+        InputError: rows of several lengths, masked values, or a tensor that is no plain array.
     """
     if hasattr(array, "detach"):
-        tensor = array.detach().cpu()
-        return np.asarray(tensor.float() if "bfloat16" in str(tensor.dtype) else tensor)
-    found = np.asarray(array)
+        return _of_tensor(array)
+    refuse_masked(array)
+    try:
+        found = np.asarray(array)
+    except ValueError as error:
+        raise InputError(f"expected one array, got rows of several lengths: {error}") from error
     return found.astype(np.float32) if found.dtype.name == "bfloat16" else found
+
+
+def _of_tensor(tensor: Any) -> Array:  # Any: a tensor of torch, which is not imported here
+    try:
+        plain = tensor.detach().cpu()
+        return np.asarray(plain.float() if "bfloat16" in str(plain.dtype) else plain)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"a {tensor.layout} tensor of {tensor.dtype} is no plain array: {error}; give its "
+            ".to_dense(), .dequantize(), or pad it"
+        ) from error
+
+
+def refuse_masked(array: object) -> None:
+    """Refuse an array of numpy of which some values are masked: what they hold means nothing.
+
+    Raises:
+        InputError: with how many there are.
+    """
+    if np.ma.is_masked(array):
+        raise InputError(
+            f"{int(np.ma.getmaskarray(array).sum())} values are masked: leave their rows out, or "
+            "fill them with .filled(...)"
+        )
