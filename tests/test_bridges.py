@@ -93,6 +93,33 @@ def test_outputs_without_hidden_states_are_refused(tmp_path: Path) -> None:
         ip.from_arrays(gpt()(IDS), to=tmp_path / "run")
 
 
+def test_states_of_generated_tokens_are_sent_to_a_forward(tmp_path: Path) -> None:
+    out = gpt().generate(
+        IDS[:, :3],
+        max_new_tokens=2,
+        do_sample=False,
+        pad_token_id=0,
+        output_hidden_states=True,
+        return_dict_in_generate=True,
+    )
+    with pytest.raises(InputError, match=r"every generated token.*model\(ids"):
+        ip.from_arrays(out, to=tmp_path / "run")
+
+
+def test_states_of_an_encoder_and_a_decoder_carry_their_side(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.T5Config(
+        vocab_size=50, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2
+    )
+    model = transformers.T5Model(config).eval()
+    with torch.no_grad():
+        out = model(input_ids=IDS, decoder_input_ids=IDS[:, :3], output_hidden_states=True)
+    run = ip.from_arrays(out, to=tmp_path / "run")
+    names = ["embeddings", "block 1", "final (normed)"]
+    assert run.layers == tuple(f"{side} {n}" for side in ("encoder", "decoder") for n in names)
+    np.testing.assert_array_equal(run.z(0, "decoder final (normed)"), out.last_hidden_state.numpy())
+
+
 def test_a_cache_of_transformer_lens(tmp_path: Path) -> None:
     bridge = pytest.importorskip("transformer_lens.model_bridge")
     model = gpt()

@@ -79,13 +79,30 @@ def _of(module: str, *classes: str) -> Callable[[Any], bool]:
 def _hidden_states(source: Any) -> Layers:
     """Embeddings, blocks, and the last state, which language models norm: ``final (normed)``."""
     states = getattr(source, "hidden_states", None)
+    if states is None and (of_both := _states_of_both_sides(source)):
+        return of_both
     if states is None:
         raise InputError(
             f"{type(source).__name__} holds no hidden states: call the model with "
             "output_hidden_states=True"
         )
+    if not all(map(_is_array, states)):
+        raise InputError(
+            f"{type(source).__name__} holds the states of every generated token by itself: call "
+            "the model on the whole sequence, model(ids, output_hidden_states=True)"
+        )
     last = getattr(source, "last_hidden_state", None)
     return _named_states(states, normed=last is None or _equal(states[-1], last))
+
+
+def _states_of_both_sides(source: Any) -> Layers:
+    """States of an encoder and a decoder, under ``encoder block 1``."""
+    found: Layers = {}
+    for side in ("encoder", "decoder"):
+        states = getattr(source, f"{side}_hidden_states", None)
+        if states is not None:
+            found |= {f"{side} {name}": state for name, state in _named_states(states).items()}
+    return found
 
 
 def _equal(a: Any, b: Any) -> bool:
