@@ -94,7 +94,7 @@ class Attachment:
         self._folders = folders or RunFolders(options["to"])
 
     def begin(self, model: nn.Module, *, resumed: bool = False, **more: Any) -> None:
-        """Attach to a model whose training begins, and capture step 0.
+        """Attach to a model whose training begins, and capture step 0 of one that is untrained.
 
         Args:
             model: what is trained now; another one than before gets a recorder of its own.
@@ -111,7 +111,7 @@ class Attachment:
         if resumed and (before is not None or not options.get("overwrite")):
             options |= {"resume": True, "overwrite": False}
         self.recorder = Recorder(model, **options)
-        self.recorder.open()
+        self.recorder.open(capture=not resumed)
 
     def step(self, step: int, metrics: Metrics | Callable[[], Metrics]) -> None:
         """Capture when due, with those of the framework's metrics that are numbers."""

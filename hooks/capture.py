@@ -96,7 +96,7 @@ def _as_it_stands(
     model: nn.Module, probe: object, to: str | Path, step: int, settings: Mapping[str, Any]
 ) -> Archive:  # Any: of the Recorder
     recorder = Recorder(model, probe=probe, to=to, schedule=at(step), **settings)
-    with recorder.open(capture=False):
+    with recorder.open(capture=False, training=False):
         recorder.attach(SOURCE, {"name": "the model as it stands"})
         recorder.capture(step)
     return open_archive(to)
@@ -132,7 +132,7 @@ def preview(
         with tempfile.TemporaryDirectory() as folder:
             settings: dict[str, Any] = {"verbose": False, "chain": False} | options  # Any: as given
             recorder = Recorder(model, probe=probe, to=Path(folder) / "run", **settings)
-            with recorder.open(capture=False):
+            with recorder.open(capture=False, training=False):
                 lines.append(recorder.describe())
     finally:
         loader.close()

@@ -221,7 +221,7 @@ class Recorder:
             if error is None:  # the exception of the training loop is the one to show
                 raise
 
-    def open(self, *, capture: bool = True) -> Self:
+    def open(self, *, capture: bool = True, training: bool = True) -> Self:
         """Look at the network, certify the chain, create the run and capture step 0 if due.
 
         `__enter__` calls it.
@@ -229,10 +229,14 @@ class Recorder:
         What is captured on entry is on disk at once, as step 0. It stays where your steps begin
         above 0. A first step of 0 takes its place, and so does the first of finished checkpoints
         that are loaded into the network; it is moved aside then, never deleted.
+
+        Args:
+            capture: False where the network is none of step 0: its training began elsewhere.
+            training: False where finished checkpoints are captured one after another.
         """
         if self._recording or not self._team.probes:
             return self
-        self._in_training = capture  # finished checkpoints are captured otherwise
+        self._in_training = training
         if self._team.probes_together:
             self._team.meet(
                 "attaching the recorder"

@@ -27,6 +27,11 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
     Raises:
         MissingExtra: skorch is not installed.
     """
+    return _callback(options, RunFolders(options.get("to", "")))
+
+
+def _callback(options: dict[str, Any], folders: RunFolders) -> Any:  # Any: a skorch Callback
+    """A callback whose copies share the folders: those of cross-validation, and pickled ones."""
     try:
         from skorch.callbacks import Callback
     except ImportError as error:
@@ -37,22 +42,26 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
 
         def __init__(self, options: dict[str, Any], folders: RunFolders) -> None:
             self.options = options
-            self.folders = folders  # shared by the copies that cross-validation makes
+            self.folders = folders
+            self.attachment_ = Attachment(options, folders)  # by its _ no parameter, for skorch
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _callback, (self.options, self.folders)
 
         def initialize(self) -> Any:
-            self.attachment = Attachment(self.options, self.folders)
+            self.attachment_ = Attachment(self.options, self.folders)
             return self
 
         def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-            self.attachment.begin(net.module_, resumed=len(net.history) > 0)
+            self.attachment_.begin(net.module_, resumed=len(net.history) > 0)
 
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-            self.attachment.step(
+            self.attachment_.step(
                 len(net.history),
                 {k: v for k, v in net.history[-1].items() if k not in ("epoch", "batches")},
             )
 
         def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-            self.attachment.end()
+            self.attachment_.end()
 
-    return Infoplane(options, RunFolders(options.get("to", "")))
+    return Infoplane(options, folders)

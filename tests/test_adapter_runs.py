@@ -190,10 +190,17 @@ def lightning_module(pl: Any) -> Any:  # Any: of the user's framework
     return Module()
 
 
-def fit(pl: Any, module: Any, recording: Any, epochs: int = 1, **more: Any) -> None:
+def fit(
+    pl: Any,
+    module: Any,
+    recording: Any,
+    epochs: int = 1,
+    ckpt_path: Path | None = None,
+    **more: Any,
+) -> Any:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = torch.utils.data.TensorDataset(X, Y)
-    pl.Trainer(
+    trainer = pl.Trainer(
         max_epochs=epochs,
         callbacks=[recording],
         logger=False,
@@ -202,7 +209,9 @@ def fit(pl: Any, module: Any, recording: Any, epochs: int = 1, **more: Any) -> N
         enable_model_summary=False,
         accelerator="cpu",
         **more,
-    ).fit(module, torch.utils.data.DataLoader(data, batch_size=6))
+    )
+    trainer.fit(module, torch.utils.data.DataLoader(data, batch_size=6), ckpt_path=ckpt_path)
+    return trainer
 
 
 def recording(pl: Any, to: Path, **options: Any) -> Any:
@@ -287,6 +296,42 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
     )
     for name, fold in zip(("run", "run-2", "run-3"), done["estimator"], strict=True):
         assert_holds(tmp_path / name, fold.module_, "body.3")
+
+
+@pytest.mark.slow
+def test_a_net_of_skorch_that_was_trained_is_cloned_and_pickled(tmp_path: Path) -> None:
+    skorch = pytest.importorskip("skorch")
+    from sklearn.base import clone
+
+    from infoplane.hooks.skorch import callback
+
+    recording = callback(probe=(X, Y), to=tmp_path / "run", verbose=False)
+    net = skorch.NeuralNetClassifier(
+        Classifier, max_epochs=2, verbose=0, train_split=None, callbacks=[recording]
+    )
+    net.fit(X.numpy(), Y.numpy())
+    stored = pickle.loads(pickle.dumps(net))
+    stored.partial_fit(X.numpy(), Y.numpy())
+    anew = clone(stored).fit(X.numpy(), Y.numpy())
+    steps = {p.name: ip.open_archive(p).steps for p in tmp_path.iterdir()}
+    assert steps == {"run": (0, 1, 2), "run-2": (3, 4), "run-3": (0, 1, 2)}
+    assert_holds(tmp_path / "run-3", anew.module_, "body.3")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["epoch", "step"])
+def test_a_training_that_goes_on_from_elsewhere_has_no_untrained_step(
+    by: str, tmp_path: Path
+) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    trainer = fit(pl, lightning_module(pl), pl.Callback(), 2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    module = lightning_module(pl)
+    fit(pl, module, recording(pl, tmp_path / "run", by=by), 3, ckpt_path=tmp_path / "last.ckpt")
+    assert (
+        ip.open_archive(tmp_path / "run").steps == {"epoch": (3,), "step": tuple(range(17, 25))}[by]
+    )
+    assert_holds(tmp_path / "run", module.net, "net.2")
 
 
 def test_processes_that_train_side_by_side_take_folders_that_are_not_there(

@@ -156,7 +156,7 @@ class CheckpointSeries:
         """The recorder, open; it looks at the network with the weights that were loaded first."""
         if self._recorder is None:
             recorder = Recorder(self._model, probe=self._probe, to=self._to, **self._settings)
-            self._recorder = recorder.open(capture=False)
+            self._recorder = recorder.open(capture=False, training=False)
         return self._recorder
 
     def _close_recorder(self) -> None:
