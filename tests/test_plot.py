@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infoplane.analysis.plot import curves, place, save, style
-from infoplane.analysis.plot.labels import axis_label, named, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, wrap_label
 from infoplane.analysis.plot.matrix import plot_dpi_matrix
+from infoplane.analysis.plot.names import named, short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import flag_segments, trajectories
 from infoplane.errors import InputError

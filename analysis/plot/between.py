@@ -8,12 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_names
-from infoplane.analysis.plot.matrix import name_cells
+from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.matrix import name_cells, title_cells
+from infoplane.analysis.plot.names import short_names
 from infoplane.errors import InputError
 
 MOST_NUMBERS = 12
 """Layers up to which every cell holds its number."""
+_LEAST_CELL = 14.0
+"""Points from which on a cell has room for its number."""
 
 
 class Matrix(Protocol):
@@ -58,28 +61,16 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
         vmax=high if high > low + 1e-9 else low + 1.0,
         gid="matrix",
     )
-    if len(matrix.layers) <= MOST_NUMBERS:
-        for (i, j), v in np.ndenumerate(np.ma.filled(values, np.nan)):
-            if np.isfinite(v):
-                dark = v > low + 0.55 * (high - low)
-                ax.text(
-                    j,
-                    i,
-                    f"{v:.3g}",
-                    ha="center",
-                    va="center",
-                    fontsize=6,
-                    color="white" if dark else "black",
-                    gid=f"cell-{i}-{j}",
-                )
-    name_cells(ax, [style.drawable(n) for n in short_names(matrix.layers, 18)])
-    ax.set_title(
-        style.drawable(f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}"),
-        loc="left",
-        parse_math=False,
-        fontsize=8,
-    )
-    style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045).set_label(
-        "[bits] (grey: no number)"
-    )
+    bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
+    bar.set_label("[bits] (grey: no number)")
+    letters = 11 if style.is_narrow(ax) else 18
+    name_cells(ax, drawable_names(short_names(matrix.layers, letters)))
+    title_cells(ax, f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}")
+    cell = style.width_points(ax) / len(matrix.layers)
+    if len(matrix.layers) <= MOST_NUMBERS and cell > _LEAST_CELL:
+        middle = low + 0.55 * (high - low)
+        for (row, column), bits in np.ndenumerate(np.ma.filled(values, np.nan)):
+            if np.isfinite(bits):
+                text = ax.text(column, row, f"{bits:.3g}", ha="center", va="center", fontsize=6)
+                text.set(color="white" if bits > middle else "black", gid=f"cell-{row}-{column}")
     return ax

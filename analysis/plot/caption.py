@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infoplane.analysis.plot.ceilings import Ceilings, ceilings_of
 from infoplane.analysis.plot.depth import depth_of
-from infoplane.analysis.plot.labels import (
-    QUANTITIES,
-    UNITS,
-    axis_of,
-    choose_estimator,
-    layer_labels,
-    layer_marks,
-)
+from infoplane.analysis.plot.labels import QUANTITIES, UNITS, axis_of, choose_estimator
 from infoplane.analysis.plot.marks import MARKS, marks_of
+from infoplane.analysis.plot.names import layer_labels, layer_marks
 from infoplane.analysis.plot.trajectory import (
     Trajectory,
     concerns,
@@ -67,8 +62,7 @@ def caption_of(
         >>> print(caption_of(plane))  # doctest: +NORMALIZE_WHITESPACE
         Information plane of 1 layer (1 fc) at step 0, N=64. Across: H(bin(Z)) [bits], 30 bins on
         [-1,1], bin:szt. Up: I(bin(Z);Y) [bits], 30 bins on [-1,1], bin:szt. Dashed: log2 N = 6
-        bits, H(Y) = 1 bits; shaded: within half a bit of log2 N. Open ring: first checkpoint; large
-        shape: last.
+        bits, H(Y) = 1 bits; shaded: within half a bit of log2 N.
     """
     spec = choose_estimator(plane, estimator, in_bits=kind == "plane")
     paths = trajectories(plane, spec, sense)
@@ -76,9 +70,10 @@ def caption_of(
         _subject(plane, kind, spec, paths, by_depth=by_depth and kind == "plane"),
         *_axes(plane, kind, spec, sense),
     ]
-    sentences.append(_lines(plane, kind, unit))
+    sentences.append(_lines(ceilings_of(plane, spec), kind, unit))
     if kind == "plane":
-        sentences.append("Open ring: first checkpoint; large shape: last.")
+        if len(plane.steps) > 1:
+            sentences.append("Open ring: first checkpoint; large shape: last.")
         sentences += [*_marks(paths, caveats), *_findings(paths, spec, report)]
     sentences = [sentence.replace("[bits]", f"[{unit}]") for sentence in sentences]
     if caveats is not None:
@@ -123,14 +118,14 @@ def _axes(plane: Plane, kind: str, spec: str, sense: str | None) -> list[str]:
     return sentences
 
 
-def _lines(plane: Plane, kind: str, unit: str) -> str:
+def _lines(ceilings: Ceilings, kind: str, unit: str) -> str:
     """Return what the dashed lines are."""
     lines = []
-    for ceiling in plane.ceilings.values():
+    for ceiling in ceilings.values():
         if ceiling.bits is not None:
             name = _named(ceiling.name, unit)
             lines.append(f"{name} = {ceiling.bits * UNITS[unit]:.4g} {unit}")
-    shaded = f"; shaded: within half a bit of {_named(plane.ceilings['i_xz'].name, unit)}"
+    shaded = f"; shaded: within half a bit of {_named(ceilings['i_xz'].name, unit)}"
     return f"Dashed: {', '.join(lines)}{shaded if kind != 'curves' else ''}."
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.labels import short_label, wrap_label
 from infoplane.analysis.plot.pooled import pairs_of
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def pooled_label(pooled: Pooled, sense: str = "point") -> str:
     """Return the label of an axis of pooled runs: what is drawn, its unit, bound and spec."""
-    return style.drawable(short_label(pooled.quantity, pooled.estimator, sense))
+    return drawable(short_label(pooled.quantity, pooled.estimator, sense))
 
 
 @style.styled

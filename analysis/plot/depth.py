@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infoplane.analysis.plot.labels import named
+from infoplane.analysis.plot.names import named
 from infoplane.plane import Plane
 
 _NUMBER = re.compile(r"(?<![^./_ ])\d+(?![^./_ #:])")

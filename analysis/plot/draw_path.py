@@ -57,10 +57,9 @@ def draw_path(
     tones = np.asarray(colours(norm(np.asarray(path.steps, float))))
     lines = _draw_line(ax, path, index, norm, colours)
     _draw_points(ax, path, index, tones)
-    if path.pooled:
+    if path.runs:
         _draw_ranges(ax, path, index)
-    else:
-        _draw_bars(ax, path, index, tones)
+    _draw_bars(ax, path, index, tones)
     if path.null is not None:
         _draw_null(ax, path, path.null, index)
     _draw_ends(ax, path, index, tones, size, index if shape is None else shape)
@@ -117,43 +116,24 @@ def _draw_points(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
 
 def _draw_bars(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
     """Draw 95 % intervals across and up at every checkpoint that has one."""
-    across, up, tones_across, tones_up = [], [], [], []
-    for k, (x, y) in enumerate(zip(path.x, path.y, strict=True)):
-        if bar := _at(path.x_bars, k):
-            across.append([(bar[0], y), (bar[1], y)])
-            tones_across.append(tones[k])
-        if bar := _at(path.y_bars, k):
-            up.append([(x, bar[0]), (x, bar[1])])
-            tones_up.append(tones[k])
-    for name, bars, shades in (("x", across, tones_across), ("y", up, tones_up)):
-        if bars:
-            ax.add_collection(
-                LineCollection(
-                    bars,
-                    colors=shades,
-                    linewidths=0.8,
-                    alpha=0.55,
-                    zorder=1.5,
-                    gid=f"bars-{name}-{index}",
-                )
-            )
-
-
-def _at(bars: Sequence[Interval | None], k: int) -> Interval | None:
-    return bars[k] if bars else None
+    for name, bars in (("x", path.x_bars), ("y", path.y_bars)):
+        lines, shades = [], []
+        for x, y, bar, tone in zip(path.x, path.y, bars, tones, strict=False):
+            if bar is None:
+                continue
+            ends = [(bit, y) for bit in bar] if name == "x" else [(x, bit) for bit in bar]
+            lines.append(ends)
+            shades.append(tone)
+        if lines:
+            bars_drawn = LineCollection(lines, colors=shades, linewidths=0.8, alpha=0.55)
+            bars_drawn.set(zorder=1.5, gid=f"bars-{name}-{index}")
+            ax.add_collection(bars_drawn)
 
 
 def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
-    """Draw the ranges over runs as one pale band along the path.
-
-    The hull of the ranges of neighbouring checkpoints.
-    """
-    boxes = [
-        _corners(_at(path.x_bars, k) or (x, x), _at(path.y_bars, k) or (y, y))
-        for k, (x, y) in enumerate(zip(path.x, path.y, strict=True))
-    ]
-    pairs = list(itertools.pairwise(boxes)) or [(boxes[0], boxes[0])]
-    hulls = [convex_hull(first + second) for first, second in pairs]
+    """Draw one pale band along the path: the hull of all runs at neighbouring checkpoints."""
+    pairs = list(itertools.pairwise(path.runs)) or [(path.runs[0], ())]
+    hulls = [convex_hull([*first, *second]) for first, second in pairs]
     pale = style.pale(style.layer_tone(index))
     ax.add_collection(
         PolyCollection(
@@ -168,10 +148,6 @@ def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
 
 
 Corner = tuple[float, float]
-
-
-def _corners(across: Interval, up: Interval) -> list[Corner]:
-    return [(x, y) for x in across for y in up]
 
 
 def convex_hull(points: Sequence[Corner]) -> list[Corner]:
@@ -198,8 +174,9 @@ def _half_hull(ordered: Sequence[Corner]) -> list[Corner]:
     return hull
 
 
-def _turns_left(a: Corner, b: Corner, c: Corner) -> bool:
-    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
+def _turns_left(before: Corner, at: Corner, then: Corner) -> bool:
+    (x, y), (at_x, at_y), (then_x, then_y) = before, at, then
+    return (at_x - x) * (then_y - y) > (at_y - y) * (then_x - x)
 
 
 def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
@@ -219,43 +196,16 @@ def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
 def _draw_ends(
     ax: Axes, path: Trajectory, index: int, tones: Tones, size: float, shape: int
 ) -> None:
-    """Draw a small open ring at the first checkpoint and the layer's own shape at the last.
+    """Draw an open ring at the first of several checkpoints, the layer's own shape at the last.
 
     The last mark is crossed where it is saturated.
     """
-    ax.plot(
-        path.x[0],
-        path.y[0],
-        marker="o",
-        ms=size,
-        mfc="none",
-        mec=GREY,
-        mew=0.8,
-        ls="none",
-        zorder=4,
-        gid=f"first-{index}",
-    )
-    ax.plot(
-        path.x[-1],
-        path.y[-1],
-        marker=style.marker(shape),
-        ms=size,
-        mfc="white" if hollow_points(path)[-1] else tones[-1],
-        mec="black",
-        mew=0.8,
-        ls="none",
-        zorder=5,
-        gid=f"last-{index}",
-    )
-    if path.saturated and path.saturated[-1]:
-        ax.plot(
-            path.x[-1],
-            path.y[-1],
-            marker="x",
-            ms=size / 2,
-            mec="black",
-            mew=0.8,
-            ls="none",
-            zorder=5,
-            gid=f"last-cross-{index}",
-        )
+    look: style.Look = {"ls": "none", "mew": 0.8, "zorder": 5}
+    if len(path.steps) > 1:
+        first = {"marker": "o", "ms": size, "mfc": "none", "mec": GREY, "gid": f"first-{index}"}
+        ax.plot(path.x[0], path.y[0], **look | first | {"zorder": 4})
+    face = "white" if hollow_points(path)[-1] else tones[-1]
+    last = {"marker": style.marker(shape), "ms": size, "mfc": face, "mec": "black"}
+    ax.plot(*path.end, **look | last, gid=f"last-{index}")
+    if path.saturated[-1]:
+        ax.plot(*path.end, marker="x", ms=size / 2, mec="black", **look, gid=f"last-cross-{index}")

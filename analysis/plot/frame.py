@@ -6,27 +6,27 @@ Limits, reference lines, axis labels, step scale, heading, marks beside the last
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.ceilings import Ceilings
 from infoplane.analysis.plot.depth import Depth
-from infoplane.analysis.plot.labels import UNITS, layer_marks, wrap_label
-from infoplane.analysis.plot.legend import DEPTH_LINE, named_layers
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.labels import UNITS, wrap_label
+from infoplane.analysis.plot.legend import DEPTH_LINE
 from infoplane.analysis.plot.marks import FLOOR
+from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.analysis.plot.view import View
 from infoplane.plane import Ceiling
-from infoplane.types import Quantity
 
-Ceilings = Mapping[Quantity, Ceiling]
-_LINE: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": "--", "zorder": 0}
-_NOTE: dict[str, Any] = {
+_LINE: style.Look = {"color": "#555555", "lw": 0.8, "ls": "--", "zorder": 0}
+_NOTE: style.Look = {
     "fontsize": 6.5,
     "color": "#444444",
     "parse_math": False,
@@ -150,7 +150,7 @@ def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
     """
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
-    ax.set_xlabel(wrap_label(style.drawable(text), max(18, int(room / 4.2))), parse_math=False)
+    ax.set_xlabel(wrap_label(drawable(text), max(18, int(room / 4.2))), parse_math=False)
 
 
 def fit_labels_across(axes: Sequence[Axes]) -> None:
@@ -169,27 +169,29 @@ def label_up(ax: Axes, text: str) -> None:
     """Write the label of the upright axis, broken to the height that legend and title have left."""
     style.settle(style.figure_of(ax))
     room = max(18, int(style.height_points(ax) / 4.4))
-    ax.set_ylabel(wrap_label(style.drawable(text), room), parse_math=False)
+    ax.set_ylabel(wrap_label(drawable(text), room), parse_math=False)
 
 
-def draw_heading(ax: Axes, title: str, warnings: Sequence[str], width: float) -> None:
+def draw_heading(
+    ax: Axes, title: str, warnings: Sequence[str] = (), width: float | None = None
+) -> None:
     """Write what a reader must know first above an Axes, and the title above that.
 
     Args:
         ax: the Axes.
         title: words; none when empty.
         warnings: sentences, each on lines of its own.
-        width: that the words may take, in points.
+        width: that the words may take, in points; the width of the Axes when left out.
     """
-    room = max(30, int(width / 3.5))
-    lines = [textwrap.fill(style.drawable(sentence), room) for sentence in warnings]
+    room = max(30, int((width or style.width_points(ax)) / 3.5))
+    lines = [textwrap.fill(drawable(sentence), room) for sentence in warnings]
     words = "\n".join(lines)
     if words:
         ax.set_title(words, fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"])
     if title:
         above = 4 + (9 * (words.count("\n") + 1) if words else 0)
         heading = ax.set_title(
-            style.drawable(title), x=0, y=1, ha="left", color="black", parse_math=False
+            drawable(title), x=0, y=1, ha="left", color="black", parse_math=False
         )
         heading.set_transform(style.below(ax, -above))  # points: a layout may change the height
 
@@ -200,7 +202,7 @@ def draw_step_scale(
     """Draw the scale of step colours beside an Axes; returns the Axes of the scale."""
     bar = style.figure_of(ax).colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
-    bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
+    bar.set_ticks(ticks, labels=list(map(style.step_text, ticks)))
     bar.minorticks_off()
     bar.outline.set_linewidth(0.4)
     bar.set_label("training step")
@@ -211,12 +213,14 @@ def draw_step_scale(
 
 def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
     """Draw a line from block to block at the last checkpoint."""
-    ends = [(paths[index].x[-1], paths[index].y[-1]) for index in depth.stream()]
+    ends = [paths[index].end for index in depth.stream()]
     if len(ends) > 1:
         ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line
 
 
-def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = None) -> None:
+def number_ends(
+    ax: Axes, paths: Sequence[Trajectory], chosen: Sequence[int], depth: Depth | None = None
+) -> None:
     """Write the layer's number beside its last mark, moved aside where they collide.
 
     Where names are numbers, the name is written.
@@ -224,25 +228,26 @@ def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = Non
     Args:
         ax: the Axes.
         paths: what is drawn.
+        chosen: places of the layers that are numbered.
         depth: the layers by depth: then the number of the block.
     """
-    chosen = named_layers(ax, len(paths), depth)
     marks = layer_marks([path.layer for path in paths])
     if depth is not None:
-        marks = [style.drawable(place.mark) for place in depth.places]
+        marks = [drawable(place.mark) for place in depth.places]
     figure = style.figure_of(ax)
     style.settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
-    ends = [(paths[k].x[-1], paths[k].y[-1]) for k in chosen]
+    ends = [paths[index].end for index in chosen]
     anchors = [tuple(ax.transData.transform(end) / scale) for end in ends]
-    sizes = [(4.6 * len(marks[k]) + 1, 7.5) for k in chosen]
+    sizes = [(4.6 * len(marks[index]) + 1, 7.5) for index in chosen]
     extent = ax.get_window_extent()
     frame = (extent.x0 / scale, extent.y0 / scale, extent.x1 / scale, extent.y1 / scale)
-    words = [tuple(np.array(t.get_window_extent().extents) / scale) for t in ax.texts]
+    words = [tuple(np.array(text.get_window_extent().extents) / scale) for text in ax.texts]
     centres = place_labels(anchors, sizes, frame, obstacles=words)
-    for k, end, (x, y), (cx, cy) in zip(chosen, ends, anchors, centres, strict=True):
+    for index, end, (x, y), centre in zip(chosen, ends, anchors, centres, strict=True):
         if extent.contains(x * scale, y * scale):
-            _draw_number(ax, marks[k], end, (cx - x, cy - y), f"number-{k}")
+            shift = (centre[0] - x, centre[1] - y)
+            _draw_number(ax, marks[index], end, shift, f"number-{index}")
 
 
 def _draw_number(

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.names import short_names
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plot_histogram(
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.36)
     mesh = _mesh(ax, found, unit, log)
     ax.set_ylabel("activation" if unit is None else f"activation of unit {unit}")
-    name = style.drawable(short_names([found.layer], 40)[0])
+    name = drawable(short_names([found.layer], 40)[0])
     ax.set_title(
         f"{name}, {found.width} units" if unit is None else f"{name}, unit {unit}",
         loc="left",
@@ -74,9 +75,7 @@ def draw_histograms(
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
     names = short_names([h.layer for h in found])
-    titles = [
-        f"{style.drawable(name)}, {h.width} units" for name, h in zip(names, found, strict=True)
-    ]
+    titles = [f"{drawable(name)}, {h.width} units" for name, h in zip(names, found, strict=True)]
     return _panels([(h, None) for h in found], titles, columns, log, "activation")
 
 
@@ -87,7 +86,7 @@ def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | Non
     more = (
         "" if len(found.units) == found.width else f" ({len(found.units)} of {found.width} units)"
     )
-    label = f"activation of {style.drawable(short_names([found.layer], 40)[0])}{more}"
+    label = f"activation of {drawable(short_names([found.layer], 40)[0])}{more}"
     return _panels([(found, u) for u in found.units], titles, columns, log, label, sharey=True)
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.labels import wrap_label
 from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane
 from infoplane.errors import InputError
@@ -40,7 +41,7 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
             ax.plot(c.drop, y, "o", ms=5, color=tone, mfc=tone if c.compresses else "white")
             y += 1
         ticks.append((top + y - 1) / 2)
-        names.append(f"{style.drawable(phase.layer)}\n{phase.verdict}")
+        names.append(f"{drawable(phase.layer)}\n{phase.verdict}")
         y += 0.8
     ax.axvline(0, color="#555555", lw=0.8)
     ax.set_yticks(ticks, names)
@@ -97,7 +98,7 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
             va="center",
             fontsize=6.5,
         )
-    ax.set_yticks(y, [f"{style.drawable(f.layer)}  {f.estimator}" for f in found])
+    ax.set_yticks(y, [f"{drawable(f.layer)}  {f.estimator}" for f in found])
     ax.invert_yaxis()
     ax.grid(False, axis="y")
     ax.set_xlabel(

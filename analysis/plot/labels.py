@@ -1,17 +1,12 @@
-"""Words of a picture: axis labels that state the convention, and layer names that fit.
-
-Pure functions, no matplotlib.
-"""
+"""Words of a picture: axis labels that state the convention. Pure functions, no matplotlib."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import re
-from collections.abc import Sequence
 
 from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
-from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.units import carries_bits, specs_in_bits
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
@@ -99,39 +94,6 @@ def _short(definition: str, estimator: str, sense: str) -> str:
     return ", ".join([symbol, *(part for part in (*bound, estimator) if part not in stated)])
 
 
-def layer_marks(names: Sequence[str]) -> list[str]:
-    """Return what stands beside the last mark of each layer.
-
-    Its number, or its name where names are numbers already.
-
-    Example:
-        >>> layer_marks(["fc1", "fc2"]), layer_marks(["0", "2", "4"])
-        (['1', '2'], ['0', '2', '4'])
-    """
-    if all(name.isdigit() and len(name) < 4 for name in names):
-        return list(names)
-    return [str(index + 1) for index in range(len(names))]
-
-
-def numbered_names(names: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Return labels of layers with their numbers before them, unless names are numbers already.
-
-    Args:
-        names: the layers.
-        labels: their names as they are shown, one for each.
-
-    Example:
-        >>> numbered_names(["fc1", "fc2"], ["fc1", "fc2 [pca:16]"])
-        ['1  fc1', '2  fc2 [pca:16]']
-        >>> numbered_names(["0", "2"], ["0", "2"])
-        ['0', '2']
-    """
-    marks = layer_marks(names)
-    if marks == list(names):
-        return list(labels)
-    return [f"{mark}  {label}" for mark, label in zip(marks, labels, strict=True)]
-
-
 def wrap_label(text: str, width: int) -> str:
     """An axis label broken at its commas into lines of at most about ``width`` characters."""
     lines = [""]
@@ -143,95 +105,6 @@ def wrap_label(text: str, width: int) -> str:
         else:
             lines[-1] = joined
     return "\n".join(lines)
-
-
-def named(n: int, most: int) -> list[int]:
-    """Return places of the layers that are named where ``most`` names fit, at least 2.
-
-    All ``n``, or the first, every second or third ... and the last.
-
-    Example:
-        >>> named(3, 8), named(100, 4), named(10, 5)
-        ([0, 1, 2], [0, 33, 66, 99], [0, 3, 6, 9])
-        >>> named(12, 5)  # nearer than 3 to the last is none
-        [0, 3, 6, 11]
-    """
-    if n <= most:
-        return list(range(n))
-    stride = -(-(n - 1) // (most - 1))
-    return [*range(0, n - stride, stride), n - 1]
-
-
-def _shared(names: Sequence[str]) -> tuple[int, int]:
-    """Lengths of the dotted prefix and suffix that all names share."""
-    parts = [name.split(".") for name in names]
-    shortest = min(map(len, parts)) - 1
-    head = next(
-        (k for k in range(shortest) if len({tuple(p[: k + 1]) for p in parts}) > 1), shortest
-    )
-    tail = next(
-        (k for k in range(shortest - head) if len({tuple(p[len(p) - k - 1 :]) for p in parts}) > 1),
-        shortest - head,
-    )
-    return len(".".join(parts[0][:head])) + (head > 0), len(
-        ".".join(parts[0][len(parts[0]) - tail :])
-    ) + (tail > 0)
-
-
-def short_names(names: Sequence[str], width: int = 24) -> list[str]:
-    """Return layer names cut to ``width`` characters where they are longer.
-
-    Control characters shown as spaces, all different.
-
-    The dotted prefix and suffix that all names share go first, the middle of what is left then.
-
-    Example:
-        >>> layers = "model.encoder.layers"
-        >>> short_names([f"{layers}.0.attention", f"{layers}.1.attention"], 16)
-        ['…0.attention', '…1.attention']
-        >>> short_names(["a_very_long_name_of_a_single_module"], 16)
-        ['a_very_…_module']
-    """
-    if width < 8:
-        raise InputError(f"expected room for at least 8 characters, got {width}")
-    plain = [
-        "".join(c if c.isprintable() else " " for c in name).strip() or f"layer {i}"
-        for i, name in enumerate(names)
-    ]
-    if len(plain) > 1 and max(map(len, plain)) > width:
-        head, tail = _shared(plain)
-        plain = ["…" + p[head:] if head > 1 else p for p in plain]
-        if max(map(len, plain)) > width and tail > 1:
-            plain = [p[:-tail] + "…" for p in plain]
-    out: list[str] = []
-    for i, whole in enumerate(plain):
-        text = whole
-        if len(text) > width:
-            keep = (width - 1) // 2
-            text = text[:keep] + "…" + text[-keep:]
-        if text in out:
-            tail_text = f" ({i})"
-            text = text[: width - len(tail_text)] + tail_text
-        out.append(text)
-    return out
-
-
-def layer_labels(
-    plane: Plane, layers: Sequence[str], width: int = 24, *, estimator: str = ""
-) -> list[str]:
-    """`short_names` of layers, with the reduction where what is drawn is not the layer itself.
-
-    ``fc2 [pca:16]``.
-
-    ``fc2 [whole]`` where the estimator saw the whole layer and the archive keeps its reduction.
-    """
-    whole = bool(estimator) and traits_of(estimator).wants == "row hashes"
-    specs = [plane.reductions.get(layer, "none") for layer in layers]
-    specs = ["whole" if whole and spec != "none" else spec for spec in specs]
-    return [
-        name if spec == "none" else f"{name} [{spec}]"
-        for name, spec in zip(short_names(layers, width), specs, strict=True)
-    ]
 
 
 def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = True) -> str:

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import Depth
-from infoplane.analysis.plot.labels import layer_labels, named, numbered_names, short_names
+from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.marks import MARKS
+from infoplane.analysis.plot.names import layer_labels, named, numbered_names, short_names
 from infoplane.plane import Plane
 
 MOST_NAMED = {"page": 24, "column": 12}
@@ -21,6 +22,8 @@ room.
 """
 SHAPE = 0.6
 """Least height of a plane as a share of its width; a figure that is ours grows for the legend."""
+SHARE = 0.55
+"""Most of the height of an Axes that a legend takes from a figure that must not grow."""
 _LETTER, _HANDLE = 3.9, 24.0
 """Points that a letter of a legend takes, and that the sign before the words takes."""
 _FEW = {"page": 8, "column": 6}
@@ -49,9 +52,16 @@ class Legend:
     depth: Depth | None = None
 
 
-def named_layers(ax: Axes, count: int, depth: Depth | None = None) -> list[int]:
-    """Return the places of layers with a name in the legend and a number at their mark."""
-    most = MOST_NAMED[_size(ax)]
+def layers_to_name(ax: Axes, count: int, depth: Depth | None = None, *, most: int = 0) -> list[int]:
+    """Return places of the layers with a name in the legend and a number at their mark.
+
+    Args:
+        ax: the Axes, narrow or wide.
+        count: layers that are drawn.
+        depth: the layers by depth, where they are drawn so.
+        most: layers that have a name; 0 takes `MOST_NAMED`.
+    """
+    most = most or MOST_NAMED[_size(ax)]
     return named(count, most) if depth is None else depth.marked(most)
 
 
@@ -59,8 +69,10 @@ def _size(ax: Axes) -> str:
     return "column" if style.is_narrow(ax) else "page"
 
 
-def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str = "") -> None:
-    """Draw a legend under the labels of an Axes.
+def draw_legend(
+    ax: Axes, plane: Plane, legend: Legend, width: float, spec: str = "", *, cut: bool = False
+) -> list[int]:
+    """Draw a legend under the labels of an Axes; returns the places of the layers that it names.
 
     Args:
         ax: the Axes.
@@ -68,41 +80,62 @@ def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str 
         legend: what it lists.
         width: of the Axes, in points.
         spec: the estimator that is drawn.
+        cut: whether fewer layers are named where the legend would take too much of the Axes.
     """
-    entries = legend_entries(ax, plane, legend, spec)
-    lines = ax.get_xlabel().count("\n") + 1
-    columns = _columns(ax, entries, width)
+    room = SHARE * ax.get_window_extent().height
+    most = MOST_NAMED[_size(ax)]
     while True:
-        box = ax.legend(
-            handles=entries,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0),
-            bbox_transform=style.below(ax, 20 + 11 * lines),
-            ncols=columns,
-            handletextpad=0.3,
-            columnspacing=1.0,
-            borderaxespad=0,
-        )
-        if columns == 1 or not _pushes(ax, box):
+        places = layers_to_name(ax, len(legend.layers), legend.depth, most=most)
+        box = _place(ax, legend_entries(plane, legend, places, spec, _size(ax)), width)
+        if not cut or most <= 2 or box.get_window_extent().height <= room:
+            return places
+        most = max(2, min(most, len(places)) - 2)
+
+
+def _place(ax: Axes, entries: Sequence[Line2D], width: float) -> MatplotlibLegend:
+    """Draw entries in as many columns as fit: at most four, none of fewer than three entries.
+
+    In a narrow figure it may reach under the labels at the left, but hardly beyond the Axes at the
+    right: the step scale would move away from it.
+    """
+    lines = ax.get_xlabel().count("\n") + 1
+    most = max(1, min(4, (len(entries) + 2) // 3))
+    narrow, extent = style.is_narrow(ax), ax.get_window_extent()
+    for columns in range(most if narrow else min(most, _fitting(ax, entries, width)), 0, -1):
+        look: style.Look = {
+            "handles": entries,
+            "bbox_transform": style.below(ax, 20 + 11 * lines),
+            "ncols": columns,
+            "handletextpad": 0.3,
+            "columnspacing": 1.0,
+            "borderaxespad": 0,
+        }
+        box = _plain(ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), **look))
+        reach = box.get_window_extent().width
+        if not narrow or reach <= 1.12 * extent.width:
             break
-        columns -= 1
+        box = _plain(ax.legend(loc="upper right", bbox_to_anchor=(1.06, 0), **look))
+        if reach <= 0.06 * extent.width + extent.x1:
+            break
+    return box
+
+
+def _plain(box: MatplotlibLegend) -> MatplotlibLegend:
+    """Let a ``$`` or ``_`` in a layer's name mean nothing."""
     for text in box.get_texts():
         text.set_parse_math(False)
-
-
-def _pushes(ax: Axes, box: MatplotlibLegend) -> bool:
-    """Return whether a legend is too wide for a narrow Axes.
-
-    The step scale would move away from it.
-    """
-    if not style.is_narrow(ax):
-        return False
-    return float(box.get_window_extent().width) > 1.12 * float(ax.get_window_extent().width)
+    return box
 
 
 def keep_shape(ax: Axes) -> None:
     """Let the figure of an Axes grow until the Axes is at least `SHAPE` times as high as wide."""
     figure = style.figure_of(ax)
+    least = SHAPE * ax.get_window_extent().width
+    legend = ax.get_legend()
+    if legend is not None:
+        least += legend.get_window_extent().height
+    if figure.bbox.height < least:  # no layout fits before there is this much room
+        figure.set_figheight(least / figure.dpi)
     for _ in range(3):  # a layout gives back a part of what a figure grows by
         style.settle(figure)
         box = ax.get_window_extent()
@@ -112,32 +145,35 @@ def keep_shape(ax: Axes) -> None:
         figure.set_figheight(figure.get_figheight() + missing / figure.dpi)
 
 
-def legend_entries(ax: Axes, plane: Plane, legend: Legend, spec: str = "") -> list[Line2D]:
-    """Return the entries of a legend; of many layers, as many as the figure has room for."""
+def legend_entries(
+    plane: Plane, legend: Legend, places: Sequence[int], spec: str = "", size: str = "page"
+) -> list[Line2D]:
+    """Return the entries of a legend.
+
+    Args:
+        plane: knows the reductions of the layers.
+        legend: what it lists.
+        places: of the layers that have an entry.
+        spec: the estimator that is drawn.
+        size: ``page`` or ``column``, the width of the figure.
+    """
     if legend.depth is not None:
         layers = _of_parts(legend.depth)
     else:
-        layers = _of_layers(ax, plane, legend.layers, spec)
+        letters = _WIDE if len(legend.layers) <= _FEW[size] else _CUT[size]
+        labels = layer_labels(plane, legend.layers, letters, estimator=spec)
+        words = [drawable(text) for text in numbered_names(legend.layers, labels)]
+        layers = [_of_layer(index, words[index]) for index in places]
+        if len(places) < len(words):
+            share = f"{len(places)} of {len(words)} layers named"
+            layers.append(Line2D([], [], ls="none", label=share))
     return [*layers, *_of_marks(legend.marks), *legend.flags]
-
-
-def _of_layers(ax: Axes, plane: Plane, layers: Sequence[str], spec: str) -> list[Line2D]:
-    letters = _WIDE if len(layers) <= _FEW[_size(ax)] else _CUT[_size(ax)]
-    labels = layer_labels(plane, layers, letters, estimator=spec)
-    words = [style.drawable(text) for text in numbered_names(layers, labels)]
-    chosen = named_layers(ax, len(layers))
-    entries = [_of_layer(index, words[index]) for index in chosen]
-    if len(chosen) < len(layers):
-        entries.append(
-            Line2D([], [], ls="none", label=f"{len(chosen)} of {len(layers)} layers named")
-        )
-    return entries
 
 
 def _of_parts(depth: Depth) -> list[Line2D]:
     """Return the shapes of the parts of a block, and of the layers around the blocks."""
     words = short_names(depth.parts)
-    entries = [_of_layer(shape, style.drawable(text)) for shape, text in enumerate(words)]
+    entries = [_of_layer(shape, drawable(text)) for shape, text in enumerate(words)]
     if depth.stream():
         entries.append(Line2D([], [], label="path through the depth", **DEPTH_LINE))  # type: ignore[arg-type]  # keywords of a line
     return entries
@@ -153,21 +189,22 @@ def _of_marks(keys: Sequence[str]) -> list[Line2D]:
 
 
 def draw_marks(ax: Axes, keys: Sequence[str]) -> None:
-    """Draw a legend of marks alone, in a line above an Axes; nothing where there are none."""
-    if keys:
-        ax.legend(
+    """Draw a legend of marks alone above an Axes, in a line where there is room for one."""
+    for columns in range(len(keys), 0, -1):
+        box = ax.legend(
             handles=_of_marks(keys),
             loc="lower right",
             bbox_to_anchor=(1, 1),
-            ncols=len(keys),
+            ncols=columns,
             handletextpad=0.4,
             borderaxespad=0.1,
         )
+        if box.get_window_extent().width <= ax.get_window_extent().width:
+            return
 
 
-def _columns(ax: Axes, entries: Sequence[Line2D], width: float) -> int:
-    """Return how many columns fit: at most four, and none of fewer than three entries."""
+def _fitting(ax: Axes, entries: Sequence[Line2D], width: float) -> int:
+    """Return how many columns of the widest entry fit across a page, at least one."""
     widest = max(len(str(entry.get_label())) for entry in entries)
     room = min(width + 90, 68.0 * style.figure_of(ax).get_figwidth())
-    fits = int(room / (_LETTER * widest + _HANDLE))
-    return max(1, min(4, fits, (len(entries) + 2) // 3))
+    return max(1, int(room / (_LETTER * widest + _HANDLE)))

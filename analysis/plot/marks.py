@@ -81,21 +81,21 @@ def marks_of(
     paths: Collection[Trajectory], caveats: Caveats | None = None, *, notation: bool = False
 ) -> list[str]:
     """Return the keys of the marks that a plane of these paths holds, in the order of `MARKS`."""
-    used = {"first"}
+    used: set[str] = set()
     for path in paths:
         sparse = zip(path.sparse, path.saturated, strict=False)
-        if any(thin and not full for thin, full in sparse):
-            used.add("sparse")
-        if any(path.saturated):
-            used.add("saturated")
-        if any(bar is not None for bar in (*path.x_bars, *path.y_bars)):
-            used.add("runs" if path.pooled else "interval")
-        if path.null is not None:
-            used.add("null")
+        has = {
+            "first": len(path.steps) > 1,
+            "sparse": any(thin and not full for thin, full in sparse),
+            "saturated": any(path.saturated),
+            "interval": any(bar is not None for bar in (*path.x_bars, *path.y_bars)),
+            "runs": bool(path.runs),
+            "null": path.null is not None,
+            "raised": caveats is not None and path.layer in caveats.raised_bits,
+        }
+        used |= {key for key, is_there in has.items() if is_there}
     if caveats is not None and caveats.lower_bound_bits > 0:
         used.add("floor")
-    if caveats is not None and any(path.layer in caveats.raised_bits for path in paths):
-        used.add("raised")
     if notation:
         used.add("notation")
     return [key for key in MARKS if key in used]

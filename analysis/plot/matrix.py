@@ -8,12 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import (
-    choose_estimator,
-    layer_labels,
-    named,
-    wrap_label,
-)
+from infoplane.analysis.plot.fonts import drawable, drawable_names
+from infoplane.analysis.plot.labels import choose_estimator, wrap_label
+from infoplane.analysis.plot.names import layer_labels, named
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport
 
@@ -41,22 +38,20 @@ def worst_of_pairs(
 
     Row upstream, column downstream; NaN and '' without a finding.
     """
-    place = {name: k for k, name in enumerate(layers)}
+    places = {name: index for index, name in enumerate(layers)}
     excess = np.full((len(layers), len(layers)), np.nan)
-    verdict = [["" for _ in layers] for _ in layers]
-    for f in report.findings:
-        if (
-            f.upstream not in place
-            or f.downstream not in place
-            or (estimator and f.estimator not in (estimator, ""))
-        ):
+    verdicts = [[""] * len(layers) for _ in layers]
+    for finding in report.findings:
+        row, column = places.get(finding.upstream), places.get(finding.downstream)
+        elsewhere = bool(estimator) and finding.estimator not in (estimator, "")
+        if row is None or column is None or elsewhere:
             continue
-        i, j = place[f.upstream], place[f.downstream]
-        if f.verdict != "not comparable":
-            excess[i, j] = np.fmax(excess[i, j], f.excess_bits)
-        if not verdict[i][j] or VERDICTS.index(f.verdict) < VERDICTS.index(verdict[i][j]):
-            verdict[i][j] = f.verdict
-    return excess, verdict
+        if finding.verdict != "not comparable":
+            excess[row, column] = np.fmax(excess[row, column], finding.excess_bits)
+        worst = verdicts[row][column]
+        if not worst or VERDICTS.index(finding.verdict) < VERDICTS.index(worst):
+            verdicts[row][column] = finding.verdict
+    return excess, verdicts
 
 
 @style.styled
@@ -78,20 +73,19 @@ def plot_dpi_matrix(
     image = ax.imshow(
         np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=top, gid="matrix"
     )
-    names = [style.drawable(name) for name in layer_labels(plane, plane.layers, 18)]
-    lettered = name_cells(ax, names)
+    bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
+    bar.set_label("excess [bits]")
+    ax.set_xlabel("downstream layer")
+    ax.set_ylabel("upstream layer")
+    letters = 11 if style.is_narrow(ax) else 18
+    lettered = name_cells(ax, drawable_names(layer_labels(plane, plane.layers, letters)))
     for (row, column), bits in np.ndenumerate(excess):
         name = verdict[row][column]
         if lettered and name:
             _write_letter(ax, (row, column), name, dark=bool(bits > 0.55 * top))
         elif name in FAILING:
             _draw_square(ax, (row, column), name)
-    ax.set_xlabel("downstream layer")
-    ax.set_ylabel("upstream layer")
-    title = f"worst DPI finding, {spec or 'all estimators'}"
-    ax.set_title(style.drawable(title), loc="left", parse_math=False)
-    bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
-    style.settle(style.figure_of(ax))
+    title_cells(ax, f"worst DPI finding, {spec or 'all estimators'}")
     room = max(18, int(style.height_points(ax) / 4.4))
     bar.set_label(wrap_label(_key(verdict, lettered), room))
     return ax
@@ -135,21 +129,34 @@ def _key(verdict: Sequence[Sequence[str]], lettered: bool) -> str:
 
     The unit, and what the letters or squares in the cells mean.
     """
-    used = [v for v in VERDICTS if any(v in row for row in verdict)]
+    used = [key for key in LETTERS if any(key in row for row in verdict)]
+    failing = [key for key in used if key in FAILING]
     if lettered:
-        return ", ".join(["excess [bits]", *(f"{LETTERS[v]}={v}" for v in used if v in LETTERS)])
-    failing = [v for v in used if v in FAILING]
+        return ", ".join(["excess [bits]", *(f"{LETTERS[key]}={key}" for key in used)])
     return f"excess [bits], squares: {' and '.join(failing)}" if failing else "excess [bits]"
 
 
 def name_cells(ax: Axes, names: Sequence[str]) -> bool:
-    """Layers along both axes of a heat map; of many, as many as fit. Whether all do."""
-    chosen = named(
-        len(names), max(8, int(min(style.width_points(ax), style.height_points(ax)) / _CELL))
-    )
-    ax.set_xticks(
-        chosen, [names[k] for k in chosen], rotation=90 if len(names) > 4 else 0, parse_math=False
-    )
-    ax.set_yticks(chosen, [names[k] for k in chosen], parse_math=False)
+    """Write layers along both axes of a heat map, of many as many as fit; return whether all do.
+
+    To be called when all else that takes room beside the cells is there.
+    """
     ax.grid(False)
-    return len(chosen) == len(names)
+    places = list(range(len(names)))
+    for _ in range(3):  # names take room from the cells beside which they stand
+        shown = [names[place] for place in places]
+        turned = 90 if max(map(len, names)) * len(places) > 40 else 0
+        ax.set_xticks(places, shown, rotation=turned, parse_math=False, fontsize=7)
+        ax.set_yticks(places, shown, parse_math=False, fontsize=7)
+        side = min(style.width_points(ax), style.height_points(ax))
+        places = named(len(names), max(2, int(side / _CELL)))
+        if len(places) >= len(shown):
+            break
+    return len(shown) == len(names)
+
+
+def title_cells(ax: Axes, title: str) -> None:
+    """Write a title over a heat map, as wide as map and scale are."""
+    room = max(18, int((style.width_points(ax) + 40) / 4.4))
+    words = wrap_label(drawable(title), room)
+    ax.set_title(words, loc="left", parse_math=False)

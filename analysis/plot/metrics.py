@@ -9,7 +9,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.names import short_names
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
@@ -64,7 +65,7 @@ def plot_metrics(
         handles += _draw_metric(axes[name], plane, name, index)
     style.step_axis(ax, sorted(plane.metrics), log)
     if left := [name for name in chosen if axes[name] is ax and not _is_accuracy(name)]:
-        ax.set_ylabel(style.drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
+        ax.set_ylabel(drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return ax
 
@@ -94,16 +95,14 @@ def _axes_of(ax: Axes, names: Collection[str]) -> dict[str, Axes]:
 
 def _draw_metric(ax: Axes, plane: Plane, name: str, index: int) -> list[Artist]:
     """Draw the finite values of a metric; returns nothing where there are none."""
-    pairs = [(step, plane.metrics[step].get(name, np.nan)) for step in sorted(plane.metrics)]
-    finite = [(step, value) for step, value in pairs if np.isfinite(value)]
+    logged = {step: plane.metrics[step].get(name, np.nan) for step in sorted(plane.metrics)}
+    finite = {step: value for step, value in logged.items() if np.isfinite(value)}
     if not finite:
         return []
+    shape = style.marker(index) if len(finite) == 1 else ""
+    look: style.Look = {"color": TONES[index % len(TONES)], "ls": style.dashes(index)}
+    label = drawable(short_names([name])[0])
+    steps, values = list(finite), list(finite.values())
     return list(
-        ax.plot(
-            *zip(*finite, strict=True),
-            color=TONES[index % len(TONES)],
-            ls=style.DASHES[index % len(style.DASHES)],
-            label=style.drawable(short_names([name])[0]),
-            gid=f"metric-{index}",
-        )
+        ax.plot(steps, values, marker=shape, ms=4, label=label, gid=f"metric-{index}", **look)
     )

@@ -6,7 +6,7 @@ Flags of the DPI check, lower bounds raised along the chain, what notation alone
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any  # Any: keywords of matplotlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.draw_path import MARK_POINTS
 from infoplane.analysis.plot.marks import NOTATION, RAISED
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
 from infoplane.types import Verdict
@@ -21,17 +22,22 @@ from infoplane.types import Verdict
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
 
-_FAILING: dict[str, Any] = {"linewidths": 1.6, "linestyles": ["-"], "alpha": 0.9, "zorder": 6}
-_OTHER: dict[str, Any] = {
-    "linewidths": 0.8,
+_FAILING: style.Look = {"linewidths": 1.6, "linestyles": ["-"], "alpha": 0.9, "zorder": 6}
+_OTHER: style.Look = {
+    "linewidths": 0.9,
     "linestyles": [(0, (2, 1.2))],
-    "alpha": 0.45,
-    "zorder": 1,
+    "alpha": 0.6,
+    "zorder": 2.5,
 }
+_RING = 60
+"""Area of a ring in square points; it stands around the largest mark."""
 
 
 def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line2D]:
-    """Draw the flagged segments, a ring for a law of one layer; returns their legend entries."""
+    """Draw the flagged segments; returns their legend entries.
+
+    A ring stands where a mark would cover the segment, as that of a law of one layer.
+    """
     return [_draw_flag(ax, verdict, pairs) for verdict, pairs in segments.items()]
 
 
@@ -39,20 +45,20 @@ def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     colour = style.VERDICT_COLOURS.get(verdict, "#7f7f7f")
     look = _FAILING if verdict in ("fault", "violation") else _OTHER
     width, dash = look["linewidths"], look["linestyles"][0]
-    ax.add_collection(LineCollection(pairs, colors=colour, gid=f"flag-{verdict}", **look))
-    alone = np.array([start for start, end in pairs if start == end])
-    if len(alone):
-        ax.scatter(
-            alone[:, 0],
-            alone[:, 1],
-            s=60,
-            facecolors="none",
-            edgecolors=colour,
-            linewidths=width,
-            zorder=6,
-            gid=f"ring-{verdict}",
-        )
-    return Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
+    points = np.asarray(pairs)  # (segments, 2 ends, 2)
+    ends = ax.transData.transform(points.reshape(-1, 2)).reshape(points.shape)
+    lengths = np.hypot(*(ends[:, 1] - ends[:, 0]).T) / style.figure_of(ax).dpi * 72
+    covered = lengths < MARK_POINTS
+    ax.add_collection(
+        LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
+    )
+    entry = Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
+    if covered.any():
+        x, y = points[covered].mean(axis=1).T
+        rings = ax.scatter(x, y, _RING, edgecolors=colour)
+        rings.set(facecolors="none", linewidths=width, zorder=6, gid=f"ring-{verdict}")
+        entry.set(marker="o", ms=6, mfc="none", mew=width, ls="none" if covered.all() else dash)
+    return entry
 
 
 def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str, float]) -> None:
@@ -63,9 +69,10 @@ def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str,
     for index, path in enumerate(paths):
         raised = raised_bits.get(path.layer)
         if raised is not None:
+            x, y = path.end
             ax.plot(
-                [path.x[-1]] * 2,
-                [path.y[-1], raised],
+                [x, x],
+                [y, raised],
                 color=RAISED,
                 lw=0.9,
                 marker="^",
@@ -83,7 +90,7 @@ def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invaria
         if result.layer in places:
             index = places[result.layer]
             path = paths[index]
-            _draw_band(ax, (path.x[-1], path.y[-1]), result, f"notation-{index}")
+            _draw_band(ax, path.end, result, f"notation-{index}")
 
 
 def _draw_band(ax: Axes, end: tuple[float, float], result: Invariance, gid: str) -> None:

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.ceilings import Ceilings, ceilings_of
 from infoplane.analysis.plot.depth import Depth, depth_of
 from infoplane.analysis.plot.draw_path import draw_path, mark_points
 from infoplane.analysis.plot.frame import (
-    Ceilings,
     draw_depth,
     draw_frame,
     draw_heading,
@@ -23,7 +23,7 @@ from infoplane.analysis.plot.frame import (
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator, short_axis
-from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape
+from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape, layers_to_name
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_raised
 from infoplane.analysis.plot.trajectory import (
@@ -110,30 +110,31 @@ def plot_plane(
             f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single "
             "quantity"
         )
-    said = caveats or caveats_of(shown, spec, open_run=False)
+    known = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]
     depth = depth_of(shown, [path.layer for path in paths])
     canvas = Canvas(style.new_axes(ax), view or View(), log, colour_bar, depth=depth)
-    canvas.draw(paths, shown.ceilings, said, _axes_labels(shown, paths[0], spec))
+    canvas.draw(paths, ceilings_of(shown, spec), known, axes_labels(shown, paths[0], spec))
     flagged = draw_flags(canvas.ax, _segments(report, paths, spec, flags))
-    draw_raised(canvas.ax, paths, said.raised_bits)
+    draw_raised(canvas.ax, paths, known.raised_bits)
     draw_notation(canvas.ax, paths, notation)
+    places = layers_to_name(canvas.ax, len(paths), depth)
     if legend:
+        grows = ax is None if grow is None else grow
         names = [path.layer for path in paths]
         moved = any(found.layer in names for found in notation)
-        listed = Legend(names, marks_of(paths, said, notation=moved), flagged, depth)
-        draw_legend(canvas.ax, shown, listed, canvas.width, spec)
-        if grow or (grow is None and ax is None):
+        listed = Legend(names, marks_of(paths, known, notation=moved), flagged, depth)
+        places = draw_legend(canvas.ax, shown, listed, canvas.width, spec, cut=not grows)
+        if grows:
             keep_shape(canvas.ax)
-    canvas.finish(paths, said)
+    canvas.finish(paths, known, places)
     return canvas.ax
 
 
-def _axes_labels(plane: Plane, path: Trajectory, spec: str) -> tuple[str, str]:
-    return (
-        short_axis(plane, "i_xz", spec, path.senses[0]),
-        short_axis(plane, "i_zy", spec, path.senses[1]),
-    )
+def axes_labels(plane: Plane, path: Trajectory, spec: str) -> tuple[str, str]:
+    """Return the labels of the axes, across and up, on which a path of this estimator stands."""
+    across, up = path.senses
+    return short_axis(plane, "i_xz", spec, across), short_axis(plane, "i_zy", spec, up)
 
 
 def _segments(
@@ -142,7 +143,7 @@ def _segments(
     if report is None:
         return {}
     sense = paths[0].senses[0]
-    findings = [f for f in report.findings if concerns(f, spec, sense)]
+    findings = [finding for finding in report.findings if concerns(finding, spec, sense)]
     return flag_segments(paths, findings, flags)
 
 
@@ -195,11 +196,19 @@ class Canvas:
         self.labels = (self.view.text(labels[0]), self.view.text(labels[1]))
         label_across(self.ax, self.labels[0], scale)
 
-    def finish(self, paths: Sequence[Trajectory], caveats: Caveats) -> None:
-        """Write heading, label up and numbers, which need the room that the legend has left."""
+    def finish(
+        self, paths: Sequence[Trajectory], caveats: Caveats, numbered: Sequence[int]
+    ) -> None:
+        """Write heading, label up and numbers, which need the room that the legend has left.
+
+        Args:
+            paths: what is drawn.
+            caveats: what is written above.
+            numbered: places of the layers whose last marks are numbered.
+        """
         room = self.width + (
             40 if self.colour_bar else -10
         )  # beside a scale words may reach over it
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
-        number_ends(self.ax, paths, self.depth)
+        number_ends(self.ax, paths, numbered, self.depth)

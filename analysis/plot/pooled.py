@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.caveats import Caveats
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_axis
+from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape
 from infoplane.analysis.plot.marks import marks_of
-from infoplane.analysis.plot.plane import Canvas
-from infoplane.analysis.plot.trajectory import Interval, Trajectory
+from infoplane.analysis.plot.plane import Canvas, axes_labels
+from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.analysis.plot.view import View
 from infoplane.analysis.studies.compare import mostly_saturated, sense_of
 from infoplane.errors import InputError
@@ -46,7 +47,7 @@ def pairs_of(pooled: Sequence[Pooled]) -> list[tuple[Pooled, Pooled]]:
 def pooled_paths(
     planes: Mapping[str, Plane], pooled: Sequence[Pooled], centre: str = "median"
 ) -> list[Trajectory]:
-    """Return the path of every layer: the centre over runs, and as bars the range over runs.
+    """Return the path of every layer: the centre over runs, with the points of the runs.
 
     Args:
         planes: of the runs, by name.
@@ -58,25 +59,18 @@ def pooled_paths(
 
 def _path(planes: Mapping[str, Plane], across: Pooled, up: Pooled, centre: str) -> Trajectory:
     steps = [step for step in across.steps if step in up.steps]
-    at_x = [across.steps.index(step) for step in steps]
-    at_y = [up.steps.index(step) for step in steps]
-    xs, ys = across.centre(centre)[at_x], up.centre(centre)[at_y]
+    of_x = [across.steps.index(step) for step in steps]
+    of_y = [up.steps.index(step) for step in steps]
+    points = np.stack([across.values[:, of_x], up.values[:, of_y]], axis=-1)  # (runs, steps, 2)
     return Trajectory(
         across.layer,
         tuple(steps),
-        tuple(map(float, xs)),
-        tuple(map(float, ys)),
-        tuple(map(bool, mostly_saturated(across, planes)[at_x])),
+        tuple(map(float, across.centre(centre)[of_x])),
+        tuple(map(float, up.centre(centre)[of_y])),
+        tuple(map(bool, mostly_saturated(across, planes)[of_x])),
         (sense_of(across, planes), sense_of(up, planes)),
-        x_bars=_ranges(across, at_x),
-        y_bars=_ranges(up, at_y),
-        pooled=True,
+        runs=tuple(tuple(map(tuple, of_step)) for of_step in points.swapaxes(0, 1).tolist()),
     )
-
-
-def _ranges(pooled: Pooled, places: Sequence[int]) -> tuple[Interval, ...]:
-    low, high = pooled.band()
-    return tuple((float(low[k]), float(high[k])) for k in places)
 
 
 @style.styled
@@ -124,17 +118,14 @@ def plot_pooled(
     """
     paths = pooled_paths(planes, pooled, centre)
     plane, spec = next(iter(planes.values())), pooled[0].estimator
+    grows = ax is None if grow is None else grow
     canvas = Canvas(style.new_axes(ax), view or View(), log)
-    words = f"{centre} of {len(planes)} runs"
-    across, up = paths[0].senses
-    labels = (
-        f"{short_axis(plane, 'i_xz', spec, across)}, {words}",
-        f"{short_axis(plane, 'i_zy', spec, up)}, {words}",
-    )
-    canvas.draw(paths, plane.ceilings, Caveats(), labels)
+    words = f", {centre} of {len(planes)} runs"
+    across, up = axes_labels(plane, paths[0], spec)
+    canvas.draw(paths, ceilings_of(plane, spec), Caveats(), (across + words, up + words))
     legend = Legend([path.layer for path in paths], marks_of(paths))
-    draw_legend(canvas.ax, plane, legend, canvas.width, spec)
-    if grow or (grow is None and ax is None):
+    places = draw_legend(canvas.ax, plane, legend, canvas.width, spec, cut=not grows)
+    if grows:
         keep_shape(canvas.ax)
-    canvas.finish(paths, Caveats())
+    canvas.finish(paths, Caveats(), places)
     return canvas.ax

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.clouds import pooled_label
-from infoplane.analysis.plot.labels import short_axis, short_names, wrap_label
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.labels import short_axis, wrap_label
+from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
 from infoplane.analysis.studies.compare import sense_of
 from infoplane.plane import Plane
@@ -48,13 +50,13 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     spec, senses = pooled[0].estimator, {p.quantity: sense_of(p, planes) for p in pooled}
     for ax, title, name in zip(axes, titles, shown, strict=True):
         small_plane(ax, planes[name], spec)
-        ax.set_title(style.drawable(title), fontsize=8, parse_math=False)
+        ax.set_title(drawable(title), fontsize=8, parse_math=False)
     first = planes[shown[0]]
     up = short_axis(first, "i_zy", spec, senses.get("i_zy", "point"))
-    axes[0].set_ylabel(style.drawable(wrap_label(up, 24)), parse_math=False)
+    axes[0].set_ylabel(drawable(wrap_label(up, 24)), parse_math=False)
     across = short_axis(first, "i_xz", spec, senses.get("i_xz", "point"))
     more = f" ({len(shown)} of {len(planes)} runs)" if len(planes) > len(shown) else ""
-    figure.supxlabel(style.drawable(across + more), fontsize=8, parse_math=False)
+    figure.supxlabel(drawable(across + more), fontsize=8, parse_math=False)
 
 
 def _draw_pooled(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> None:

@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import depth_of
+from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import fit_labels_across
-from infoplane.analysis.plot.labels import choose_estimator, short_names
-from infoplane.analysis.plot.legend import Legend, legend_entries
+from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.legend import Legend, layers_to_name, legend_entries
 from infoplane.analysis.plot.marks import MARKS, marks_of
+from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.analysis.plot.trajectory import trajectories
@@ -45,7 +47,7 @@ def draw_side_by_side(
     view = view or View()
     figure = style.new_figure(style.PAGE, style.PAGE / max(2, len(planes)) + 0.9)
     if view.title:
-        figure.suptitle(style.drawable(view.title), fontsize=9, parse_math=False)
+        figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
     axes = figure.subplots(1, len(planes), squeeze=False, sharex=True, sharey=True)[0]
     limits = []
     for ax, (name, plane) in zip(axes, planes.items(), strict=True):
@@ -75,13 +77,14 @@ def _draw_shared_legend(
     """Draw one legend under all planes: the layers of the first, and the marks of any."""
     used: set[str] = set()
     for plane in planes.values():
-        used |= set(marks_of(trajectories(plane, choose_estimator(plane, estimator), sense)))
+        used.update(marks_of(trajectories(plane, choose_estimator(plane, estimator), sense)))
     first = next(iter(planes.values()))
     spec = choose_estimator(first, estimator)
     names = [path.layer for path in trajectories(first, spec, sense)]
     marks = [key for key in MARKS if key in used]
     listed = Legend(names, marks, depth=depth_of(first, names))
-    handles = legend_entries(figure.axes[0], first, listed, spec)
+    places = layers_to_name(figure.axes[0], len(names), listed.depth)
+    handles = legend_entries(first, listed, places, spec)
     plain_legend(
         figure,
         handles,

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.frame import (
     draw_frame,
     draw_heading,
@@ -16,7 +17,8 @@ from infoplane.analysis.plot.frame import (
     label_across,
     label_up,
 )
-from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.plane import axes_labels
 from infoplane.analysis.plot.trajectory import Trajectory, trajectories
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
@@ -55,12 +57,12 @@ def plot_snapshots(
     ax, view = style.new_axes(ax), view or View()
     steps = sorted({step for path in paths for step in path.steps})
     lines = _draw_lines(ax, paths, steps, log)
-    draw_frame(ax, plane.ceilings, paths, view)
-    scale = draw_step_scale(ax, lines, steps, log)
-    draw_heading(ax, view.title, (), style.width_points(ax))
-    across, up = paths[0].senses
-    label_across(ax, view.text(short_axis(plane, "i_xz", spec, across)), scale)
-    label_up(ax, view.text(short_axis(plane, "i_zy", spec, up)))
+    draw_frame(ax, ceilings_of(plane, spec), paths, view)
+    scale = draw_step_scale(ax, lines, steps, log) if len(steps) > 1 else None
+    draw_heading(ax, view.title)
+    across, up = axes_labels(plane, paths[0], spec)
+    label_across(ax, view.text(across), scale)
+    label_up(ax, view.text(up))
     return ax
 
 
@@ -71,7 +73,8 @@ def _draw_lines(
     norm, colours = style.step_norm(steps, log), style.colour_map()
     joined = []
     for step in steps:
-        points = [point for path in paths if (point := path.at(step)) is not None]
+        found = [path.at(step) for path in paths]
+        points = [point for point in found if point is not None]
         joined.append(points)
         ax.plot(
             *zip(*points, strict=True),

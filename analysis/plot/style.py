@@ -21,9 +21,11 @@ from matplotlib.colors import (
     to_rgba,
 )
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import NDArray
 
+from infoplane.analysis.plot.fonts import families
 from infoplane.errors import InputError
 
 P = ParamSpec("P")
@@ -33,8 +35,6 @@ COLUMN, PAGE = 3.5, 7.2
 """Widths in inches of a figure in one column of a two-column paper and across the page."""
 
 RC: Any = {  # Any: matplotlib types every key
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.0,
     "axes.titlesize": 9.0,
     "axes.labelsize": 8.0,
@@ -62,6 +62,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8",
 """End marker of layer k: shapes tell layers apart without colour."""
 
 
+Look = dict[str, Any]  # Any: what matplotlib takes
+"""Keywords of a line, a mark or a text."""
 Tone = tuple[float, float, float, float]
 LAYER_TONES = (
     "#0072b2",
@@ -78,9 +80,14 @@ LAYER_TONES = (
 """Colours that a colour-blind reader tells apart."""
 
 
-def marker(k: int) -> str:
-    """Shape of layer k; shapes repeat after 15 layers."""
-    return MARKERS[k % len(MARKERS)]
+def marker(index: int) -> str:
+    """Return the shape of a layer; shapes repeat after 15 layers."""
+    return MARKERS[index % len(MARKERS)]
+
+
+def dashes(index: int) -> Any:  # Any: a line style
+    """Return the line style of a layer; line styles repeat after four layers."""
+    return DASHES[index % len(DASHES)]
 
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
@@ -107,7 +114,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(RC):
+        with context():
             return draw(*args, **kwargs)
 
     return inside
@@ -118,7 +125,7 @@ def context() -> AbstractContextManager[None]:
 
     Text stays text in SVG, fonts are embedded in PDF.
     """
-    return mpl.rc_context(RC)
+    return mpl.rc_context({**RC, "font.family": families()})
 
 
 def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE * 0.5) -> Axes:
@@ -259,12 +266,12 @@ def is_log(steps: Sequence[int]) -> bool:
         >>> is_log([0, 1, 10, 100]), is_log([0, 10, 20, 30])
         (True, False)
     """
-    positive = [s for s in steps if s > 0]
+    positive = [step for step in steps if step > 0]
     return len(positive) > 2 and max(positive) / min(positive) > 30
 
 
 def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
-    """Colour of a step: linear, or log(1 + step) so that step 0 has its place."""
+    """Return the colour scale of steps: linear, or log(1 + step) so that step 0 has its place."""
     low, high = min(steps), max(steps)
     high = high if high > low else low + 1
     if is_log(steps) if log is None else log:
@@ -273,48 +280,45 @@ def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
 
 
 def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
-    """Return ticks of a step axis: 0 and the powers of ten on a log axis with the last step.
+    """Return ticks of a step axis.
 
-    About five round numbers on a linear one.
+    0, powers of ten and the last step on a log axis, about five round numbers on a linear one.
 
     Example:
         >>> step_ticks([0, 1, 5, 40, 300, 8000])
         [0, 1, 10, 100, 1000, 8000]
     """
     low, high = min(steps), max(steps)
+    if low == high:
+        return [low]
     if is_log(steps) if log is None else log:
-        powers = [10**k for k in range(0, 19) if low <= 10**k <= high]
-        if (
-            powers and high < 5 * powers[-1]
-        ):  # the label of the last step would touch the last power's
+        powers = [10**power for power in range(19) if low <= 10**power <= high]
+        if powers and high < 5 * powers[-1]:  # the two labels would touch
             powers = powers[:-1]
-        return sorted({*([0] if low == 0 else [low]), *powers, high})
-    from matplotlib.ticker import MaxNLocator
+        return sorted({low, *(powers if len(powers) < 6 else powers[::2]), high})
+    ticks = MaxNLocator(5, integer=True).tick_values(low, high)
+    return [int(tick) for tick in ticks if low <= tick <= high]
 
-    return [int(t) for t in MaxNLocator(5, integer=True).tick_values(low, high) if low <= t <= high]
+
+def step_text(step: float) -> str:
+    """Return a step as a tick shows it.
+
+    Example:
+        >>> step_text(3000), step_text(143000), step_text(2.5e6)
+        ('3000', '143k', '2.5M')
+    """
+    if step < 10_000:
+        return f"{step:g}"
+    return f"{step / 1e6:.4g}M" if step >= 1e6 else f"{step / 1e3:.4g}k"
 
 
 def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
-    """Make the x axis of ``ax`` a step axis, logarithmic where that reads better.
-
-    Step 0 is included.
-    """
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    if is_log(steps) if log is None else log:
+    """Make the x axis a step axis, logarithmic (with step 0) where that reads better."""
+    logarithmic = is_log(steps) if log is None else log
+    if logarithmic:
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
-        ax.xaxis.set_major_locator(FixedLocator(step_ticks(steps, True)))
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(lambda v, _pos: f"{v:g}" if v < 10_000 else f"{v:.3g}")
+    if logarithmic or len(set(steps)) == 1:
+        ax.xaxis.set_major_locator(FixedLocator(step_ticks(steps, log)))
+    ax.xaxis.set_major_formatter(lambda step, _place: step_text(step))
     ax.set_xlabel("training step")
-
-
-def drawable(text: str) -> str:
-    """Return ``text`` with every character our font lacks shown as a box.
-
-    Any layer name can be drawn.
-    """
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
-    return "".join(c if c == "\n" or ord(c) in glyphs else "□" for c in text)

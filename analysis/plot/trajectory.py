@@ -49,7 +49,7 @@ class Trajectory:
         null: the band of shuffled labels of I(Z;Y) at the last checkpoint, where one was drawn.
         x_bars, y_bars: intervals of either value; None where there is none. Empty when there are
             none at all.
-        pooled: whether the bars are the range over runs.
+        runs: of a path pooled over runs, for every checkpoint the points of the runs.
     """
 
     layer: str
@@ -62,7 +62,12 @@ class Trajectory:
     null: Interval | None = None
     x_bars: tuple[Interval | None, ...] = ()
     y_bars: tuple[Interval | None, ...] = ()
-    pooled: bool = False
+    runs: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+    @property
+    def end(self) -> tuple[float, float]:
+        """Where the path ends."""
+        return self.x[-1], self.y[-1]
 
     def at(self, step: int) -> tuple[float, float] | None:
         """Return the point of one checkpoint, None where it was not measured."""
@@ -74,6 +79,9 @@ class Trajectory:
     def extent(self) -> tuple[list[float], list[float]]:
         """Return all values across and up, ends of bars included: what the axes must hold."""
         across, up = list(self.x), list(self.y)
+        for points in self.runs:
+            across += [x for x, _ in points]
+            up += [y for _, y in points]
         for bar in self.x_bars:
             across += bar or ()
         for bar in self.y_bars:
@@ -92,7 +100,8 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         up = dict(zip(*plane.series(layer, "i_zy", estimator, sense), strict=True))
         steps = tuple(step for step in across if step in up)
         if steps:
-            paths.append(_path(layer, steps, [across[s] for s in steps], [up[s] for s in steps]))
+            estimates = [across[step] for step in steps], [up[step] for step in steps]
+            paths.append(_path(layer, steps, *estimates))
     return paths
 
 
@@ -137,12 +146,13 @@ def flag_segments(
 
     One of no length for a law of a single layer.
     """
-    known = {p.layer: p for p in paths}
-    out: dict[Verdict, list[Segment]] = {}
-    for f in findings:
-        if f.verdict not in verdicts or f.upstream not in known or f.downstream not in known:
+    known = {path.layer: path for path in paths}
+    segments: dict[Verdict, list[Segment]] = {}
+    for finding in findings:
+        above, below = known.get(finding.upstream), known.get(finding.downstream)
+        if finding.verdict not in verdicts or above is None or below is None:
             continue
-        a, b = known[f.upstream].at(f.step), known[f.downstream].at(f.step)
-        if a is not None and b is not None:
-            out.setdefault(f.verdict, []).append((a, b))
-    return {v: out[v] for v in VERDICTS if v in out}
+        start, end = above.at(finding.step), below.at(finding.step)
+        if start is not None and end is not None:
+            segments.setdefault(finding.verdict, []).append((start, end))
+    return {verdict: segments[verdict] for verdict in VERDICTS if verdict in segments}

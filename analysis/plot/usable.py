@@ -9,19 +9,16 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.frame import draw_step_scale
-from infoplane.analysis.plot.labels import (
-    choose_estimator,
-    named,
-    numbered_names,
-    short_axis,
-    short_names,
-    wrap_label,
-)
+from infoplane.analysis.plot.ceilings import ceilings_of
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.frame import draw_ceiling_up, draw_step_scale, label_up
+from infoplane.analysis.plot.labels import choose_estimator, short_axis
 from infoplane.analysis.plot.marks import GREY
+from infoplane.analysis.plot.names import named, numbered_names, short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.analysis.plot.trajectory import interval_of
+from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import Estimate
@@ -69,12 +66,10 @@ def plot_profile(
     last = max(estimates)
     for index, estimate in estimates[last].items():
         _draw_last(ax, index, estimate, colours(norm(last)))
-    if plane.h_y_bits is not None:
-        ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
+    draw_ceiling_up(ax, ceilings_of(plane, spec)["i_zy"], View())
     _name_layers(ax, plane.layers)
     shown_sense = next(iter(estimates[last].values())).sense
-    text = wrap_label(short_axis(plane, "i_zy", spec, shown_sense), 34)
-    ax.set_ylabel(style.drawable(text), parse_math=False)
+    label_up(ax, short_axis(plane, "i_zy", spec, shown_sense))
     return ax
 
 
@@ -109,11 +104,11 @@ def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: style.Tone) -> No
 
 def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
     """Write the layers along the flat axis; of many, as many as fit."""
-    labels = numbered_names(layers, short_names(layers, 14))
-    chosen = named(len(labels), max(2, int(style.width_points(ax) / 9)))
+    labels = [drawable(text) for text in numbered_names(layers, short_names(layers, 14))]
+    places = named(len(labels), max(2, int(style.width_points(ax) / 9)))
     ax.set_xticks(
-        chosen,
-        [style.drawable(labels[k]) for k in chosen],
+        places,
+        [labels[place] for place in places],
         rotation=60,
         ha="right",
         rotation_mode="anchor",
@@ -135,9 +130,10 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     Raises:
         InputError: the plane holds no estimator of either kind.
     """
-    kinds = {spec: traits_of(spec).measures == "usable" for spec in plane.estimators}
-    usable = usable or next((s for s, is_v in kinds.items() if is_v), None)
-    shannon = shannon or next((s for s, is_v in kinds.items() if not is_v), None)
+    of_kind: dict[bool, str] = {}
+    for spec in plane.estimators:
+        of_kind.setdefault(traits_of(spec).measures == "usable", spec)
+    usable, shannon = usable or of_kind.get(True), shannon or of_kind.get(False)
     if usable is None or shannon is None:
         raise InputError(
             "expected a Shannon estimator and a vinfo one, the plane has "
@@ -147,14 +143,14 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     plot_plane(plane, estimator=shannon, ax=left, colour_bar=False)
     plot_profile(plane, estimator=usable, ax=right)
-    bar = next(c for c in left.collections if str(c.get_gid()).startswith("path-"))
-    draw_step_scale(right, bar, list(plane.select(estimator=shannon).steps), None)  # type: ignore[arg-type]  # a LineCollection
+    lines = [line for line in left.collections if str(line.get_gid()).startswith("path-")]
+    if lines:
+        draw_step_scale(right, lines[0], plane.select(estimator=shannon).steps, None)  # type: ignore[arg-type]  # a LineCollection
     box = left.get_legend()
     handles = list(box.legend_handles)
     box.remove()
     plain_legend(figure, handles, loc="outside lower center", ncols=4)
-    left.set_title(
-        "information about X and Y in the layer", loc="left", fontsize=8
-    ) if not left.get_title(loc="left") else None
+    if not left.get_title(loc="left"):
+        left.set_title("information about X and Y in the layer", loc="left", fontsize=8)
     right.set_title("information that a predictor can use", loc="left", fontsize=8)
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,16 +11,17 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.estimators.binned import SAXE_WIDTH
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.bin_width import WidthSweep
 
-CEILING: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": "--"}
-DEFAULT_WIDTH: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": ":"}
-"""How both lines are drawn, here and in the legend. Any: keywords of matplotlib."""
+CEILING: style.Look = {"color": "#555555", "lw": 0.8, "ls": "--"}
+DEFAULT_WIDTH: style.Look = {"color": "#555555", "lw": 0.8, "ls": ":"}
+"""How both lines are drawn, here and in the legend."""
 
 
 @style.styled
@@ -45,7 +46,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         ax.set_xscale("log")
         ax.set_xlim(sweep.widths[0], sweep.widths[-1])
         ax.set_ylim(0, 1.06 * np.log2(sweep.n))
-        ax.set_title(style.drawable(name), fontsize=7.5, parse_math=False)
+        ax.set_title(drawable(name), fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
     of_steps = [

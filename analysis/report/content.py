@@ -6,14 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from infoplane.analysis.plot.caption import caption_of
-from infoplane.analysis.plot.labels import (
-    axis_of,
-    choose_estimator,
-    layer_labels,
-    layer_marks,
-    short_axis,
-)
+from infoplane.analysis.plot.labels import axis_of, choose_estimator, short_axis
 from infoplane.analysis.plot.marks import MARKS
+from infoplane.analysis.plot.names import layer_labels, layer_marks
 from infoplane.analysis.report.findings import MOST_FINDINGS, dpi_data, failures_data
 from infoplane.analysis.report.sections import Judged, number, sections_data
 from infoplane.analysis.report.summary import Sentence, sentences_of

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.plane import Plane

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infoplane.analysis.caveats import warnings_of
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.units import specs_in_bits
 from infoplane.plane import Plane
 from infoplane.types import DPIReport

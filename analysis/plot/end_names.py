@@ -1,0 +1,98 @@
+"""Names of layers at the ends of their curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from matplotlib.axes import Axes
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.names import layer_labels, named
+from infoplane.analysis.plot.place import spread
+from infoplane.analysis.plot.small import layer_tones
+from infoplane.plane import Plane
+from infoplane.types import Estimate
+
+_SMALLEST = 5.5
+"""Points of the smallest names of layers."""
+
+
+class Curve(Protocol):
+    """A layer's numbers over the steps."""
+
+    @property
+    def layer(self) -> str: ...
+    @property
+    def steps(self) -> Sequence[int]: ...
+    @property
+    def estimates(self) -> Sequence[Estimate]: ...
+
+
+def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
+    """Write names in a column at the right of the axes, spread so that none covers another.
+
+    Each is joined to its curve; of many layers, as many are named as fit. To be called when all
+    else on the figure is there.
+
+    Args:
+        ax: the Axes.
+        plane: knows the reductions of the layers.
+        curves: in layer order.
+    """
+    style.settle(style.figure_of(ax))
+    height = style.height_points(ax)
+    places = named(len(curves), max(2, int(height / (1.25 * _SMALLEST))))
+    if len(places) < len(curves):
+        _write_share(ax, len(places), len(curves))
+    layers = [curve.layer for curve in curves]
+    tones = layer_tones(layers)
+    labels = drawable_names(layer_labels(plane, layers, 14 if style.is_narrow(ax) else 22))
+    size = min(7.0, height / len(places) / 1.25)
+    wanted = [_height_of_end(ax, curves[index]) for index in places]
+    slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
+    for index, slot in zip(places, slots, strict=True):
+        _write_name(ax, labels[index], curves[index], tones[layers[index]], slot, size)
+
+
+def _write_share(ax: Axes, named_count: int, count: int) -> None:
+    ax.annotate(
+        f"{named_count} of {count} layers named",
+        (0.99, 0.02),
+        xycoords="axes fraction",
+        ha="right",
+        fontsize=6.5,
+        color="#444444",
+        gid="named",
+    )
+
+
+def _height_of_end(ax: Axes, curve: Curve) -> float:
+    """Return where a curve ends, as a share of the Axes.
+
+    Rounded, so that curves that end together are listed in layer order.
+    """
+    low, high = ax.get_ylim()
+    return round((curve.estimates[-1].bits - low) / (high - low) / 0.03) * 0.03
+
+
+def _write_name(
+    ax: Axes, name: str, curve: Curve, tone: style.Tone, slot: float, size: float
+) -> None:
+    """Write a layer's name right of the Axes at the height ``slot``, joined to its curve's end."""
+    line = {"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1}
+    ax.annotate(
+        name,
+        (curve.steps[-1], curve.estimates[-1].bits),
+        xytext=(1.035, slot),
+        textcoords="axes fraction",
+        fontsize=size,
+        va="center",
+        ha="left",
+        color=tuple(0.75 * channel for channel in tone[:3]),
+        parse_math=False,
+        annotation_clip=False,
+        gid="name",
+        arrowprops=line | {"relpos": (0, 0.5)},
+    )

@@ -1,0 +1,53 @@
+"""Fonts that hold the characters of layer names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+from infoplane.analysis.plot.names import numbered_names
+
+FIRST = "DejaVu Sans"
+ASIAN = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+)
+"""Fonts with Chinese, Japanese or Korean characters, as systems and packages call them."""
+
+
+def families() -> list[str]:
+    """Return our font, then those of the user's style and of `ASIAN` that are installed."""
+    installed = {font.name for font in fontManager.ttflist}
+    wanted = [FIRST, *mpl.rcParams["font.family"], *mpl.rcParams["font.sans-serif"], *ASIAN]
+    return [family for family in dict.fromkeys(wanted) if family in installed]
+
+
+def drawable(text: str) -> str:
+    """Return ``text`` with a box for every character that none of the fonts has."""
+    if text.isascii() and text.isprintable():
+        return text
+    known: set[int] = set()
+    for family in mpl.rcParams["font.family"]:
+        known |= get_font(findfont(FontProperties(family=family))).get_charmap().keys()
+    return "".join(letter if letter == "\n" or ord(letter) in known else "□" for letter in text)
+
+
+def drawable_names(names: Sequence[str]) -> list[str]:
+    """Return layer names as `drawable` has them, numbered where two look alike then."""
+    shown = [drawable(name) for name in names]
+    return shown if len(set(shown)) == len(set(names)) else numbered_names(names, shown)
