@@ -63,7 +63,7 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
     )
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     bar.set_label("[bits] (grey: no number)")
-    letters = 11 if style.is_narrow(ax) else 18
+    letters = 13 if style.is_narrow(ax) else 18
     name_cells(ax, drawable_names(short_names(matrix.layers, letters)))
     title_cells(ax, f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}")
     cell = style.width_points(ax) / len(matrix.layers)

@@ -43,8 +43,8 @@ def draw_path(
     *,
     size: float = MARK_POINTS,
     shape: int | None = None,
-) -> LineCollection | None:
-    """Draw the path of one layer; returns its line, None where there is one checkpoint.
+) -> None:
+    """Draw the path of one layer.
 
     Args:
         ax: where to draw.
@@ -55,7 +55,8 @@ def draw_path(
         shape: of the last mark; that of the layer when left out.
     """
     tones = np.asarray(colours(norm(np.asarray(path.steps, float))))
-    lines = _draw_line(ax, path, index, norm, colours)
+    if len(path.steps) > 1:
+        _draw_line(ax, path, index, norm, colours)
     _draw_points(ax, path, index, tones)
     if path.runs:
         _draw_ranges(ax, path, index)
@@ -63,14 +64,9 @@ def draw_path(
     if path.null is not None:
         _draw_null(ax, path, path.null, index)
     _draw_ends(ax, path, index, tones, size, index if shape is None else shape)
-    return lines
 
 
-def _draw_line(
-    ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap
-) -> LineCollection | None:
-    if len(path.steps) < 2:
-        return None
+def _draw_line(ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap) -> None:
     points = np.column_stack([path.x, path.y])  # (steps, 2)
     segments = np.stack([points[:-1], points[1:]], axis=1)  # (steps - 1, 2, 2)
     lines = LineCollection(
@@ -79,7 +75,6 @@ def _draw_line(
     lines.set_array(np.asarray(path.steps[1:], float))
     lines.set_gid(f"path-{index}")
     ax.add_collection(lines)
-    return lines
 
 
 def hollow_points(path: Trajectory) -> NDArray[np.bool_]:
@@ -134,7 +129,8 @@ def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
     """Draw one pale band along the path: the hull of all runs at neighbouring checkpoints."""
     pairs = list(itertools.pairwise(path.runs)) or [(path.runs[0], ())]
     hulls = [convex_hull([*first, *second]) for first, second in pairs]
-    pale = style.pale(style.layer_tone(index))
+    tone = style.layer_tone(index)
+    pale = style.pale(tone)
     ax.add_collection(
         PolyCollection(
             hulls,
@@ -145,6 +141,9 @@ def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
             gid=f"range-{index}",
         )
     )
+    lines = LineCollection(list(np.swapaxes(path.runs, 0, 1)), colors=[tone])  # (runs, steps, 2)
+    lines.set(linewidths=0.4, alpha=0.4, zorder=1, gid=f"runs-{index}")
+    ax.add_collection(lines)
 
 
 Corner = tuple[float, float]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.cm import ScalarMappable
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.ceilings import Ceilings
@@ -143,7 +143,7 @@ def _reference(ceiling: Ceiling, view: View) -> str:
     return f"{name} = {ceiling.bits * UNITS[view.unit]:.4g}"
 
 
-def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
+def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:
     """Write the label of the flat axis, broken to the width of the Axes.
 
     The width is known once it is laid out with the step scale beside it.
@@ -196,18 +196,15 @@ def draw_heading(
         heading.set_transform(style.below(ax, -above))  # points: a layout may change the height
 
 
-def draw_step_scale(
-    ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None
-) -> Axes:
+def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
     """Draw the scale of step colours beside an Axes; returns the Axes of the scale."""
-    bar = style.figure_of(ax).colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
+    colours = ScalarMappable(style.step_norm(steps, log), style.colour_map())
+    bar = style.figure_of(ax).colorbar(colours, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
     bar.set_ticks(ticks, labels=list(map(style.step_text, ticks)))
     bar.minorticks_off()
     bar.outline.set_linewidth(0.4)
     bar.set_label("training step")
-    if bar.solids is not None:
-        bar.solids.set_alpha(1)
     return bar.ax
 
 

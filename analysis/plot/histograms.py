@@ -6,6 +6,7 @@ Per layer and per unit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.fonts import drawable, drawable_names
+from infoplane.analysis.plot.labels import wrap_label
 from infoplane.analysis.plot.names import short_names
 from infoplane.errors import InputError
 
@@ -74,37 +76,46 @@ def draw_histograms(
     """Draw one panel per layer, values of the layer's own range, one scale of shares for all."""
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
-    names = short_names([h.layer for h in found])
-    titles = [f"{drawable(name)}, {h.width} units" for name, h in zip(names, found, strict=True)]
-    return _panels([(h, None) for h in found], titles, columns, log, "activation")
+    names = drawable_names(short_names([of_layer.layer for of_layer in found]))
+    panels = []
+    for name, of_layer in zip(names, found, strict=True):
+        panels.append(_Panel(f"{name}, {of_layer.width} units", of_layer))
+    return _draw_panels(panels, columns, log, "activation")
 
 
 @style.styled
 def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | None = None) -> Figure:
     """One panel per unit of a layer on equal axes: which units saturate, die or part in two."""
-    titles = [f"unit {u}" for u in found.units]
-    more = (
-        "" if len(found.units) == found.width else f" ({len(found.units)} of {found.width} units)"
-    )
-    label = f"activation of {drawable(short_names([found.layer], 40)[0])}{more}"
-    return _panels([(found, u) for u in found.units], titles, columns, log, label, sharey=True)
+    panels = [_Panel(f"unit {unit}", found, unit) for unit in found.units]
+    shown = len(found.units)
+    more = "" if shown == found.width else f" ({shown} of {found.width} units)"
+    label = wrap_label(f"activation of {drawable(short_names([found.layer], 40)[0])}{more}", 24)
+    return _draw_panels(panels, columns, log, label, sharey=True)
 
 
-def _panels(
-    cells: Sequence[tuple[Histograms, int | None]],
-    titles: Sequence[str],
+@dataclass(frozen=True)
+class _Panel:
+    """A histogram over training, of a layer or of one unit."""
+
+    title: str
+    found: Histograms
+    unit: int | None = None
+
+
+def _draw_panels(
+    panels: Sequence[_Panel],
     columns: int,
     log: bool | None,
     label: str,
     sharey: bool = False,
 ) -> Figure:
-    figure, axes = style.new_panels(len(cells), columns, 1.35, 0.5, sharex=True, sharey=sharey)
-    columns = axes[0].get_gridspec().ncols
-    for ax, title, (found, unit) in zip(axes, titles, cells, strict=False):
-        mesh = _mesh(ax, found, unit, log)
-        ax.set_title(title, fontsize=7.5, parse_math=False)
+    figure, axes = style.new_panels(len(panels), columns, 1.35, 0.5, sharex=True, sharey=sharey)
+    for ax, panel in zip(axes, panels, strict=False):
+        mesh = _mesh(ax, panel.found, panel.unit, log)
+        ax.set_title(panel.title, fontsize=7.5, parse_math=False)
         ax.set_xlabel("")
-    for ax in axes[max(0, len(cells) - columns) : len(cells)]:  # the lowest of each column
+    below = axes[0].get_gridspec().ncols
+    for ax in axes[max(0, len(panels) - below) : len(panels)]:  # the lowest of each column
         ax.tick_params(labelbottom=True)
         ax.set_xlabel("training step")
     figure.supylabel(label, fontsize=8, parse_math=False)
@@ -113,19 +124,18 @@ def _panels(
 
 
 def _mesh(ax: Axes, found: Histograms, unit: int | None, log: bool | None) -> QuadMesh:
-    shares = found.shares(unit)
-    logarithmic = style.is_log(found.steps) if log is None else log
+    edges = step_edges(found.steps, style.is_log(found.steps) if log is None else log)
     mesh = ax.pcolormesh(
-        step_edges(found.steps, logarithmic),
+        edges,
         found.edges,
-        np.ma.masked_equal(shares.T, 0.0),
+        np.ma.masked_equal(found.shares(unit).T, 0.0),
         cmap=style.heat_map(),
         norm=LogNorm(FAINTEST, 1.0),
         rasterized=True,
         gid="histogram",
     )
     style.step_axis(ax, found.steps, log)
-    ax.set_xlim(*step_edges(found.steps, logarithmic)[[0, -1]])
+    ax.set_xlim(edges[0], edges[-1])
     ax.set_ylim(found.edges[0], found.edges[-1])
     ax.grid(False)
     return mesh

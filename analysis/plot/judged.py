@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.labels import wrap_label
-from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane
+from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.frame import label_across
+from infoplane.analysis.plot.names import named, short_names
+from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane, widen
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
     from infoplane.analysis.studies.phases import Phases
-
-_TONES = style.LAYER_TONES
 
 
 @style.styled
@@ -29,39 +29,56 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
 
     One row per layer and estimator; filled where it counts as compression.
     """
-    curves = [(phase, c) for phase in phases.layers for c in phase.curves]
+    curves = [curve for phase in phases.layers for curve in phase.curves]
     ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * len(curves) + 0.9))
-    specs = list(dict.fromkeys(c.estimator for _, c in curves))
-    y, ticks, names = 0.0, [], []
+    specs = list(dict.fromkeys(curve.estimator for curve in curves))
+    tones = {spec: style.layer_tone(index) for index, spec in enumerate(specs)}
+    row, centres = 0.0, []
     for phase in phases.layers:
-        top = y
-        for c in phase.curves:
-            tone = _TONES[specs.index(c.estimator) % len(_TONES)]
-            ax.plot([c.low, c.high], [y, y], color=tone, lw=1.4, solid_capstyle="butt")
-            ax.plot(c.drop, y, "o", ms=5, color=tone, mfc=tone if c.compresses else "white")
-            y += 1
-        ticks.append((top + y - 1) / 2)
-        names.append(f"{drawable(phase.layer)}\n{phase.verdict}")
-        y += 0.8
+        top = row
+        for curve in phase.curves:
+            tone = tones[curve.estimator]
+            ax.plot([curve.low, curve.high], [row, row], color=tone, lw=1.4, solid_capstyle="butt")
+            face = tone if curve.compresses else "white"
+            ax.plot(curve.drop, row, "o", ms=5, color=tone, mfc=face)
+            row += 1
+        centres.append((top + row - 1) / 2)
+        row += 0.8
     ax.axvline(0, color="#555555", lw=0.8)
-    ax.set_yticks(ticks, names)
-    ax.set_ylim(y - 0.3, -1.0)
+    ax.set_ylim(row - 0.3, -1.0)
     ax.grid(False, axis="y")
-    ax.set_xlabel(
-        wrap_label(
-            "fall of I(X;Z) from its split-half peak [bits], 95 %",
-            40 if style.is_narrow(ax) else 80,
-        )
-    )
-    marks = [
-        ax.plot([], [], "o-", color=_TONES[k % len(_TONES)], label=spec)[0]
-        for k, spec in enumerate(specs)
-    ]
-    marks.append(
-        ax.plot([], [], "o", color="#555555", mfc="white", label="hollow: no compression")[0]
-    )
-    ax.legend(handles=marks, **style.beside(ax))
+    marks = [Line2D([], [], marker="o", color=tone, label=spec) for spec, tone in tones.items()]
+    empty: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
+    marks.append(Line2D([], [], marker="o", label="hollow: no compression", **empty))
+    ax.legend(handles=marks, **style.beside(ax, lines=2))
+    _name_phases(ax, phases, centres)
+    label_across(ax, "fall of I(X;Z) from its split-half peak [bits], 95 %")
     return ax
+
+
+def _name_phases(ax: Axes, phases: Phases, centres: Sequence[float]) -> None:
+    """Write layer and verdict beside the rows of each layer, one above the other where they fit."""
+    separator = ": " if style.height_points(ax) < 20 * len(centres) else "\n"
+    names = _row_names(ax, [phase.layer for phase in phases.layers])
+    words = []
+    for name, phase in zip(names, phases.layers, strict=True):
+        words.append(f"{name}{separator}{phase.verdict}")
+    _name_rows(ax, centres, words)
+
+
+def _row_names(ax: Axes, layers: Sequence[str]) -> list[str]:
+    return drawable_names(short_names(layers, 14 if style.is_narrow(ax) else 24))
+
+
+def _name_rows(ax: Axes, centres: Sequence[float], words: Sequence[str]) -> None:
+    """Write words beside rows, of many as many as fit."""
+    style.settle(style.figure_of(ax))
+    height = style.height_points(ax)
+    places = named(len(words), max(2, int(height / 7)))
+    size = max(5.5, min(7.0, 0.8 * height / len(places)))
+    shown = [words[place] for place in places]
+    ax.set_yticks([centres[place] for place in places], shown, fontsize=size, parse_math=False)
+    style.settle(style.figure_of(ax))
 
 
 @style.styled
@@ -73,39 +90,33 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     if not found:
         raise InputError("nothing to draw: the battery gave no result")
     ax = style.new_axes(ax, style.PAGE * 0.85, max(1.8, 0.2 * len(found) + 0.9))
-    y = np.arange(len(found), dtype=float)
+    rows = np.arange(len(found), dtype=float)
+    errors = [result.error for result in found]
+    losses = [result.sensitivity for result in found]
     turn = "\n" if style.is_narrow(ax) else " "
-    ax.barh(
-        y - 0.18,
-        [f.error for f in found],
-        0.34,
-        color="#d55e00",
-        label=f"invariance error:{turn}largest change under invertible maps",
-    )
-    ax.barh(
-        y + 0.18,
-        [f.sensitivity for f in found],
-        0.34,
-        color="#0072b2",
-        label=f"sensitivity:{turn}loss when half of the units go",
-    )
-    high = max(max(f.error, f.sensitivity) for f in found)
-    for k, f in enumerate(found):
-        ax.text(
-            max(f.error, f.sensitivity, 0) + 0.01 * high,
-            k,
-            f"{f.discriminability:.2f}",
-            va="center",
-            fontsize=6.5,
-        )
-    ax.set_yticks(y, [f"{drawable(f.layer)}  {f.estimator}" for f in found])
+    label = f"invariance error:{turn}largest change under invertible maps"
+    ax.barh(rows - 0.18, errors, 0.34, color="#d55e00", label=label)
+    label = f"sensitivity:{turn}loss when half of the units go"
+    ax.barh(rows + 0.18, losses, 0.34, color="#0072b2", label=label)
+    high = max(*errors, *losses)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
-    ax.set_xlabel(
-        f"{'I(Z;Y)' if found[0].quantity == 'i_zy' else 'I(X;Z)'} as each estimator{turn}defines "
-        f"it [bits];{turn}number: discriminability"
-    )
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
+    if style.is_narrow(ax):
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1))
+    else:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
+    symbol = "I(Z;Y)" if found[0].quantity == "i_zy" else "I(X;Z)"
+    layers = list(dict.fromkeys(result.layer for result in found))
+    shorts = dict(zip(layers, _row_names(ax, layers), strict=True))
+    words = [f"{shorts[result.layer]}  {result.estimator}" for result in found]
+    _name_rows(ax, rows.tolist(), words)
+    label = f"{symbol} as each estimator defines it [bits]"
+    if style.height_points(ax) > 6 * len(found):
+        label += ", number: discriminability"
+        for row, result in enumerate(found):
+            end = max(result.error, result.sensitivity, 0) + 0.01 * high
+            ax.text(end, row, f"{result.discriminability:.2f}", va="center", fontsize=6.5)
+    label_across(ax, label)
     return ax
 
 
@@ -113,23 +124,20 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
 def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     """Small multiples: the same run's plane under every estimator of ``plane``, on equal axes."""
     specs = plane.estimators
+    columns = min(columns, len(specs))
     rows = -(-len(specs) // columns)
     figure = style.new_figure(style.PAGE, 1.45 * rows + 0.5)
-    axes = np.atleast_1d(
-        figure.subplots(rows, min(columns, len(specs)), sharex=True, sharey=True, squeeze=False)
-    ).ravel()
-    for ax, spec in zip(axes, specs, strict=False):
-        small_plane(ax, plane, spec)
-        ax.set_title(spec, fontsize=7.5)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for ax in axes[len(specs) :]:
         ax.set_axis_off()
-    for ax in axes[
-        max(0, len(specs) - columns) : len(specs)
-    ]:  # the lowest of each column, also above an empty place
-        ax.tick_params(labelbottom=True)
+    for index, (ax, spec) in enumerate(zip(axes, specs, strict=False)):
+        small_plane(ax, plane, spec)
+        ax.set_title(spec, fontsize=7.5)
+        if index + columns >= len(specs):  # the lowest of its column, also above an empty place
+            ax.tick_params(labelbottom=True)
+    widen(axes[0])
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
-    figure.supylabel(
-        "I(Z;Y) as each\nestimator defines it [bits]", fontsize=8, multialignment="center"
-    )
+    words = "I(Z;Y) as each\nestimator defines it [bits]"
+    figure.supylabel(words, fontsize=8, multialignment="center")
     plain_legend(figure, layer_handles(axes[0], plane.layers), loc="outside right center")
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import textwrap
 
 from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
 from infoplane.analysis.units import carries_bits, specs_in_bits
@@ -95,9 +96,13 @@ def _short(definition: str, estimator: str, sense: str) -> str:
 
 
 def wrap_label(text: str, width: int) -> str:
-    """An axis label broken at its commas into lines of at most about ``width`` characters."""
+    """Return a label in lines of at most about ``width`` characters.
+
+    Broken at its commas, and at spaces where a part is longer.
+    """
     lines = [""]
-    for part in text.split(", "):
+    for whole in text.split(", "):
+        part = textwrap.fill(whole, max(width, 18), break_long_words=False, break_on_hyphens=False)
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
         if len(joined) > width and lines[-1]:
             lines[-1] += ","

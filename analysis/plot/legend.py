@@ -26,9 +26,11 @@ SHARE = 0.55
 """Most of the height of an Axes that a legend takes from a figure that must not grow."""
 _LETTER, _HANDLE = 3.9, 24.0
 """Points that a letter of a legend takes, and that the sign before the words takes."""
+_MARGIN = 0.1
+"""Inches between a legend and the left edge of a narrow figure."""
 _FEW = {"page": 8, "column": 6}
 """Layers whose names are written out; names of more are cut, so that they stand in more columns."""
-_WIDE, _CUT = 24, {"page": 15, "column": 11}
+_WIDE, _CUT = 24, {"page": 15, "column": 13}
 """Letters of a name that is written out, and of one that is cut."""
 
 DEPTH_LINE = {"color": "#9a9a9a", "lw": 0.7, "ls": (0, (2, 2))}
@@ -115,7 +117,7 @@ def _place(ax: Axes, entries: Sequence[Line2D], width: float) -> MatplotlibLegen
         if not narrow or reach <= 1.12 * extent.width:
             break
         box = _plain(ax.legend(loc="upper right", bbox_to_anchor=(1.06, 0), **look))
-        if reach <= 0.06 * extent.width + extent.x1:
+        if reach <= 0.06 * extent.width + extent.x1 - _MARGIN * style.figure_of(ax).dpi:
             break
     return box
 

@@ -77,7 +77,7 @@ def plot_dpi_matrix(
     bar.set_label("excess [bits]")
     ax.set_xlabel("downstream layer")
     ax.set_ylabel("upstream layer")
-    letters = 11 if style.is_narrow(ax) else 18
+    letters = 13 if style.is_narrow(ax) else 18
     lettered = name_cells(ax, drawable_names(layer_labels(plane, plane.layers, letters)))
     for (row, column), bits in np.ndenumerate(excess):
         name = verdict[row][column]
@@ -156,7 +156,9 @@ def name_cells(ax: Axes, names: Sequence[str]) -> bool:
 
 
 def title_cells(ax: Axes, title: str) -> None:
-    """Write a title over a heat map, as wide as map and scale are."""
-    room = max(18, int((style.width_points(ax) + 40) / 4.4))
-    words = wrap_label(drawable(title), room)
-    ax.set_title(words, loc="left", parse_math=False)
+    """Write a title over a heat map, from its left edge to that of the figure."""
+    figure = style.figure_of(ax)
+    style.settle(figure)
+    ax.apply_aspect()  # cells are square: the map is smaller than its Axes
+    room = (figure.bbox.x1 - ax.get_window_extent().x0) / figure.dpi * 72
+    ax.set_title(wrap_label(drawable(title), int(room / 5)), loc="left", parse_math=False)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.fonts import drawable, drawable_names
+from infoplane.analysis.plot.labels import wrap_label
+from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.small import layer_tones, plain_legend
 
 Row = tuple[str, str, int, float]
 """Layer, which of its numbers, step, value."""
@@ -21,19 +24,19 @@ def draw_over_steps(label: str, rows: Sequence[Row]) -> Figure:
         label: of the vertical axis, with the unit.
         rows: layer, kind, step and value, in the order of the layers.
     """
-    figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.5)
-    axes = figure.add_subplot()
-    lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    figure = style.new_figure(style.PAGE, style.PAGE * 0.5)
+    ax = figure.add_subplot()
+    lines: dict[str, list[tuple[int, float]]] = {}
+    layers = list(dict.fromkeys(row[0] for row in rows))
+    shorts = dict(zip(layers, drawable_names(short_names(layers)), strict=True))
     for layer, kind, step, value in rows:
-        lines.setdefault((layer, kind), []).append((step, value))
-    for number, ((layer, kind), points) in enumerate(lines.items()):
+        lines.setdefault(f"{shorts[layer]} {kind}".strip(), []).append((step, value))
+    tones = layer_tones(list(lines))
+    for index, (name, points) in enumerate(lines.items()):
         steps, values = zip(*sorted(points), strict=True)
-        name = drawable(f"{layer} {kind}".strip())
-        axes.plot(steps, values, marker=style.marker(number), ms=4, lw=1.1, label=name)
-    smallest, largest = min(row[2] for row in rows), max(row[2] for row in rows)
-    if largest > 100 * max(1, smallest):
-        axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlabel("training step")
-    axes.set_ylabel(drawable(label))
-    axes.legend(fontsize=7, ncols=1 if len(lines) < 8 else 2)
+        look: style.Look = {"color": tones[name], "ls": style.dashes(index), "lw": 1.1, "ms": 4}
+        ax.plot(steps, values, marker=style.marker(index), label=name, **look)
+    style.step_axis(ax, [step for _, _, step, _ in rows])
+    ax.set_ylabel(wrap_label(drawable(label), 40), parse_math=False)
+    plain_legend(figure, ax.get_lines(), loc="outside right center")
     return figure

@@ -181,20 +181,21 @@ class Canvas:
         """Draw paths, frame, step scale and the label across."""
         steps = sorted({step for path in paths for step in path.steps})
         norm, colours = style.step_norm(steps, self.log), style.colour_map()
-        lines, size = None, mark_points(len(paths))
+        size = mark_points(len(paths))
         for index, path in enumerate(paths):
             shape = index if self.depth is None else self.depth.shape(index)
-            drawn = draw_path(self.ax, path, index, norm, colours, size=size, shape=shape)
-            lines = drawn or lines
+            draw_path(self.ax, path, index, norm, colours, size=size, shape=shape)
         if self.depth is not None:
             draw_depth(self.ax, paths, self.depth)
         draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
         scale = None
-        if self.colour_bar and lines is not None:
-            scale = draw_step_scale(self.ax, lines, steps, self.log)
+        self.colour_bar = self.colour_bar and len(steps) > 1
+        if self.colour_bar:
+            scale = draw_step_scale(self.ax, steps, self.log)
         self.width = style.width_points(self.ax)
         self.labels = (self.view.text(labels[0]), self.view.text(labels[1]))
         label_across(self.ax, self.labels[0], scale)
+        label_up(self.ax, self.labels[1])  # a legend must know how much room it takes
 
     def finish(
         self, paths: Sequence[Trajectory], caveats: Caveats, numbered: Sequence[int]

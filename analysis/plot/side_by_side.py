@@ -50,13 +50,14 @@ def draw_side_by_side(
         figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
     axes = figure.subplots(1, len(planes), squeeze=False, sharex=True, sharey=True)[0]
     limits = []
+    moving = [name for name, plane in planes.items() if len(plane.steps) > 1]
     for ax, (name, plane) in zip(axes, planes.items(), strict=True):
         plot_plane(
             plane,
             ax=ax,
             estimator=estimator,
             sense=sense,
-            colour_bar=ax is axes[-1],
+            colour_bar=name in moving[-1:],
             legend=False,
             view=replace(view, title=short_names([name], 40)[0]),
         )

@@ -20,6 +20,7 @@ from infoplane.analysis.plot.names import named, short_names
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.plane import Plane
 
+LEAST_BITS = 0.05
 _ENTRY = 11.5
 """Points that an entry of a legend takes."""
 
@@ -44,6 +45,14 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
             "ls": "none",
         }
         ax.plot(*path.end, color=tone, gid=f"last-{index}", **shape)
+
+
+def widen(ax: Axes) -> None:
+    """Let axes of nearly equal values span a twentieth of a bit, or the last digit fills them."""
+    for low, high, set_limits in ((*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim)):
+        missing = LEAST_BITS - (high - low)
+        if missing > 0:
+            set_limits(low - missing / 2, high + missing / 2)
 
 
 def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> list[Artist]:

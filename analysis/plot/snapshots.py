@@ -56,9 +56,9 @@ def plot_snapshots(
         raise InputError(f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}")
     ax, view = style.new_axes(ax), view or View()
     steps = sorted({step for path in paths for step in path.steps})
-    lines = _draw_lines(ax, paths, steps, log)
+    _draw_lines(ax, paths, steps, log)
     draw_frame(ax, ceilings_of(plane, spec), paths, view)
-    scale = draw_step_scale(ax, lines, steps, log) if len(steps) > 1 else None
+    scale = draw_step_scale(ax, steps, log) if len(steps) > 1 else None
     draw_heading(ax, view.title)
     across, up = axes_labels(plane, paths[0], spec)
     label_across(ax, view.text(across), scale)
@@ -68,8 +68,8 @@ def plot_snapshots(
 
 def _draw_lines(
     ax: Axes, paths: Sequence[Trajectory], steps: Sequence[int], log: bool | None
-) -> LineCollection:
-    """Draw one line and its points per checkpoint; returns the lines."""
+) -> None:
+    """Draw one line and its points per checkpoint."""
     norm, colours = style.step_norm(steps, log), style.colour_map()
     joined = []
     for step in steps:
@@ -89,4 +89,3 @@ def _draw_lines(
     )
     lines.set_array(np.asarray(steps, float))
     ax.add_collection(lines)
-    return lines

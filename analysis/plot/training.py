@@ -110,9 +110,12 @@ def plot_gradient_snr(
     _lines(ax, statistics, names, "snr")
     ax.axhline(1.0, color="#555555", lw=0.8, ls="--", zorder=0, gid="one")
     style.step_axis(ax, sorted(statistics), log)
-    turn = "\n" if style.is_narrow(ax) else " "
-    ax.set_ylabel(f"gradient SNR ={turn}|mean| / sqrt(tr Cov)")
     plain_legend(ax, _dashed(ax, names), **style.beside(ax))
+    style.settle(style.figure_of(ax))
+    height = style.height_points(ax)
+    turn = "\n" if height < 150 else " "
+    definition = f" ={turn}|mean| / sqrt(tr Cov)" if height > 100 else ""
+    ax.set_ylabel(f"gradient SNR{definition}")
     return ax
 
 

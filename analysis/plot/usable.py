@@ -32,6 +32,7 @@ def plot_profile(
     sense: str | None = None,
     ax: Axes | None = None,
     log: bool | None = None,
+    colour_bar: bool = True,
 ) -> Axes:
     """Draw I(Z;Y) of an estimator along the layers, one line per checkpoint, coloured by step.
 
@@ -44,6 +45,7 @@ def plot_profile(
         sense: exact, point, upper or lower; None takes the first that is present.
         ax: where to draw; None makes a new pyplot figure.
         log: logarithmic step colours; None decides from the steps.
+        colour_bar: whether to add the step scale.
 
     Raises:
         InputError: an unknown estimator, or one without I(Z;Y).
@@ -67,6 +69,8 @@ def plot_profile(
     for index, estimate in estimates[last].items():
         _draw_last(ax, index, estimate, colours(norm(last)))
     draw_ceiling_up(ax, ceilings_of(plane, spec)["i_zy"], View())
+    if colour_bar and len(estimates) > 1:
+        draw_step_scale(ax, list(estimates), log)
     _name_layers(ax, plane.layers)
     shown_sense = next(iter(estimates[last].values())).sense
     label_up(ax, short_axis(plane, "i_zy", spec, shown_sense))
@@ -143,9 +147,6 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     plot_plane(plane, estimator=shannon, ax=left, colour_bar=False)
     plot_profile(plane, estimator=usable, ax=right)
-    lines = [line for line in left.collections if str(line.get_gid()).startswith("path-")]
-    if lines:
-        draw_step_scale(right, lines[0], plane.select(estimator=shannon).steps, None)  # type: ignore[arg-type]  # a LineCollection
     box = left.get_legend()
     handles = list(box.legend_handles)
     box.remove()

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.estimators.binned import SAXE_WIDTH
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.fonts import drawable_names
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.errors import InputError
@@ -34,23 +34,24 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
-    tones = style.colour_map()
     steps = sorted({step for sweep in found for step in sweep.steps})
-    norm = style.step_norm(steps)
-    for ax, sweep, name in zip(axes, found, short_names([s.layer for s in found]), strict=False):
+    norm, colours = style.step_norm(steps), style.colour_map()
+    tones = {step: colours(norm(step)) for step in steps}
+    names = drawable_names(short_names([sweep.layer for sweep in found]))
+    for ax, sweep, name in zip(axes, found, names, strict=False):
         ax.axhline(np.log2(sweep.n), **CEILING)
         if sweep.widths[0] < SAXE_WIDTH < sweep.widths[-1]:
             ax.axvline(SAXE_WIDTH, **DEFAULT_WIDTH)
         for step, bits in zip(sweep.steps, sweep.bits, strict=True):
-            ax.plot(sweep.widths, bits, color=tones(norm(step)), lw=1.3)
+            ax.plot(sweep.widths, bits, color=tones[step], lw=1.3)
         ax.set_xscale("log")
         ax.set_xlim(sweep.widths[0], sweep.widths[-1])
         ax.set_ylim(0, 1.06 * np.log2(sweep.n))
-        ax.set_title(drawable(name), fontsize=7.5, parse_math=False)
+        ax.set_title(name, fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
     of_steps = [
-        Line2D([], [], color=tones(norm(step)), lw=1.3, label=f"step {step}") for step in steps
+        Line2D([], [], color=tone, lw=1.3, label=f"step {step}") for step, tone in tones.items()
     ]
     ceiling = Line2D([], [], label=f"log2 {found[0].n}", **CEILING)
     width = Line2D([], [], label=f"width {SAXE_WIDTH:g}", **DEFAULT_WIDTH)
