@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import curves, place, save, style
 from infoplane.analysis.plot.labels import axis_label, wrap_label
@@ -554,3 +555,47 @@ def test_a_legend_beside_a_figure_has_the_entries_that_fit() -> None:
         and extent.y1 <= figure.bbox.height
         and texts[-1] == f"{len(texts) - 1} of 80 named"
     )
+
+
+SMALL = [f"vit.encoder.layer.{k}.attention.output.dense" for k in range(24)]
+
+
+@pytest.mark.parametrize("width", [3.3, 7.2])
+@pytest.mark.parametrize("count", [1, 4, 13, 24])
+def test_a_figure_of_ones_own_keeps_its_size_and_a_legible_plane(width: float, count: int) -> None:
+    figure = Figure(figsize=(width, 0.75 * width), layout="constrained")
+    ax = plot_plane(make_plane(SMALL[:count]), ax=figure.add_subplot())
+    figure.draw_without_rendering()  # a layout that collapses would warn
+    assert figure.get_figheight() == pytest.approx(0.75 * width)
+    assert ax.get_window_extent().height > 0.25 * figure.bbox.height
+    left, _, right, _ = ax.get_legend().get_window_extent().extents  # type: ignore[union-attr]
+    assert left > 0 and right < figure.bbox.width
+
+
+@pytest.mark.parametrize("width", [3.3, 7.2])
+def test_names_along_a_matrix_do_not_cover_each_other(width: float) -> None:
+    figure = Figure(figsize=(width, 0.75 * width), layout="constrained")
+    ax = plot_dpi_matrix(make_plane(SMALL), DPIReport(0, ()), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    for axis in (ax.xaxis, ax.yaxis):
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+
+
+def test_one_checkpoint_is_seen_in_curves_and_has_no_first_mark() -> None:
+    alone = make_plane().select(step=[20])
+    ax = curves.plot_curves(alone, estimator="bin:szt", ax=fresh())
+    assert artists(ax, "curve-0")[0].get_marker() == "o"  # type: ignore[attr-defined]
+    assert not artists(plot_plane(alone, ax=fresh()), "first-")
+
+
+def test_a_finding_under_a_mark_gets_a_ring_and_a_long_one_a_line() -> None:
+    plane = make_plane()
+    first, last = plane.layers[0], plane.layers[-1]
+    near = Finding("I(X;Z) pair", 8000, last, last, 0.1, "estimator", "", estimator="bin:szt")
+    far = replace(near, upstream=first)
+    ax = plot_plane(plane, DPIReport(2, (near, far)), estimator="bin:szt", ax=fresh())
+    (ring,), (line,) = artists(ax, "ring-estimator"), artists(ax, "flag-estimator")
+    assert len(ring.get_offsets()) == 1 and len(line.get_segments()) == 1  # type: ignore[attr-defined]
+    (entry,) = [e for e in ax.get_legend().legend_handles if "estimator" in str(e.get_label())]  # type: ignore[union-attr]
+    assert entry.get_marker() == "o" and entry.get_label() == "estimator: 2"  # type: ignore[union-attr]

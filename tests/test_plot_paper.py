@@ -201,6 +201,15 @@ def test_pooled_runs_are_one_path_per_layer_with_their_range(centre: str) -> Non
     assert f"{centre} of 3 runs" in ax.get_xlabel() and MARKS["runs"].meaning in words_of(ax)
 
 
+def test_the_band_of_runs_that_move_together_is_no_wider_than_they_are() -> None:
+    planes = {str(s): plane_with(shift=s) for s in (0.0, 2.0)}
+    (band,) = drawn(plot_pooled(planes, pool(planes), ax=fresh()), "range-0")
+    first = band.get_paths()[0].vertices[:-1]  # type: ignore[attr-defined]
+    x, y = first[:, 0], first[:, 1]
+    area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    assert area == pytest.approx(2.0 * 0.3)  # 2 bits across, 0.3 up: no box of 2.5 x 0.3
+
+
 def test_another_centre_is_refused() -> None:
     planes = {str(s): plane_with(shift=s) for s in (0.0, 0.1)}
     with pytest.raises(InputError, match="expected median or mean, got 'mode'"):

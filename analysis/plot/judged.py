@@ -50,9 +50,10 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
     marks = [Line2D([], [], marker="o", color=tone, label=spec) for spec, tone in tones.items()]
     empty: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
     marks.append(Line2D([], [], marker="o", label="hollow: no compression", **empty))
-    ax.legend(handles=marks, **style.beside(ax, lines=2))
+    ax.legend(handles=marks, **style.beside(ax))
     _name_phases(ax, phases, centres)
     label_across(ax, "fall of I(X;Z) from its split-half peak [bits], 95 %")
+    ax.legend(handles=marks, **style.beside(ax))  # clear of the label, whose lines are known now
     return ax
 
 

@@ -176,17 +176,14 @@ def is_narrow(ax: Axes) -> bool:
     return float(figure_of(ax).get_figwidth()) < 5
 
 
-def beside(ax: Axes, lines: int = 1) -> Look:
+def beside(ax: Axes) -> Look:
     """Return where a legend goes.
 
     Right of the Axes, or under its labels where the figure is one column wide.
-
-    Args:
-        ax: the Axes.
-        lines: of the label of its flat axis.
     """
     if not is_narrow(ax):
         return {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+    lines = ax.get_xlabel().count("\n") + 1
     return {
         "loc": "upper right",
         "bbox_to_anchor": (1, 0),

@@ -1,0 +1,54 @@
+"""The ceiling of a continuous Y is what the estimator can give at most, and has a name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import infoplane as ip
+from infoplane.analysis.plot import caption_of, plot_curves, plot_plane, style
+from infoplane.analysis.plot.ceilings import ceilings_of
+from infoplane.plane import Plane
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> Plane:
+    torch.manual_seed(0)
+    x = torch.randn(ROWS, 4)
+    net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    run = tmp_path_factory.mktemp("run") / "regression"
+    probe = (x, x.sum(1) + 0.1 * torch.randn(ROWS))
+    with ip.Recorder(net, probe=probe, to=run, y_kind="continuous", verbose=False) as rec:
+        rec.step(1)
+    return ip.measure(run, ["bin:saxe", "exact", "knn"])
+
+
+def test_bins_of_labels_are_the_ceiling_of_an_estimator_that_counts_cells(
+    regression: Plane,
+) -> None:
+    ceiling = ceilings_of(regression, "bin:saxe")["i_zy"]
+    assert ceiling.name == "H(bin(Y))"
+    assert ceiling.bits == pytest.approx(np.log2(15), abs=1e-3)
+
+
+def test_the_rows_are_the_ceiling_of_exact_codes(regression: Plane) -> None:
+    ceiling = ceilings_of(regression, "exact")["i_zy"]
+    assert ceiling.name == "log2 N" and ceiling.bits == pytest.approx(np.log2(ROWS))
+
+
+def test_numbers_without_a_ceiling_get_none(regression: Plane) -> None:
+    assert ceilings_of(regression, "knn:k=5")["i_zy"].bits is None
+
+
+def test_plane_and_curves_draw_and_name_it(regression: Plane) -> None:
+    plane = style.new_figure().add_subplot()
+    curves = style.new_figure().add_subplot()
+    plot_plane(regression, estimator="bin:saxe", ax=plane)
+    plot_curves(regression, estimator="bin:saxe", quantity="i_zy", ax=curves)
+    for ax in (plane, curves):
+        assert any("H(bin(Y)) = 3.907" in text.get_text() for text in ax.texts)
+    assert "H(bin(Y)) = 3.907 bits" in caption_of(regression, estimator="bin:saxe")
