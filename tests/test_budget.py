@@ -104,6 +104,26 @@ def test_a_plain_network_of_fifteen_layers_takes_fewer_than_ten_forwards_of_eigh
     assert {chain.relation(str(2 * k + 1), "29") for k in range(15)} == {"cut"}
 
 
+class Logistic(nn.Module):
+    """Eight steps of the logistic map, which double a difference each."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(8):
+            x = 4 * x * (1 - x)
+        return x
+
+
+def test_large_rounding_costs_one_more_forward_of_the_rows() -> None:
+    net = nn.Sequential(*(Logistic() for _ in range(5)))
+    seen = rows_seen(net)
+    names = [str(k) for k in range(5)]
+    chain = interchange(net, torch.rand(64, 6), names, rows=8)
+    survey = 2
+    assert min(chain.rounding.values()) > 1e-5
+    assert sum(seen[survey:]) <= 7 * 8
+    assert {chain.relation(name, "4") for name in names} == {"cut"}
+
+
 @pytest.mark.usefixtures("no_time")
 def test_a_large_network_costs_no_more_than_its_budget(tmp_path: Path) -> None:
     net = Dense()

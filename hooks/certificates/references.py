@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -85,6 +85,20 @@ class References:
         """Layers that are no function of their own row of the input."""
         return self.random | self.coupled | self.carried
 
+    def but_for_rounding(self, tolerance: float) -> Callable[[str], float]:
+        """Return the tolerance of a layer that other last bits may move."""
+        return lambda layer: max(tolerance, ROUNDING_MARGIN * self.rounding.get(layer, 0.0))
+
+    def moved_by_company(self, tolerance: Callable[[str], float]) -> set[str]:
+        """Return the layers of which the rows x in ``both`` are not as in ``plain``."""
+        assert self.both is not None
+        rows_x = IN_TURNS.shown
+        return {
+            name
+            for name, own in self.plain.items()
+            if not same(self.both[name][rows_x], own, tolerance(name))
+        }
+
 
 def find_references(
     bench: Bench, rows: TestRows, tolerance: float, advance: Callable[[], object]
@@ -92,7 +106,7 @@ def find_references(
     """Run the network as it is, with other last bits, and with all else that may change a row.
 
     One forward changes the noise, the company and what the batch before left, all at once. Only
-    where a layer differs each of them is tried alone.
+    where a layer differs are they told apart.
 
     Args:
         bench: the network and its layers.
@@ -103,44 +117,56 @@ def find_references(
     plain = bench.run(rows.x)
     advance()
     rounding = _rounding(bench, rows, plain, carry=True)
-    steady = rounding is not None and all(c <= tolerance for c in rounding.values())
     advance()
-    both: Values | None = None
-    if bench.focus.separate:
-        both = bench.run(rows.both, OTHER, carry=True)
-        steady &= all(same(both[name][1::2], plain[name], tolerance) for name in plain)
-        advance()
-        if steady and rounding is not None:
-            return References(rounding=rounding, plain=plain, both=both)
-    rounding = _rounding(bench, rows, plain)  # without what the first batch left
-    found = _unsteady(bench, rows, tolerance, plain, rounding or {})
-    return found if found.unsteady else replace(found, both=both)
+    small = rounding is not None and all(c <= tolerance for c in rounding.values())
+    if not small or not bench.focus.separate:
+        moved = bench.differing(plain, lambda _: tolerance, rows.x, OTHER, carry=True)
+        if moved:  # so that the rounding may be noise, or what the first batch left
+            rounding = _rounding(bench, rows, plain)
+            return _tell_apart(bench, rows, tolerance, References(rounding or {}, plain), moved)
+    found = References(rounding or {}, plain)
+    if not bench.focus.separate:
+        return found
+    both = bench.run(rows.both, OTHER, carry=True)
+    advance()
+    steady = replace(found, both=both)
+    if small and not steady.moved_by_company(lambda _: tolerance):
+        return steady
+    moved = steady.moved_by_company(found.but_for_rounding(tolerance))
+    found = (
+        _tell_apart(bench, rows, tolerance, found, moved)
+        if small
+        else replace(found, coupled=frozenset(moved))
+    )
+    return found if found.unsteady else steady
 
 
-def _unsteady(
-    bench: Bench, rows: TestRows, tolerance: float, plain: Values, rounding: dict[str, float]
+def _tell_apart(
+    bench: Bench, rows: TestRows, tolerance: float, found: References, moved: Collection[str]
 ) -> References:
-    """Try other noise, other company and what a batch leaves one after another."""
+    """Try noise, what a batch leaves, and company one after another.
 
-    def alike(_name: str) -> float:
+    Args:
+        bench: the network and its layers.
+        rows: of the test.
+        tolerance: relative, see `certify`.
+        found: the layers as they are, and their rounding.
+        moved: layers that one of these changed; random where none alone does it again.
+    """
+
+    def exact(_layer: str) -> float:
         return tolerance
 
-    def alike_but_for_rounding(name: str) -> float:
-        return max(tolerance, ROUNDING_MARGIN * rounding.get(name, 0.0))
-
-    random = bench.differing(plain, alike, rows.x, OTHER, carry=True)
-    carried = set[str]()
-    if random:  # by noise, or by what the batch before left?
-        carried = bench.differing(plain, alike, rows.x, carry=True)
-        random = bench.differing(plain, alike, rows.x, OTHER)
+    random = bench.differing(found.plain, exact, rows.x, OTHER)
+    carried = bench.differing(found.plain, exact, rows.x, carry=True)
     coupled = set[str]()
-    if bench.focus.separate and random:  # noise has its place in the batch
-        coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, places=AT_THEIR_PLACES)
-    elif bench.focus.separate:
-        coupled = bench.differing(plain, alike_but_for_rounding, rows.both, places=IN_TURNS)
-    return References(
-        rounding,
-        plain,
+    if bench.focus.separate:  # noise has its place in the batch
+        shown, places = (rows.mixed, AT_THEIR_PLACES) if random else (rows.both, IN_TURNS)
+        but_for_rounding = found.but_for_rounding(tolerance)
+        coupled = bench.differing(found.plain, but_for_rounding, shown, places=places)
+    random |= set(moved) - random - carried - coupled
+    return replace(
+        found,
         random=frozenset(random),
         coupled=frozenset(coupled),
         carried=frozenset(carried),
