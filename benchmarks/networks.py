@@ -3,7 +3,7 @@
 Weights are random.
 Times but the first words are those of the processor, so that other work on the machine moves them
 little; forwards and captures are taken in turns, and the least of each counts. Every network runs
-in a process of its own.
+in a process of its own. `--small` takes networks of the same kinds that run in seconds.
 """
 
 from __future__ import annotations
@@ -44,16 +44,19 @@ class Subject:
     Attributes:
         model, config: classes of transformers.
         rows: makes so many inputs.
+        small: settings of a network of this kind that runs in seconds.
     """
 
     model: str
     config: str
     rows: Callable[[int], Mapping[str, Tensor]]
+    small: Mapping[str, Any]  # Any: settings of transformers
 
-    def build(self) -> nn.Module:
+    def build(self, *, small: bool = False) -> nn.Module:
         """The network with random weights."""
         package = importlib.import_module("transformers")
-        network: nn.Module = getattr(package, self.model)(getattr(package, self.config)())
+        config = getattr(package, self.config)(**(self.small if small else {}))
+        network: nn.Module = getattr(package, self.model)(config)
         return network.eval()
 
 
@@ -68,9 +71,26 @@ def images(rows: int) -> Mapping[str, Tensor]:
 
 
 SUBJECTS = {
-    "gpt2": Subject("GPT2LMHeadModel", "GPT2Config", tokens),
-    "resnet50": Subject("ResNetForImageClassification", "ResNetConfig", images),
-    "vit-base": Subject("ViTForImageClassification", "ViTConfig", images),
+    "gpt2": Subject(
+        "GPT2LMHeadModel", "GPT2Config", tokens, {"n_embd": 32, "n_layer": 2, "n_head": 2}
+    ),
+    "resnet50": Subject(
+        "ResNetForImageClassification",
+        "ResNetConfig",
+        images,
+        {"embedding_size": 8, "hidden_sizes": [16, 16, 32, 32], "depths": [1, 1, 1, 1]},
+    ),
+    "vit-base": Subject(
+        "ViTForImageClassification",
+        "ViTConfig",
+        images,
+        {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+        },
+    ),
 }
 
 
@@ -106,10 +126,10 @@ def bare_forwards(network: nn.Module, inputs: Mapping[str, Tensor], batch: int) 
             network(**{name: t[start : start + batch] for name, t in inputs.items()})
 
 
-def measure(name: str, rows: int) -> str:
+def measure(name: str, rows: int, *, small: bool) -> str:
     """Attach, capture and run alone, in turns; one row of the table."""
     torch.manual_seed(0)
-    network = SUBJECTS[name].build()
+    network = SUBJECTS[name].build(small=small)
     inputs = SUBJECTS[name].rows(rows)
     eight = {key: t[:8] for key, t in inputs.items()}
     bare_forwards(network, eight, 8)
@@ -132,11 +152,11 @@ def measure(name: str, rows: int) -> str:
     spent["test"] = processor_seconds(lambda: made.append(recorder.certify(-1, shown=False)))
     recorder.close()
     forward = min(processor_seconds(lambda: bare_forwards(network, eight, 8)) for _ in range(TURNS))
-    plan = recorder.look()
-    pairs = how_many(network, recorder.probe, plan.sites)
     captures = list[float]()
     bare = list[float]()
     second = ip.Recorder(network, to=folder / "b", chain=False, verbose=False, **options)  # type: ignore[arg-type]  # as above
+    plan = second.look()
+    pairs = how_many(network, second.probe, plan.sites)
     second.open(capture=False)
     for step in range(TURNS):
         with peak_of(peaks):
@@ -168,18 +188,21 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=list(SUBJECTS))
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--small", action="store_true", help="small networks: checks that it runs")
     parser.add_argument("--here", action="store_true", help="measure in this process")
     asked = parser.parse_args()
     if asked.here:
         warnings.simplefilter("ignore")
         torch.set_num_threads(asked.threads)
-        print(measure(asked.networks[0], asked.rows), flush=True)
+        for name in asked.networks:
+            print(measure(name, asked.rows, small=asked.small), flush=True)
         return
     print(HEAD, flush=True)
     for name in asked.networks:
         command = [sys.executable, "-m", "benchmarks.networks", name, "--here"]
         options = ["--rows", str(asked.rows), "--threads", str(asked.threads)]
-        subprocess.run([*command, *options], check=True)
+        small = ["--small"] if asked.small else []
+        subprocess.run([*command, *options, *small], check=True)
 
 
 if __name__ == "__main__":

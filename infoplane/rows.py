@@ -65,15 +65,12 @@ def digested(a: Array) -> tuple[Digests, bool]:
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
     little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-    from infoplane.rows_compiled import LANES, TILE, digest
+    from infoplane.rows_compiled import TILE, digest
 
     zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
     words = little.view(f"<u{a.dtype.itemsize}")
-    room = (
-        np.zeros((TILE, LANES), words.dtype),
-        np.empty(LANES, np.uint64),
-        np.empty(LANES, np.uint64),
-    )
+    lanes = min(max(n, 1), DIGESTED)
+    room = np.zeros((TILE, lanes), words.dtype), *np.empty((2, lanes), np.uint64)
     canonical = np.uint64(zero), np.uint64(infinity), np.uint64(nan)
     strange = digest(words, *canonical, *room, out)
     return out, a.dtype.kind == "f" and not strange

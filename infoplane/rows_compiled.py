@@ -26,16 +26,14 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S31)
 
 
-LANES, TILE = 64, 32  # as many lanes as `rows.DIGESTED` says
-"""Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a
-time, so that the turned tile stays in cache.
-"""
+TILE = 32
+"""Columns turned over at a time, so that the turned tile stays in cache."""
 
 
 @inlined()
 def _begin(a: Any, b: Any, d: int) -> None:
     """Both halves of the digests of rows of d words, before the first."""
-    for r in range(LANES):
+    for r in range(len(a)):
         a[r] = _K1 * _U(d + 1)
         b[r] = _K2 * _U(d + 1)
 
@@ -56,14 +54,15 @@ def digest(
 
     Returns whether any word may not be finite.
 
-    ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a
-    loop that makes its own takes half again as long to compile. Canonical first: the word ``zero``
-    (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
+    ``tile`` (TILE, lanes) of the type of ``bits``, ``a`` and ``b`` (lanes,) are room to work in: a
+    loop that makes its own takes half again as long to compile. So many rows are hashed side by
+    side, by a vector loop. Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a
+    word above ``infinity`` apart from its sign becomes ``nan``.
     """
-    n, d = bits.shape
+    (n, d), lanes = bits.shape, len(a)
     magnitude, large = ~zero, _U(0)
-    for first in range(0, n, LANES):
-        here = min(LANES, n - first)
+    for first in range(0, n, lanes):
+        here = min(lanes, n - first)
         _begin(a, b, d)
         for left in range(0, d, TILE):
             wide = min(TILE, d - left)
@@ -73,7 +72,7 @@ def digest(
                     tile[j, r] = row[j]
             for j in range(wide):
                 column = tile[j]
-                for r in range(LANES):
+                for r in range(lanes):
                     w = _U(column[r])
                     w = _U(0) if w == zero else w
                     large = max(large, w & magnitude)

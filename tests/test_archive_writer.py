@@ -213,6 +213,12 @@ def test_rows_of_a_layer_may_come_in_pieces_and_only_as_many_as_there_are(tmp_pa
     )
 
 
+def test_a_layer_of_several_writes_is_read_back_to_the_last_byte(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (3, 524_287), dtype=np.uint8)
+    run = one_step(tmp_path / "run", wide=("Linear", values))
+    assert np.array_equal(run.z(0, "wide"), values)
+
+
 def test_metrics_with_names_that_an_attribute_can_have_are_attributes_too(tmp_path: Path) -> None:
     names = {"loss": 0.5, "x" * 255: 1.0, "y" * 256: 2.0, "a\0b": 3.0, "": 4.0}
     with (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,3 +129,18 @@ def test_a_reduction_is_on_every_label(spec: str, tmp_path: Path) -> None:
     assert {row["reduction"] for row in plane.rows() if row["layer"] == "1"} == {spec}
     assert plane.to_csv(tmp_path / "p.csv").read_text().splitlines()[0].endswith("reduction")
     assert page_data(plane)["layers"][0]["short"] == f"1 [{spec}]"
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_large_networks_runs_on_small_ones() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.networks", "--small", "--here", "--rows", "8"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = [line.split("|")[1].strip() for line in done.stdout.splitlines()]
+    assert names == ["gpt2", "resnet50", "vit-base"]

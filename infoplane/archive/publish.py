@@ -27,6 +27,10 @@ LIBVER = ("v108", "v108")
 own checksum.
 """
 
+_PIECE = 1 << 19
+"""Bytes of one write. For a larger one Linux looks for contiguous memory, which may take ten times
+as long as the write.
+"""
 _LARGE = 1 << 18
 """Bytes from which on a write is worth a word to the disk."""
 _HDF5_BYTES = 4 << 20
@@ -96,7 +100,7 @@ class Sink:
             try:
                 done = 0
                 while done < len(view):
-                    done += os.pwrite(self.fd, view[done:], offset + done)
+                    done += os.pwrite(self.fd, view[done : done + _PIECE], offset + done)
                 if (
                     self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise")
                 ):  # Linux writes what it is told is not needed
