@@ -6,6 +6,7 @@ import collections
 import copy
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,11 @@ from torch import Tensor, nn
 from infoplane.hooks.network import network_state
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.recorder import Recorder
+
+
+def scaled(weight: Tensor) -> Tensor:
+    """Scripted code writes through the same operations."""
+    return weight.mul_(0.5)
 
 
 class Stateful(nn.Module):
@@ -340,6 +346,54 @@ def test_parameters_too_large_to_copy_are_named_when_a_forward_writes_into_them(
     state.restore()
     assert state.lost == ["last.weight"] and state.changed == ["rescaled"]
     assert NetworkState(net, written=["last.weight"]).lost == []
+
+
+@pytest.mark.parametrize("kind", [RescaledInEvaluation, ClippedByData, RenormalisedEmbedding])
+def test_large_parameters_are_copied_before_a_forward_writes_into_them(
+    kind: type[Stateful], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    plain, recorded = _trained(kind, None), _trained(kind, tmp_path / "run")
+    assert all(torch.equal(plain[name], recorded[name]) for name in plain)
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.script:DeprecationWarning")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda net: net.last.weight.data.copy_(torch.zeros(3, 6)),
+        lambda net: torch.zeros(3, 6, out=net.last.weight.data),
+        lambda net: torch._foreach_add_([net.last.weight.data], 1.0),
+        lambda net: net.last.weight.data[1:].t().mul_(2),
+        lambda net: net.last.weight.data.__setitem__(0, 1.0),
+        lambda net: torch.jit.script(scaled)(net.last.weight.data),
+    ],
+)
+def test_every_way_in_which_torch_writes_is_seen(
+    write: Callable[[Stateful], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    net = Stateful()
+    before = net.last.weight.detach().clone()
+    state = NetworkState(net)
+    with torch.no_grad(), state.watching():
+        write(net)
+    assert not torch.equal(net.last.weight, before)
+    state.restore()
+    assert torch.equal(net.last.weight, before)
+    assert state.changed == ["last.weight"] and not state.lost
+
+
+def test_a_write_without_torch_into_a_large_parameter_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    net = Stateful()
+    state = NetworkState(net)
+    with state.watching():
+        net.last.weight.detach().numpy()[0] = 1.0
+    state.restore()
+    assert state.lost == ["last.weight"]
 
 
 def test_parameters_that_no_forward_writes_into_are_not_copied_again() -> None:

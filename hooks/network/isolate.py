@@ -250,7 +250,8 @@ class Isolation:
         """
         with self, self:
             self.prepare()
-            yield self.network
+            with self.network.watching():
+                yield self.network
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -9,6 +9,7 @@ module holds is remembered before a probe, and put back after it.
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 
 from torch import Tensor, nn
 
@@ -19,11 +20,14 @@ from infoplane.hooks.network.remembered import (
     can_be_copied,
     version_of,
 )
+from infoplane.hooks.network.writes import CopyBeforeWrite, RememberedParameter
 
-COPY_BYTES = 2**30
-"""When attaching, parameters are copied where all of them together take at most this; so are the
-tensors in attributes.
+COPY_BYTES = 2**26
+"""When attaching, parameters are copied where all of them together take at most this; larger ones
+when an operation is about to write into them, see `NetworkState.watching`.
 """
+ATTRIBUTE_BYTES = 2**30
+"""When attaching, so much is copied of the tensors in attributes."""
 SMALL_BYTES = 2**20
 """Of tensors in attributes this much is copied at every capture, whether or not they were seen to
 change.
@@ -41,8 +45,7 @@ class NetworkState:
     Args:
         model: the network.
         written: names of the parameters, and of the large tensors in attributes, that forwards
-            write into: only these are copied. None when attaching, while nobody knows: all are, up
-            to `COPY_BYTES`.
+            write into: only these are copied. None when attaching, while nobody knows.
 
     Attributes:
         changed: names of what a forward changed and `restore` put back.
@@ -63,13 +66,14 @@ class NetworkState:
         self.lost: list[str] = []
         self._things: list[Remembered] = []
         self._watched: list[tuple[str, Tensor, int]] = []
+        self._uncopied: list[RememberedParameter] = []
         seen = {id(module) for module in model.modules()}
         self._add_parameters(model, seen, written)
         for name, buffer in model.named_buffers():
             seen.add(id(buffer))
             if can_be_copied(buffer):
                 self._things.append(RememberedTensor(buffer, name))
-        room = COPY_BYTES if written is None else SMALL_BYTES
+        room = ATTRIBUTE_BYTES if written is None else SMALL_BYTES
         for path, module in model.named_modules():
             if not keeps_state_elsewhere(module):
                 walk = Holdings(seen, room, written or ())
@@ -78,25 +82,31 @@ class NetworkState:
                 self._watched += walk.watched
                 room = walk.room
 
+    def watching(self) -> AbstractContextManager[object]:
+        """Surround forwards when attaching: large parameters are copied before a write."""
+        return CopyBeforeWrite(self._uncopied) if self._uncopied else nullcontext()
+
     def restore(self) -> None:
         """Put back what differs; repeating it changes nothing."""
         for thing in self._things:
             _note(self.changed, thing.put_back())
         _note(self.lost, [name for name, t, version in self._watched if version_of(t) != version])
+        _note(self.lost, [parameter.name for parameter in self._uncopied if parameter.lost])
 
     def _add_parameters(
         self, model: nn.Module, seen: set[int], written: Collection[str] | None
     ) -> None:
         named = [(name, p) for name, p in model.named_parameters() if can_be_copied(p)]
-        if written is None:
-            room = sum(p.nbytes for _, p in named) <= COPY_BYTES
-            written = [name for name, _ in named] if room else []
+        large = sum(p.nbytes for _, p in named) > COPY_BYTES
         for name, parameter in named:
             seen.add(id(parameter))
-            if name in written:
+            if written is None and large:
+                self._uncopied.append(RememberedParameter(parameter, name))
+            elif written is None or name in written:
                 self._things.append(RememberedTensor(parameter, name))
             else:
                 self._watched.append((name, parameter, version_of(parameter)))
+        self._things += self._uncopied
 
 
 def _note(names: list[str], more: list[str]) -> None:

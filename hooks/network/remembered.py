@@ -156,7 +156,7 @@ class RememberedTensor:
         self._copy, self._version = self._alias.clone(), version_of(live)
 
     def put_back(self) -> list[str]:
-        moved = not _same_storage(self._live, self._alias)
+        moved = not same_storage(self._live, self._alias)
         if moved:
             self._live.data = self._alias
         differs = not torch.equal(self._alias, self._copy)
@@ -229,7 +229,8 @@ def can_be_copied(tensor: Tensor) -> bool:
     return plain and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_nested)
 
 
-def _same_storage(a: Tensor, b: Tensor) -> bool:
+def same_storage(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors show the same values in memory."""
     same = a.dtype == b.dtype and a.device == b.device and a.shape == b.shape
     return same and a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
 
