@@ -54,14 +54,14 @@ class RememberedParameter:
         return self._copy is None and _checksum(self._alias) != self._checksum
 
 
-class CopyBeforeWrite(TorchDispatchMode):
+class CopyBeforeWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
     """Sees every operation before it runs, and has parameters copied that it writes into.
 
     What writes into memory without torch (an array that shares it, an extension) is not seen.
     """
 
     def __init__(self, parameters: Sequence[RememberedParameter]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch
         self._by_storage: dict[int, list[RememberedParameter]] = {}
         for parameter in parameters:
             self._by_storage.setdefault(parameter.storage, []).append(parameter)
@@ -97,6 +97,6 @@ class CopyBeforeWrite(TorchDispatchMode):
 def _checksum(tensor: Tensor) -> int:
     """Of the values, block by block."""
     checksum = 0
-    for block in tensor.reshape(-1).split(_BLOCK):
+    for block in torch.split(tensor.reshape(-1), _BLOCK):
         checksum = crc32(block.cpu().view(torch.uint8).numpy().data, checksum)
     return checksum
