@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
@@ -71,7 +72,7 @@ def normal_case(
     dim = len(covariance) // 2
     root = np.linalg.cholesky(covariance)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         rows = rng.normal(size=(n, 2 * dim)) @ root.T
         x = rows[:, :dim]
         y = rows[:, dim:]
@@ -93,7 +94,7 @@ def normal_case(
 def student_case(name: str, dim: int, dof: int, both: Map | None = None) -> Case:
     """Build two vectors of independent normals over one chi, each then mapped by ``both``."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         normals = rng.normal(size=(n, 2 * dim))
         rows = normals / np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
         rows = rows if both is None else both(rows)
@@ -112,7 +113,7 @@ def student_case(name: str, dim: int, dof: int, both: Map | None = None) -> Case
 def _additive_case(half_width: float) -> Case:
     """Build Y = X + U, X uniform on [0, 1], U uniform on [-half_width, half_width]."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.random(n)
         return Sample(
             continuous(x, "a"), continuous(x + rng.uniform(-half_width, half_width, n), "b")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.calibrate.bmi_cases import paired_covariance
 from infoplane.analysis.calibrate.case import Case, Family, Sample
@@ -35,7 +36,7 @@ class Mixture:
     means: Floats
     covariances: Floats
 
-    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+    def draw(self, n: int, rng: Generator) -> Floats:
         """Draw rows, shape ``(n, D)``."""
         component = rng.integers(0, len(self.means), n)
         roots = np.linalg.cholesky(self.covariances)
@@ -78,7 +79,7 @@ def mixture_case(
         x_map: invertible, ``(n, D - 1)`` to the same shape.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         rows = mixture.draw(n, rng)
         x = rows[:, :-1]
         y = rows[:, -1]
@@ -158,7 +159,7 @@ def _shells(dim: int, components: int) -> Case:
     """
     deviations = np.arange(1, components + 1)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         deviation = rng.integers(1, components + 1, n)
         x = deviation[:, None] * rng.normal(size=(n, dim))
         return Sample(continuous(x, "a"), continuous(deviation + 0.01 * rng.normal(size=n), "b"))
@@ -199,7 +200,7 @@ def _inliers(dim: int, share: float) -> Case:
     """Build two correlated pairs of units; Y of a share of the rows is drawn anew."""
     root = np.linalg.cholesky(paired_covariance(0.8, 2, dim))
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         rows = rng.normal(size=(n, 2 * dim)) @ root.T
         independent = rng.random(n) < share
         fresh = rng.normal(size=(n, dim))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import additive_bits, joint_bits, normal, student_bits
@@ -37,7 +38,7 @@ def gaussian(
     Each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2).
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
         return _pair(x if a is None else a(x), z if b is None else b(z))
@@ -64,7 +65,7 @@ def covariance_case(
     bottom = np.hstack([w, w @ w.T + noise**2 * np.eye(second)])
     s = np.vstack([top, bottom])
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, first))
         return _pair(x, x @ w.T + noise * rng.normal(size=(n, second)))
 
@@ -80,7 +81,7 @@ def covariance_case(
 
 def additive(
     name: str,
-    draw_x: Callable[[int, np.random.Generator], Floats],
+    draw_x: Callable[[int, Generator], Floats],
     density: Map,
     f: Map,
     sd: float,
@@ -89,7 +90,7 @@ def additive(
 ) -> Case:
     """Scalar Z = f(X) + N(0, sd^2): h(Z) by quadrature minus the entropy of the noise."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = draw_x(n, rng)
         return _pair(x, f(x) + sd * rng.normal(size=n))
 
@@ -113,7 +114,7 @@ def _uniform_sum(width: float) -> Case:
             return width / (2 * math.log(2)) - math.log2(width)
         return 1 / (2 * width * math.log(2))
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.random(n)
         return _pair(x, x + width * rng.random(n))
 
@@ -129,7 +130,7 @@ def _uniform_sum(width: float) -> Case:
 def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
     """Return a correlated Gaussian pair divided by one chi: dependent even where r = 0."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
         scale = np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
@@ -148,7 +149,7 @@ def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
 def _exponential_rate() -> Case:
     """Z ~ Exp(rate X), X ~ Gamma(2): I = [psi(3) - ln 2 ...] by the Lomax marginal."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.gamma(2.0, size=n)
         return _pair(x, rng.exponential(size=n) / x)
 
@@ -168,7 +169,7 @@ def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
     A joint density on a grid.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         c = centres[rng.integers(0, len(centres), n)]
         x = rng.normal(size=n)
         return _pair(
@@ -193,12 +194,12 @@ def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
     return Case(name, "1-D", draw, truth, "joint density on a grid")
 
 
-def _uniformly(low: float, high: float) -> Callable[[int, np.random.Generator], Floats]:
+def _uniformly(low: float, high: float) -> Callable[[int, Generator], Floats]:
     return lambda n, rng: np.asarray(rng.uniform(low, high, n))
 
 
-def _normally(n: int, rng: np.random.Generator) -> Floats:
-    return np.asarray(rng.normal(size=n))
+def _normally(n: int, rng: Generator) -> Floats:
+    return rng.normal(size=n)
 
 
 def _flat(x: Floats) -> Floats:
@@ -213,12 +214,12 @@ def swiss_roll(x: Floats) -> Floats:
     from scipy.special import ndtr
 
     t = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))
-    return np.asarray(np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10)
+    return np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10
 
 
 def half_cube(x: Floats) -> Floats:
     """x |x|^(1/2): heavier tails, a flat spot at 0."""
-    return np.asarray(x * np.sqrt(np.abs(x)))
+    return x * np.sqrt(np.abs(x))
 
 
 def spiral(x: Floats) -> Floats:
@@ -226,14 +227,14 @@ def spiral(x: Floats) -> Floats:
     angle = (x**2).sum(axis=1)
     c = np.cos(angle)
     s = np.sin(angle)
-    return np.asarray(np.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], axis=1))
+    return np.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], axis=1)
 
 
 def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case:
     """Return a layer without noise of a continuous input: infinite."""
     w = np.random.default_rng(seed).normal(size=(inputs, units)) / math.sqrt(inputs)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, inputs))
         return _pair(x, f(x @ w))
 

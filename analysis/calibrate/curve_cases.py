@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import logsumexp
 
 from infoplane.analysis.calibrate.case import Case, Sample
@@ -44,10 +45,10 @@ class Curve:
 def curve_case(curve: Curve, sd: float) -> Case:
     """X = f(T), Z = f(T) + sd N, T uniform; X with noise of its own where the curve says so."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         return noisy(rng.random(n), rng)
 
-    def noisy(parameter: Floats, rng: np.random.Generator) -> Sample:
+    def noisy(parameter: Floats, rng: Generator) -> Sample:
         point = curve.at(parameter)
         x = point + sd * rng.normal(size=point.shape) if curve.both else point
         return Sample(
@@ -87,7 +88,7 @@ def curve_case(curve: Curve, sd: float) -> Case:
 def _log_kernel(points: Floats, nodes: Floats, sd: float) -> Floats:
     """Log of the noise's density but for its constant, shape ``(points, nodes)``."""
     squares = ((points[:, None] - nodes[None]) ** 2).sum(axis=2)
-    return np.asarray(-squares / (2 * sd * sd))
+    return -squares / (2 * sd * sd)
 
 
 def _log_mean(logs: Floats) -> Floats:

@@ -35,7 +35,7 @@ def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the 
 
 def channel(inputs: Floats, rows: Floats) -> Floats:
     """Joint table of input probabilities ``(A,)`` and channel rows ``p(b|a)``, shape ``(A, B)``."""
-    return np.asarray(inputs[:, None] * rows)
+    return inputs[:, None] * rows
 
 
 def symmetric(symbols: int, flip: float) -> Floats:
@@ -55,13 +55,13 @@ def labelled(inputs: Floats, flip: float, rule: Callable[[Codes], Codes]) -> Flo
 def zipf(symbols: int) -> Floats:
     """Return probabilities proportional to 1/rank."""
     p = 1 / np.arange(1, symbols + 1)
-    return np.asarray(p / p.sum())
+    return p / p.sum()
 
 
 def random_table(seed: int, a: int, b: int, shape: float) -> Floats:
     """Gamma-distributed cells, normalised: Dirichlet."""
     p = np.random.default_rng(seed).gamma(shape, size=(a, b))
-    return np.asarray(p / p.sum())
+    return p / p.sum()
 
 
 def popcount(k: Codes) -> Codes:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.truths import classes_bits, normal
@@ -17,7 +18,7 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
     """Scalar Gaussian classes of their own centres and spreads."""
     w = np.full(len(centres), 1 / len(centres)) if weights is None else weights
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         y = rng.choice(len(w), size=n, p=w)
         return Sample(continuous(centres[y] + sds[y] * rng.normal(size=n), "z"), discrete(y, "y"))
 
@@ -34,7 +35,7 @@ def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: i
     ``extra`` units of noise beside them.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = rng.integers(0, len(centres), n)
         z = np.hstack([centres[k] + sd * rng.normal(size=(n, 2)), rng.normal(size=(n, extra))])
         return Sample(continuous(z, "z"), discrete(labels[k], "y"))
@@ -63,7 +64,7 @@ def overlap(share: float) -> Case:
     I = 1 - share, since the overlap tells nothing and the rest everything.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         y = rng.integers(0, 2, n)
         return Sample(continuous(rng.random(n) + (1 - share) * y, "z"), discrete(y, "y"))
 
@@ -78,7 +79,7 @@ def gao(symbols: int) -> Case:
     I = log2 m - (m-1)/m (Gao et al. 2017, section 5).
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.integers(0, symbols, n)
         return Sample(continuous(x.astype(np.float64), "x"), continuous(x + 2 * rng.random(n), "z"))
 
@@ -94,7 +95,7 @@ def censored(name: str, gap: float, cut: float) -> Case:
     An atom and a tail, each against the label.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         y = rng.integers(0, 2, n)
         return Sample(
             continuous(np.maximum(gap * y + rng.normal(size=n), cut), "z"), discrete(y, "y")
@@ -117,7 +118,7 @@ def censored(name: str, gap: float, cut: float) -> Case:
 def rectified_pair(r: float) -> Case:
     """(max(x,0), max(z,0)) of a Gaussian pair: four pieces, atom-atom, two atom-tail, tail-tail."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
         return Sample(continuous(np.maximum(x, 0), "a"), continuous(np.maximum(z, 0), "b"))
@@ -155,7 +156,7 @@ def noisy_or_dead(dead: float, r: float) -> Case:
     I = h(dead) + (1 - dead) I(pair).
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
         on = rng.random(n) >= dead

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import logsumexp
 from scipy.stats import gamma, logistic, multivariate_normal
 
@@ -32,9 +33,9 @@ def _gaussians(name: str, weights: Floats, means: Floats, covariances: Sequence[
     """
     factors = np.stack([np.linalg.cholesky(covariance) for covariance in covariances])
 
-    def draw_z(y: Codes, rng: np.random.Generator) -> Floats:
+    def draw_z(y: Codes, rng: Generator) -> Floats:
         noise = rng.normal(size=(len(y), means.shape[1]))
-        return np.asarray(means[y] + np.einsum("nij,nj->ni", factors[y], noise))
+        return means[y] + np.einsum("nij,nj->ni", factors[y], noise)
 
     def log_densities(z: Floats) -> Floats:
         pairs = zip(means, covariances, strict=True)
@@ -43,9 +44,9 @@ def _gaussians(name: str, weights: Floats, means: Floats, covariances: Sequence[
     return class_case(name, weights, draw_z, log_densities)
 
 
-def _wishart(rng: np.random.Generator, dim: int) -> Floats:
+def _wishart(rng: Generator, dim: int) -> Floats:
     factor = rng.normal(size=(dim, 2 * dim))
-    return np.asarray(factor @ factor.T / (2 * dim))
+    return factor @ factor.T / (2 * dim)
 
 
 def _ellipsoids() -> Case:
@@ -126,9 +127,9 @@ def _saturated() -> Case:
 def _along(name: str, strands: Floats, sd: float) -> Case:
     """Classes that lie along point sets, shape ``(C, points, dim)``, plus normal noise."""
 
-    def draw_z(y: Codes, rng: np.random.Generator) -> Floats:
+    def draw_z(y: Codes, rng: Generator) -> Floats:
         place = strands[y, rng.integers(0, strands.shape[1], len(y))]
-        return np.asarray(place + sd * rng.normal(size=place.shape))
+        return place + sd * rng.normal(size=place.shape)
 
     def log_densities(z: Floats) -> Floats:
         found = []

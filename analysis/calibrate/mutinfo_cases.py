@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import digamma, lambertw, ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
@@ -64,14 +65,14 @@ class Sweep:
     """
 
     name: str
-    draw: Callable[[int, int, float, np.random.Generator], tuple[Floats, Floats]]
+    draw: Callable[[int, int, float, Generator], tuple[Floats, Floats]]
     how: str
     least: int = 0
 
     def case(self, nats: int, dim: int) -> Case:
         """Build the case of so many nats over so many pairs of units."""
 
-        def draw(n: int, rng: np.random.Generator) -> Sample:
+        def draw(n: int, rng: Generator) -> Sample:
             x, y = self.draw(n, dim, nats / dim, rng)
             return Sample(continuous(x, "a"), continuous(y, "b"))
 
@@ -79,18 +80,18 @@ class Sweep:
         return Case(name, _family(dim), draw, lambda: nats / _LN2, self.how, dim == 1)
 
 
-def _normals(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _normals(n: int, dim: int, nats: float, rng: Generator) -> tuple[Floats, Floats]:
     x = rng.normal(size=(n, dim))
     left = math.exp(-nats)  # the deviation that X leaves of Y
     return x, correlation_of(nats) * x + left * rng.normal(size=(n, dim))
 
 
-def _uniforms(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _uniforms(n: int, dim: int, nats: float, rng: Generator) -> tuple[Floats, Floats]:
     x, y = _normals(n, dim, nats, rng)
     return np.asarray(ndtr(x)), np.asarray(ndtr(y))
 
 
-def _smoothed(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _smoothed(n: int, dim: int, nats: float, rng: Generator) -> tuple[Floats, Floats]:
     x = rng.random((n, dim))
     noise = rng.uniform(-1, 1, (n, dim))
     half_width = half_width_of(nats)
@@ -99,9 +100,7 @@ def _smoothed(n: int, dim: int, nats: float, rng: np.random.Generator) -> tuple[
     return x, x + half_width * noise
 
 
-def _gamma_exponentials(
-    n: int, dim: int, nats: float, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+def _gamma_exponentials(n: int, dim: int, nats: float, rng: Generator) -> tuple[Floats, Floats]:
     """Draw the logarithms of rates and of exponentials with these rates."""
     log_waiting = np.log(rng.exponential(size=(n, dim)))
     if nats == 0:
@@ -126,7 +125,7 @@ def student_sweep(nats: int, dim: int, dof: int) -> Case:
     correlation = correlation_of((nats - common) / dim)
     left = math.exp(-(nats - common) / dim)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
         y = correlation * x + left * rng.normal(size=(n, dim))
         chi = np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
@@ -146,7 +145,7 @@ def quantised_case(nats: float) -> Case:
     """
     shares = shares_of_entropy(nats)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
         cell = np.searchsorted(np.cumsum(shares)[:-1], ndtr(x))
         return Sample(continuous(x, "a"), discrete(cell, "b"))

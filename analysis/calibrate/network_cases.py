@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.truths import (
@@ -22,9 +23,7 @@ from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Codes, Floats
 
 
-def _channel(
-    x: Floats, ids: Codes | None, clean: Floats, sigma: float, rng: np.random.Generator
-) -> Sample:
+def _channel(x: Floats, ids: Codes | None, clean: Floats, sigma: float, rng: Generator) -> Sample:
     """Return what neighbours see of a noisy layer, and what sample propagation sees.
 
     The input's values and the noisy layer; row identities and the clean layer.
@@ -40,7 +39,7 @@ def _channel(
     )
 
 
-def balanced(n: int, symbols: int, rng: np.random.Generator) -> Codes:
+def balanced(n: int, symbols: int, rng: Generator) -> Codes:
     """Return symbols in turn, in random order: X is uniform on the rows as exactly as n allows."""
     return rng.permutation(np.arange(n) % symbols)
 
@@ -48,7 +47,7 @@ def balanced(n: int, symbols: int, rng: np.random.Generator) -> Codes:
 def gaussian_channel(name: str, w: Floats, sigma: float) -> Case:
     """Z = W X + N(0, sigma^2 I), X ~ N(0, I): 1/2 log2 det(I + W W^T / sigma^2)."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, w.shape[1]))
         return _channel(x, None, x @ w.T, sigma, rng)
 
@@ -64,7 +63,7 @@ def ring_channel(radius: float, sigma: float) -> Case:
     The density depends on the distance only, through a Bessel function.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         t = rng.uniform(0, 2 * math.pi, n)
         point = np.stack([np.cos(t), np.sin(t)], axis=1)
         return _channel(point, None, radius * point, sigma, rng)
@@ -100,7 +99,7 @@ def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, 
     grid = np.linspace(-1.5, 1.5, levels)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0]
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = balanced(n, levels**units, rng)
         digits = np.stack([k // levels**i % levels for i in range(units)], axis=1)
         return _channel(grid[digits], k, np.tanh(gain * grid[digits]) @ turn, sigma, rng)
@@ -126,7 +125,7 @@ def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.
         patterns @ (gain * rng.normal(size=(bits, 2)) / math.sqrt(bits)) + 0.3 * rng.normal(size=2)
     )
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = balanced(n, len(patterns), rng)
         return _channel(patterns[k], k, centres[k], sigma, rng)
 
@@ -153,7 +152,7 @@ def two_layers(
     grid = np.linspace(-1.5, 1.5, points)
     y = (grid > 0).astype(np.int64)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = balanced(n, points, rng)
         hidden = np.tanh(first * grid[k]) + sigma * rng.normal(size=n)
         s = _channel(grid[k], y[k] if labels else k, np.tanh(second * hidden)[:, None], sigma, rng)
@@ -202,7 +201,7 @@ def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy n
     w2 = rng.normal(size=(1, 2))
     noise = sigma**2 * (w2 @ w2.T + np.eye(1))
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = np.arange(n) // 16
         x = rng.normal(size=(int(k[-1]) + 1, 2))[k]
         clean = (x @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T

@@ -35,16 +35,12 @@ def turned_by_radius(first: int, second: int, speed: float) -> Map:
 
 def wiggly_first(x: Floats) -> Floats:
     """Bend the first variable of the wiggly task: increasing, with waves."""
-    return np.asarray(
-        x + 0.4 * np.sin(x) + 0.2 * np.sin(1.7 * x + 1) + 0.03 * np.sin(3.3 * x - 2.5)
-    )
+    return x + 0.4 * np.sin(x) + 0.2 * np.sin(1.7 * x + 1) + 0.03 * np.sin(3.3 * x - 2.5)
 
 
 def wiggly_second(y: Floats) -> Floats:
     """Bend the second variable of the wiggly task: increasing, with waves."""
-    return np.asarray(
-        y - 0.4 * np.sin(0.4 * y) + 0.17 * np.sin(1.3 * y + 3.5) + 0.02 * np.sin(4.3 * y - 2.5)
-    )
+    return y - 0.4 * np.sin(0.4 * y) + 0.17 * np.sin(1.3 * y + 3.5) + 0.02 * np.sin(4.3 * y - 2.5)
 
 
 def roll_of_uniform(u: Floats) -> Floats:

@@ -16,7 +16,7 @@ _LN2 = float(np.log(2.0))
 
 def normal(t: Floats, mean: Floats | float = 0.0, sd: Floats | float = 1.0) -> Floats:
     """Density of N(mean, sd^2) at t."""
-    return np.asarray(np.exp(-0.5 * ((t - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi)))
+    return np.exp(-0.5 * ((t - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
 
 
 def entropy_on_grid(density: Floats, cell: float) -> float:

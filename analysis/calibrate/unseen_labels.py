@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import ndtr
 from scipy.stats import laplace, multivariate_normal, norm, poisson, t
 
@@ -24,7 +25,7 @@ LogDensities = Callable[[Floats], Floats]
 def class_case(
     name: str,
     weights: Floats,
-    draw_z: Callable[[Codes, np.random.Generator], Floats],
+    draw_z: Callable[[Codes, Generator], Floats],
     log_densities: LogDensities,
     family: Family = "label",
 ) -> Case:
@@ -38,7 +39,7 @@ def class_case(
         family: of the case.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         y = rng.choice(len(weights), size=n, p=weights)
         return Sample(continuous(draw_z(y, rng), "z"), discrete(y, "y"))
 
@@ -59,9 +60,9 @@ def _shaped_blobs() -> Case:
     factors = rng.normal(size=(4, 3, 3)) / math.sqrt(3)
     centres = rng.normal(size=(4, 3))
 
-    def draw_z(y: Codes, rng: np.random.Generator) -> Floats:
+    def draw_z(y: Codes, rng: Generator) -> Floats:
         noise = rng.normal(size=(len(y), 3))
-        return np.asarray(centres[y] + np.einsum("nij,nj->ni", factors[y], noise))
+        return centres[y] + np.einsum("nij,nj->ni", factors[y], noise)
 
     def log_densities(z: Floats) -> Floats:
         return np.stack(
@@ -87,12 +88,12 @@ def _moons() -> Case:
         ]
     )
 
-    def draw_z(y: Codes, rng: np.random.Generator) -> Floats:
+    def draw_z(y: Codes, rng: Generator) -> Floats:
         angle = math.pi * rng.random(len(y))
         first = np.column_stack([np.cos(angle), np.sin(angle)])
         second = np.column_stack([1 - np.cos(angle), 0.5 - np.sin(angle)])
         z = np.where(y[:, None] == 0, first, second)
-        return np.asarray(z + sd * rng.normal(size=z.shape))
+        return z + sd * rng.normal(size=z.shape)
 
     def log_densities(z: Floats) -> Floats:
         found = np.zeros((2, len(z)))
@@ -133,7 +134,7 @@ def _sparse_features() -> Case:
     def log_densities(z: Floats) -> Floats:
         silent = norm.logcdf(-centres)  # (class, unit)
         active = norm.logpdf(z[None], centres[:, None])
-        return np.asarray(np.where(z[None] == 0, silent[:, None], active).sum(axis=2))
+        return np.where(z[None] == 0, silent[:, None], active).sum(axis=2)
 
     return class_case(
         "two sparse rectified units, three classes",
@@ -176,7 +177,7 @@ def _spike_counts() -> Case:
 def _spike_and_slab() -> Case:
     """X is 0 in six of ten rows, else normal; Z adds noise to it."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = np.where(rng.random(n) < 0.6, 0.0, rng.normal(size=n))
         return Sample(continuous(x, "a"), continuous(x + 0.5 * rng.normal(size=n), "b"))
 

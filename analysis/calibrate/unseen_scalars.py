@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Sample
@@ -39,14 +40,14 @@ def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
 def clayton(theta: float) -> Case:
     """Clayton's copula: dependence in the lower tails, uniform sides."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         shared = rng.gamma(1 / theta, size=(n, 1))
         u = (1 + rng.exponential(size=(n, 2)) / shared) ** (-1 / theta)
         return pair(u[:, 0], u[:, 1])
 
     def density(u: Floats, v: Floats) -> Floats:
         total = u**-theta + v**-theta - 1
-        return np.asarray((1 + theta) * (u * v) ** (-1 - theta) * total ** (-2 - 1 / theta))
+        return (1 + theta) * (u * v) ** (-1 - theta) * total ** (-2 - 1 / theta)
 
     return Case(
         f"Clayton copula, {theta:g}",
@@ -60,7 +61,7 @@ def clayton(theta: float) -> Case:
 def morgenstern(theta: float) -> Case:
     """Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         u = rng.random(n)
         p = rng.random(n)
         slope = theta * (1 - 2 * u)
@@ -68,7 +69,7 @@ def morgenstern(theta: float) -> Case:
         return pair(u, 2 * p / (1 + slope + root))
 
     def density(u: Floats, v: Floats) -> Floats:
-        return np.asarray(1 + theta * (1 - 2 * u) * (1 - 2 * v))
+        return 1 + theta * (1 - 2 * u) * (1 - 2 * v)
 
     return Case(
         f"Morgenstern copula, {theta:g}",
@@ -79,22 +80,22 @@ def morgenstern(theta: float) -> Case:
     )
 
 
-def _laplace(n: int, rng: np.random.Generator) -> Floats:
-    return np.asarray(rng.laplace(size=n))
+def _laplace(n: int, rng: Generator) -> Floats:
+    return rng.laplace(size=n)
 
 
-def _normally(n: int, rng: np.random.Generator) -> Floats:
-    return np.asarray(rng.normal(size=n))
+def _normally(n: int, rng: Generator) -> Floats:
+    return rng.normal(size=n)
 
 
-def _triangular(n: int, rng: np.random.Generator) -> Floats:
-    return np.asarray(rng.random(n) + rng.random(n))
+def _triangular(n: int, rng: Generator) -> Floats:
+    return rng.random(n) + rng.random(n)
 
 
 def random_scale() -> Case:
     """Z = e^X times a normal, X a normal of variance 1/4: no location to predict."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = 0.5 * rng.normal(size=n)
         return pair(x, np.exp(x) * rng.normal(size=n))
 
@@ -117,7 +118,7 @@ def shared_volatility(r: float, spread: float) -> Case:
     weights = weights / weights.sum()
     scales = np.exp(spread * nodes)
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
         s = np.exp(spread * rng.normal(size=n))
@@ -145,7 +146,7 @@ def shared_volatility(r: float, spread: float) -> Case:
 def random_product() -> Case:
     """Z = X U, X log-normal, U uniform: after logarithms a normal plus an exponential."""
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = np.exp(0.8 * rng.normal(size=n))
         return pair(x, x * rng.random(n))
 

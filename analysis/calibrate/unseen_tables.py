@@ -42,7 +42,7 @@ def shared_counts(own: float, common: float, most: int = 25) -> Floats:
     counts = np.arange(most)
     alone = poisson.pmf(counts[:, None] - counts[None, :], own)  # (count, common part)
     joint = (alone * poisson.pmf(counts, common)) @ alone.T
-    return np.asarray(joint / joint.sum())
+    return joint / joint.sum()
 
 
 def around_a_ring(symbols: int, stay: float) -> Floats:
@@ -55,14 +55,14 @@ def around_a_ring(symbols: int, stay: float) -> Floats:
 
 def product(first: Floats, second: Floats) -> Floats:
     """Return two independent symbols."""
-    return np.asarray(np.outer(first, second) / first.sum() / second.sum())
+    return np.outer(first, second) / first.sum() / second.sum()
 
 
 def with_zeros(share: float, rate: float) -> Mass:
     """Poisson counts of which a share is lost to zeros."""
 
     def mass(counts: Counts) -> Floats:
-        return np.asarray(share * (counts == 0) + (1 - share) * poisson.pmf(counts, rate))
+        return share * (counts == 0) + (1 - share) * poisson.pmf(counts, rate)
 
     return mass
 

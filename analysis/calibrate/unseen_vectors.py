@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from scipy.special import i0e, ndtr
 from scipy.stats import multivariate_normal
 
@@ -22,7 +23,7 @@ _ROWS = 200_000
 
 
 def sampled_bits(
-    draw: Callable[[int, np.random.Generator], Sample],
+    draw: Callable[[int, Generator], Sample],
     log_ratio: Callable[[Floats, Floats], Floats],
     rows: int = _ROWS,
 ) -> float:
@@ -37,7 +38,7 @@ def sampled_bits(
 def radial(
     name: str,
     dim: int,
-    draw_x: Callable[[int, np.random.Generator], Floats],
+    draw_x: Callable[[int, Generator], Floats],
     radii: Floats,
     weights: Floats,
     sd: float,
@@ -53,7 +54,7 @@ def radial(
         sd: of the noise in each coordinate.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         x = draw_x(n, rng)
         return pair(x, x + sd * rng.normal(size=x.shape))
 
@@ -74,21 +75,21 @@ def radial(
     return Case(name, "vector", draw, truth, "h(Z) over the radius - h(noise)", False)
 
 
-def _disc(n: int, rng: np.random.Generator) -> Floats:
+def _disc(n: int, rng: Generator) -> Floats:
     return _directions(n, 2, rng) * np.sqrt(rng.random((n, 1)))
 
 
-def _sphere(n: int, rng: np.random.Generator) -> Floats:
+def _sphere(n: int, rng: Generator) -> Floats:
     return _directions(n, 3, rng)
 
 
-def _annulus(n: int, rng: np.random.Generator) -> Floats:
+def _annulus(n: int, rng: Generator) -> Floats:
     return _directions(n, 2, rng) * np.sqrt(1 + 3 * rng.random((n, 1)))
 
 
-def _directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
+def _directions(n: int, dim: int, rng: Generator) -> Floats:
     v = rng.normal(size=(n, dim))
-    return np.asarray(v / np.linalg.norm(v, axis=1, keepdims=True))
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
 
 
 def clusters(name: str, centres_a: Floats, centres_b: Floats, sd: float) -> Case:
@@ -101,7 +102,7 @@ def clusters(name: str, centres_a: Floats, centres_b: Floats, sd: float) -> Case
         sd: of every coordinate within a cluster.
     """
 
-    def draw(n: int, rng: np.random.Generator) -> Sample:
+    def draw(n: int, rng: Generator) -> Sample:
         k = rng.integers(0, len(centres_a), n)
         return pair(*(c[k] + sd * rng.normal(size=(n, c.shape[1])) for c in (centres_a, centres_b)))
 
@@ -110,7 +111,7 @@ def clusters(name: str, centres_a: Floats, centres_b: Floats, sd: float) -> Case
             np.stack([multivariate_normal.pdf(v, m, sd * sd) for m in c])
             for v, c in ((a, centres_a), (b, centres_b))
         )
-        return np.asarray(np.log((pa * pb).mean(axis=0) / (pa.mean(axis=0) * pb.mean(axis=0))))
+        return np.log((pa * pb).mean(axis=0) / (pa.mean(axis=0) * pb.mean(axis=0)))
 
     return Case(
         name, "vector", draw, lambda: sampled_bits(draw, log_ratio), "exact ratio over rows", False
@@ -130,7 +131,7 @@ def warped(
 
 
 def _triangle_shear(v: Floats) -> Floats:
-    return np.asarray(np.column_stack([v[:, 0], v[:, 1] + v[:, 0] ** 2]))
+    return np.column_stack([v[:, 0], v[:, 1] + v[:, 0] ** 2])
 
 
 _OCTAHEDRON = 2.0 * np.vstack([np.eye(3), -np.eye(3)])

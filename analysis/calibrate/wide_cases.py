@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.sentences import encoded_sentences
@@ -64,7 +65,7 @@ class Layer:
     def case(self, bits: float, *, labels: bool) -> Case:
         """Build a pair of rows, or a row and a label, whose classes share so many bits."""
 
-        def draw(n: int, rng: np.random.Generator) -> Sample:
+        def draw(n: int, rng: Generator) -> Sample:
             activations, classes = self.rows()
             count = int(classes.max()) + 1
             sent = rng.integers(0, count, n)
@@ -86,7 +87,7 @@ class Layer:
         )
 
 
-def _rows_of(wanted: Codes, classes: Codes, rng: np.random.Generator) -> Codes:
+def _rows_of(wanted: Codes, classes: Codes, rng: Generator) -> Codes:
     """Draw a row of each wanted class; none of them again before all of its class were drawn."""
     rows = np.empty(len(wanted), np.int64)
     for label in np.unique(wanted):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
@@ -254,9 +255,7 @@ class Binned(SpecString):
             return edge_keys(z.values, binrules.SZT_EDGES)
         return cell_keys(self.cells(z))
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
 
         Raises:
@@ -281,7 +280,7 @@ class Binned(SpecString):
         return replace(found, n=n) if copied else found
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
         """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
@@ -298,7 +297,7 @@ class Binned(SpecString):
         z: Rows,
         y: Variable | None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> list[tuple[Quantity, Estimate]]:
         """As `estimate_plane_point`, for a layer that does not fit into memory.
 

@@ -148,7 +148,7 @@ def _inverse_root(features: Floats) -> Floats:
     """The inverse square root of the covariance of centred features and its ridge, ``(p, p)``."""
     n, p = features.shape
     variances, directions = np.linalg.eigh(features.T @ features / n)
-    return np.asarray((directions / np.sqrt(np.maximum(variances, 0) + p / n)) @ directions.T)
+    return (directions / np.sqrt(np.maximum(variances, 0) + p / n)) @ directions.T
 
 
 def _halves(x: Floats, z: Floats) -> Mask:

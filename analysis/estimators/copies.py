@@ -71,7 +71,7 @@ def groups_of_codes(codes: Codes) -> Codes | None:
 
 def first_of_every(groups: Codes) -> Ids:
     """Return the first row of each of K groups, shape ``(K,)``."""
-    return np.asarray(np.unique(groups, return_index=True)[1])
+    return np.unique(groups, return_index=True)[1]
 
 
 def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:

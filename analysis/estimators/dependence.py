@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.gram import gram, median_width
 from infoplane.analysis.estimators.spec_string import SpecString
@@ -31,7 +32,7 @@ def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Fl
     if kernel == "linear":
         z = v.values.astype(np.float64)
         z = z - z.mean(axis=0)
-        return np.asarray(z @ z.T)
+        return z @ z.T
     w = median_width(v.values) if width is None else width
     return np.ones((v.n, v.n)) if w == 0 else gram(v, w) * v.n
 
@@ -162,9 +163,7 @@ class HSIC(_Dependence):
             f"(dimensionless), N={n}"
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate HSIC of a and b; draws nothing."""
         return Estimate(
             hsic(a, b, kernel=self.kernel, unbiased=self.unbiased),
@@ -198,9 +197,7 @@ class CKA(_Dependence):
             f"N={n}"
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate CKA of a and b; draws nothing."""
         return Estimate(
             cka(a, b, kernel=self.kernel, unbiased=self.unbiased),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.gram import median_width, squared_distances
@@ -115,9 +116,7 @@ class DiffusionEntropy(SpecString):
             return 0.0
         return spectral_entropy(diffusion_spectrum(z, width), self.t)
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate DSMI in bits of a layer and discrete labels, in either order.
 
         Unique row identities give DSE itself.
@@ -151,7 +150,7 @@ class DiffusionEntropy(SpecString):
         z: NDArray[np.generic],
         codes: Codes,
         width: float,
-        rng: np.random.Generator,
+        rng: Generator,
     ) -> float:
         total = 0.0
         for c in range(int(codes.max()) + 1):
@@ -166,7 +165,7 @@ class DiffusionEntropy(SpecString):
         return total
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
         """Estimate DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``."""
         rows = Variable("rows", np.arange(z.n)[:, None], "discrete")

@@ -85,4 +85,4 @@ def _entropies_apart(units: Floats, scores: Whitened, neighbours: Neighbours) ->
     """
     alone = [ball_entropies(Distances(unit[:, None].copy()), neighbours) for unit in units.T]
     together = ball_entropies(Distances(scores.rows), neighbours)
-    return np.asarray(np.sum([*alone, together], axis=0) + scores.log_volume)
+    return np.sum([*alone, together], axis=0) + scores.log_volume

@@ -5,7 +5,8 @@ The plug-in and its bias corrections.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,7 @@ from infoplane.types import entropy_of_counts
 from infoplane.types.arrays import Codes, Counts, Floats
 
 Correction = Literal["none", "mm", "grassberger", "cwj", "chao-shen", "jackknife", "quadratic"]
-CORRECTIONS: tuple[Correction, ...] = (
-    "none",
-    "mm",
-    "grassberger",
-    "cwj",
-    "chao-shen",
-    "jackknife",
-    "quadratic",
-)
+CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 _LN2 = float(np.log(2.0))
 
 
@@ -45,88 +38,115 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
     """
     if correction == "none":
         return entropy_of_counts(counts)
-    c = np.asarray(counts, np.float64)
-    c = c[c > 0]
-    if c.size == 0:
+    sizes = np.asarray(counts, np.float64)
+    sizes = sizes[sizes > 0]
+    if sizes.size == 0:
         raise InputError("expected at least one positive count")
-    n = float(c.sum())
+    rows = float(sizes.sum())
     if correction == "mm":
-        return entropy_of_counts(counts) + (c.size - 1) / (2 * n * _LN2)
-    if correction == "grassberger":
-        from scipy.special import (
-            digamma,  # a third of a second of imports that a plug-in need not wait for
+        return entropy_of_counts(counts) + (sizes.size - 1) / (2 * rows * _LN2)
+    if correction not in _FORMULAS:
+        raise InputError(
+            f"no such correction: {correction!r}; choose one of {', '.join(CORRECTIONS)}"
         )
-
-        g = digamma(c) + np.where(c % 2 == 0, 0.5, -0.5) * (digamma((c + 1) / 2) - digamma(c / 2))
-        return float(np.log(n) - (c @ g) / n) / _LN2
-    if correction == "cwj":
-        return _chao_wang_jost(c, n) / _LN2
-    if correction == "chao-shen":
-        singles = min(float((c == 1).sum()), n - 1)
-        p = (1 - singles / n) * c / n
-        seen = -np.expm1(n * np.log1p(-np.minimum(p, 1 - 1e-16)))
-        return float(-(p * np.log(p) / seen).sum()) / _LN2
-    if correction == "jackknife":
-        return _jackknife(c, n)
-    if correction == "quadratic":
-        return _quadratic(c, int(n))
-    raise InputError(f"no such correction: {correction!r}; choose one of {', '.join(CORRECTIONS)}")
+    return _FORMULAS[correction](sizes, rows)
 
 
-def _chao_wang_jost(c: Floats, n: float) -> float:
-    """Nats. The tail sum over r >= n is taken directly where the closed form cancels."""
+def _grassberger(sizes: Floats, rows: float) -> float:
+    from scipy.special import digamma  # a third of a second that a plug-in need not wait for
+
+    parity = np.where(sizes % 2 == 0, 0.5, -0.5)
+    terms = digamma(sizes) + parity * (digamma((sizes + 1) / 2) - digamma(sizes / 2))
+    return float(np.log(rows) - (sizes @ terms) / rows) / _LN2
+
+
+def _chao_shen(sizes: Floats, rows: float) -> float:
+    singles = min(float((sizes == 1).sum()), rows - 1)
+    shares = (1 - singles / rows) * sizes / rows
+    seen = -np.expm1(rows * np.log1p(-np.minimum(shares, 1 - 1e-16)))
+    return float(-(shares * np.log(shares) / seen).sum()) / _LN2
+
+
+def _chao_wang_jost(sizes: Floats, rows: float) -> float:
     from scipy.special import digamma
 
-    seen = float((c / n * (digamma(n) - digamma(c))).sum())
-    f1 = float((c == 1).sum())
-    f2 = float((c == 2).sum())
-    if f1 == 0 or n < 2:
-        return seen
-    a = 2 * f2 / ((n - 1) * f1 + 2 * f2) if f2 > 0 else 2 / ((n - 1) * (f1 - 1) + 2)
-    if a >= 1:
-        return seen
-    q = 1 - a
-    if n * a < 10:
-        r = np.arange(1, int(n), dtype=np.float64)
-        tail = q ** (1 - n) * (-np.log(a) - float((q**r / r).sum()))
+    seen = float((sizes / rows * (digamma(rows) - digamma(sizes))).sum())
+    singles = float((sizes == 1).sum())
+    doubles = float((sizes == 2).sum())
+    if singles == 0 or rows < 2:
+        return seen / _LN2
+    if doubles > 0:
+        rate = 2 * doubles / ((rows - 1) * singles + 2 * doubles)
     else:
-        m = np.arange(int(45 / a) + 1, dtype=np.float64)
-        tail = float((q ** (m + 1) / (n + m)).sum())
-    return seen + f1 / n * tail
+        rate = 2 / ((rows - 1) * (singles - 1) + 2)
+    tail = _unseen_tail(rate, rows) if rate < 1 else 0.0
+    return (seen + singles / rows * tail) / _LN2
 
 
-def _jackknife(c: Floats, n: float) -> float:
-    if n < 2:
+def _unseen_tail(rate: float, rows: float) -> float:
+    """Sum ``(1 - rate)^(r - rows + 1) / r`` over r >= rows.
+
+    Directly where the closed form cancels.
+    """
+    kept = 1 - rate
+    if rows * rate < 10:
+        orders = np.arange(1, int(rows), dtype=np.float64)
+        return kept ** (1 - rows) * (-np.log(rate) - float((kept**orders / orders).sum()))
+    orders = np.arange(int(45 / rate) + 1, dtype=np.float64)
+    return float((kept ** (orders + 1) / (rows + orders)).sum())
+
+
+def _jackknife(sizes: Floats, rows: float) -> float:
+    if rows < 2:
         return 0.0
-    sizes, times = np.unique(c, return_counts=True)
-    total = float((c * np.log2(c)).sum())
-    left = sizes - 1
-    without = total - sizes * np.log2(sizes) + left * np.log2(np.maximum(left, 1))
-    loo = np.log2(n - 1) - without / (n - 1)
-    return n * (np.log2(n) - total / n) - (n - 1) / n * float((times * sizes * loo).sum())
+    different, times = np.unique(sizes, return_counts=True)
+    total = float((sizes * np.log2(sizes)).sum())
+    left = different - 1
+    own = different * np.log2(different)
+    without = total - own + left * np.log2(np.maximum(left, 1))
+    leave_one_out = np.log2(rows - 1) - without / (rows - 1)
+    mean = float((times * different * leave_one_out).sum())
+    return rows * (np.log2(rows) - total / rows) - (rows - 1) / rows * mean
 
 
-def _quadratic(c: Floats, n: int) -> float:
-    if n < 8:
-        return entropy_of_counts(c.astype(np.int64))
-    sizes = np.array([n, n // 2, n // 4])
-    values = [mean_subsample_entropy(c, n, int(m)) for m in sizes]
-    return float(
-        np.linalg.solve(np.stack([np.ones(3), 1 / sizes, 1 / sizes**2], axis=1), values)[0]
-    )
+def _quadratic(sizes: Floats, rows: float) -> float:
+    if rows < 8:
+        return entropy_of_counts(sizes.astype(np.int64))
+    n = int(rows)
+    drawn = np.array([n, n // 2, n // 4])
+    values = [mean_subsample_entropy(sizes, n, int(m)) for m in drawn]
+    parabola = np.stack([np.ones(3), 1 / drawn, 1 / drawn**2], axis=1)
+    return float(np.linalg.solve(parabola, values)[0])
 
 
-def mean_subsample_entropy(c: Floats, n: int, m: int) -> float:
-    """Return the mean plug-in entropy in bits of m rows drawn from n with counts ``c``.
+_FORMULAS: dict[str, Callable[[Floats, float], float]] = {
+    "grassberger": _grassberger,
+    "cwj": _chao_wang_jost,
+    "chao-shen": _chao_shen,
+    "jackknife": _jackknife,
+    "quadratic": _quadratic,
+}
+"""From positive counts, shape ``(K,)``, and their sum to a corrected entropy in bits."""
 
-    Drawn without replacement: a hypergeometric sum per distinct count.
+
+def mean_subsample_entropy(sizes: Floats, n: int, m: int) -> float:
+    """Return the mean plug-in entropy in bits of m rows drawn from n, without replacement.
+
+    A hypergeometric sum per distinct count.
+
+    Args:
+        sizes: positive counts of the n rows, shape ``(K,)``.
+        n: rows.
+        m: rows drawn.
     """
     from scipy.stats import hypergeom
 
     total = 0.0
-    for size, times in zip(*np.unique(c.astype(np.int64), return_counts=True), strict=True):
+    different = np.unique(sizes.astype(np.int64), return_counts=True)
+    for size, times in zip(*different, strict=True):
         k = np.arange(1, min(int(size), m) + 1)
-        total += float(times) * float((hypergeom.pmf(k, n, size, m) * k * np.log2(k)).sum())
+        terms = hypergeom.pmf(k, n, size, m) * k * np.log2(k)
+        total += float(times) * float(terms.sum())
     return float(np.log2(m)) - total / m
 
 
@@ -146,8 +166,9 @@ def joint_counts(a: Codes, b: Codes) -> Counts:
 
     They come from a table where that is small.
     """
-    cells = (int(a.max()) + 1) * (int(b.max()) + 1)
-    return counts_of(a * (int(b.max()) + 1) + b if cells <= 4 * len(a) else joint_codes(a, b))
+    width = int(b.max()) + 1
+    few = (int(a.max()) + 1) * width <= 4 * len(a)
+    return counts_of(a * width + b if few else joint_codes(a, b))
 
 
 def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> float:
@@ -156,9 +177,9 @@ def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> flo
         return 0.0
     if int(b.max()) + 1 == len(b):  # B tells every row apart: H(A,B) is H(B), of the same counts
         return entropy_bits(counts_of(a), correction)
-    tables = (counts_of(a), counts_of(b), joint_counts(a, b))
-    ha, hb, hab = (entropy_bits(t, correction) for t in tables)
-    return ha + hb - hab
+    of_a = entropy_bits(counts_of(a), correction)
+    of_b = entropy_bits(counts_of(b), correction)
+    return of_a + of_b - entropy_bits(joint_counts(a, b), correction)
 
 
 def information_stderr(a: Codes, b: Codes) -> float:
@@ -170,9 +191,8 @@ def information_stderr(a: Codes, b: Codes) -> float:
     freedom, at most N: Var = df / (2 N^2 ln^2 2), which is added.
     """
     n = len(a)
-    ab = joint_codes(a, b)
-    score = np.log2(
-        counts_of(ab)[ab] / (counts_of(a)[a].astype(float) * counts_of(b)[b])
-    )  # L less log2 N
+    pairs = joint_codes(a, b)
+    expected = counts_of(a)[a].astype(float) * counts_of(b)[b]
+    score = np.log2(counts_of(pairs)[pairs] / expected)  # L less log2 N
     degrees = min(float(a.max()) * float(b.max()), float(n))
     return float(np.sqrt(score.var() / n + degrees / (2 * n * n * _LN2**2)))

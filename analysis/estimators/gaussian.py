@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import digamma
@@ -33,17 +34,17 @@ _STRONGEST = 8.0
 _MOST_UNITS = 5000
 _SURROGATE_ROWS = 1000
 _SURROGATE_VALUES = 200_000
-Error = tuple[float, float, float]
 
 
 def _correlations(x: Floats, y: Floats) -> Floats:
-    """Of every column of x with that of y."""
-    u, v = (w - w.mean(axis=0) for w in (x, y))
-    return np.asarray((u * v).sum(axis=0) / np.sqrt((u * u).sum(axis=0) * (v * v).sum(axis=0)))
+    """Return the correlation of every column of x with that of y, ``(n, d)`` to ``(d,)``."""
+    x = x - x.mean(axis=0)
+    y = y - y.mean(axis=0)
+    return (x * y).sum(axis=0) / np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
 
 
 def _stderr(spread: Floats, free: int) -> float:
-    """Return standard error in bits of a mean of n log density ratios.
+    """Return the standard error in bits of a mean of n log density ratios, ``(n,)``.
 
     It has their spread, and chi-squared of ``free`` parameters.
     """
@@ -51,12 +52,23 @@ def _stderr(spread: Floats, free: int) -> float:
     return float(np.sqrt(spread.var() / n + free / (2 * n * n * _LN2**2)))
 
 
-@cache
-def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
-    """Return what ranks do to Fisher's ``arctanh r = z`` of n rows: its bias and its spread.
+class Blur(NamedTuple):
+    """What ranks do to Fisher's ``arctanh r``.
 
-    The bias is how far normal scores fall short of it, the spread how many times as far they
-    scatter down and up.
+    Attributes:
+        short: how far normal scores fall short of it.
+        down: how many times as far they scatter down.
+        up: how many times as far they scatter up.
+    """
+
+    short: float
+    down: float
+    up: float
+
+
+@cache
+def ranks_blur(z: float, n: int) -> Blur:
+    """Return what ranks do to Fisher's ``arctanh r = z`` of n rows.
 
     Ranks cannot tell by how much neighbouring rows differ: short by 0.2 and 1.25 times as far at r
     = 0.99 and n = 60, 0.03 and 1.04 at n = 600. From surrogates of a fixed seed, each read with and
@@ -64,20 +76,20 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
     quantiles: ranks that agree wholly have no end.
     """
     rng = np.random.default_rng(0)
-    m = min(n, _SURROGATE_ROWS)
+    rows = min(n, _SURROGATE_ROWS)
     r = np.tanh(z)
-    x, noise = rng.normal(size=(2, m, _SURROGATE_VALUES // m))
+    x, noise = rng.normal(size=(2, rows, _SURROGATE_VALUES // rows))
     y = r * x + np.sqrt(1 - r * r) * noise
-    read = [
-        np.arctanh(np.minimum(_correlations(u, v), _ONE))
-        for u, v in ((x, y), (rank_scores(x), rank_scores(y)))
-    ]
+    both = (_correlations(x, y), _correlations(rank_scores(x), rank_scores(y)))
+    read = np.arctanh(np.minimum(both, _ONE))  # (values and ranks, surrogates)
     low, middle, high = np.quantile(read, (0.16, 0.5, 0.84), axis=1)
-    share = m / n
-    down, up = (
-        max(1.0, 1.0 + (float(d[1] / d[0]) - 1.0) * share) for d in (middle - low, high - middle)
-    )
-    return max(0.0, float(middle[0] - middle[1])) * share, down, up
+    share = rows / n
+
+    def wider(reach: Floats) -> float:
+        return max(1.0, 1.0 + (float(reach[1] / reach[0]) - 1.0) * share)
+
+    short = max(0.0, float(middle[0] - middle[1])) * share
+    return Blur(short, wider(middle - low), wider(high - middle))
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,11 @@ class Gaussian(SpecString):
         """Estimate I(a;b) in bits.
 
         ``rng`` is not used. Constant units are left out, with a note.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; at least one of them is continuous.
+            rng: not used.
         """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
@@ -174,86 +191,97 @@ class Gaussian(SpecString):
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
         x = self._prepared(a)
         z = self._prepared(b)
+        units = x.shape[1]
         joint = np.concatenate([x, z], axis=1)
         together = f"{a.name} with {b.name}"
-        self._require_rows(joint.shape[1], a.n, together, per_dimension=_ROWS, least=2)
-        cov, notes = self._covariance(joint, False, together)
-        d = x.shape[1]
-        parts = (cov[:d, :d], cov[d:, d:], cov)
-        h = [
-            self._log_det(s, a.n, True, name)
-            for s, name in zip(parts, (a.name, b.name, together), strict=True)
-        ]
-        bits = 0.5 * (h[0] + h[1] - h[2]) / _LN2
-        scalars = a.dim == b.dim == 1
-        error = self._error(bits, float(_correlations(x, z)[0]), a.n) if scalars else None
-        white = whitened(joint, cov)
-        rows = square_lengths(white[:, :d]) + square_lengths(whitened(z, parts[1]))
+        self._require_rows(joint.shape[1], a.n, together, least=2)
+        covariance = self._covariance(joint, together)
+        of_x = covariance[:units, :units]
+        of_z = covariance[units:, units:]
+        log_ratio = (
+            self._log_det(of_x, a.n, a.name)
+            + self._log_det(of_z, a.n, b.name)
+            - self._log_det(covariance, a.n, together)
+        )
+        white = whitened(joint, covariance)
+        found = self._result(0.5 * log_ratio / _LN2, a, b, self._against(white, units))
+        if a.dim == b.dim == 1:
+            found = self._with_interval(found, float(_correlations(x, z)[0]))
+        rows = square_lengths(white[:, :units]) + square_lengths(whitened(z, of_z))
         spread = 0.5 * (rows - square_lengths(white)) / _LN2
-        found = self._result(bits, a, b, (*notes, *self._against(white, d)), error)
         return require_possible(
             found,
             ceiling=float(np.log2(a.n)),
             ceiling_words="log2 N",
             remedy="a deterministic layer of a continuous X has infinite information, of which N "
             "rows show no more; use exact or bin, or compare layers at one N",
-            stderr=_stderr(spread, x.shape[1] * z.shape[1]),
+            stderr=_stderr(spread, units * z.shape[1]),
         )
 
-    def _against(self, white: Floats, d: int) -> tuple[str, ...]:
-        """Return what the rows say against one Gaussian of both variables.
+    def _against(self, white: Floats, units: int) -> tuple[str, ...]:
+        """Return what whitened rows, ``(n, d)``, say against one Gaussian of both variables.
 
-        The first variable has d units.
+        The first variable has so many units.
         """
-        doubts = misfit(white, (white[:, :d], white[:, d:]))
-        return (
-            (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)
-            if doubts
-            else ()
-        )
+        doubts = misfit(white, (white[:, :units], white[:, units:]))
+        if not doubts:
+            return ()
+        return (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)
 
-    def _require_rows(
-        self, dims: int, rows: int, name: str, *, per_dimension: int, least: int
-    ) -> None:
+    def _require_rows(self, dims: int, rows: int, name: str, *, least: int) -> None:
         """Refuse a covariance from too few rows; ``least`` dimensions are never too many.
 
         Raises:
-            EstimatorError: fewer than ``per_dimension`` rows for each dimension.
+            EstimatorError: fewer than `_ROWS` rows for each dimension.
         """
-        if dims > max(rows / per_dimension, least):
+        if dims > max(rows / _ROWS, least):
             raise EstimatorError(
                 f"{self.name}: {dims} dimensions of {name} from {rows} rows; the fit wants at "
-                f"least {per_dimension} rows per dimension: take more rows, or reduce the layer, "
+                f"least {_ROWS} rows per dimension: take more rows, or reduce the layer, "
                 "e.g. reduce='pca:8'"
             )
 
-    def _error(self, bits: float, r: float, n: int) -> Error:
-        """Return standard error and 95 % interval for two scalars of correlation r. Delta method.
+    def _with_interval(self, found: Estimate, correlation: float) -> Estimate:
+        """Return an estimate of two scalars with its error and 95 % interval.
 
-        DI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
-        chi-squared / 2n where r vanishes. The interval is what Fisher's ``arctanh r -+ 1.96 /
-        sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. A copula's ends are
-        the correlations whose ranks, blurred as `ranks_blur` says, would just not give r."""
-        r = min(abs(r), _ONE)
+        The error by the delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the
+        next order, chi-squared / 2n where r vanishes. The interval is what Fisher's
+        ``arctanh r -+ 1.96 / sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation.
+        A copula's ends are the correlations whose ranks, blurred as `ranks_blur` says, would just
+        not give r.
+        """
+        n = found.n
+        r = min(abs(correlation), _ONE)
         seen = float(np.arctanh(r))
         chance = 1.96 / float(np.sqrt(max(n - 3, 1)))
-        ends = []
+        low, _ = self._end(seen, -chance, n)
+        high, wider = self._end(seen, chance, n)
+        stderr = wider * float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / _LN2
+        bits = found.bits
+        return replace(found, stderr=stderr, low=min(bits, low), high=max(bits, high))
+
+    def _end(self, seen: float, chance: float, n: int) -> tuple[float, float]:
+        """Return one end of an interval, and how many times as far ranks scatter towards r there.
+
+        Args:
+            seen: ``arctanh r``.
+            chance: how far values reach from it, negative for the lower end.
+            n: rows.
+
+        Returns:
+            The end in bits, ``-log2(1 - tanh^2) / 2``; the factor.
+        """
+        end = seen + chance
         wider = 1.0
-        for sign in (-1, 1):
-            end = seen + sign * chance
-            for _ in range(4 if self.copula else 0):
-                short, *widths = ranks_blur(round(min(max(0.0, end), _STRONGEST), 1), n)
-                wider = widths[
-                    sign < 0
-                ]  # from the upper end the ranks' own scatter down, from the lower their scatter up
-                end = seen + short + sign * wider * chance
-            ends.append(float(np.log2(np.cosh(max(0.0, end)))))  # -log2(1 - tanh^2) / 2
-        se = wider * float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / _LN2
-        return se, min(bits, ends[0]), max(bits, ends[1])
+        for _ in range(4 if self.copula else 0):
+            blur = ranks_blur(round(min(max(0.0, end), _STRONGEST), 1), n)
+            wider = blur.down if chance > 0 else blur.up
+            end = seen + blur.short + wider * chance
+        return float(np.log2(np.cosh(max(0.0, end)))), wider
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
-        values = self._prepared(z)
-        codes = row_codes(y.values)
+        values = self._prepared(z)  # (n, dim)
+        codes = row_codes(y.values)  # (n,)
         counts = counts_of(codes)
         smallest = int(counts.min())
         if smallest < 3:
@@ -261,71 +289,94 @@ class Gaussian(SpecString):
                 f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 "
                 "rows out"
             )
-        within = f"{z.name} within the smallest class"
-        self._require_rows(z.dim, smallest, within, per_dimension=_ROWS, least=1)
-        shrink = z.dim > smallest / _ROWS
-        whole, notes = self._covariance(values, shrink, z.name)
-        bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
+        self._require_rows(z.dim, smallest, f"{z.name} within the smallest class", least=1)
+        corrected = z.dim <= smallest / _ROWS
+        whole = self._covariance(values, z.name, corrected=corrected)
+        nats = 0.5 * self._log_det(whole, z.n, z.name, corrected=corrected)
         of_all = whitened(values, whole)
         of_classes = np.empty_like(values)
         spread = square_lengths(of_all)
-        for c, members in enumerate(counts):
-            rows = np.flatnonzero(codes == c)
-            name = f"class {c} of {z.name}"
-            inside, _ = self._covariance(values[rows], shrink, name)
-            log_det = self._log_det(inside, int(members), not shrink, name)
-            bits -= members / z.n * 0.5 * log_det
+        for code, members in enumerate(counts):
+            rows = np.flatnonzero(codes == code)
+            name = f"class {code} of {z.name}"
+            inside = self._covariance(values[rows], name, corrected=corrected)
+            log_det = self._log_det(inside, int(members), name, corrected=corrected)
+            nats -= members / z.n * 0.5 * log_det
             of_classes[rows] = whitened(values[rows], inside)
             spread[rows] -= square_lengths(of_classes[rows]) + log_det
         doubts = self._against_classes(of_all, of_classes)
-        all_notes = (*notes, "one Gaussian per class", *doubts)
         ceiling = entropy_bits(counts)
-        found = self._result(float(bits) / _LN2, z, y, all_notes, None, ceiling)
+        notes = ("one Gaussian per class", *doubts)
+        if not corrected:
+            notes = ("a class of 3 rows: variances are not corrected for few rows", *notes)
+        found = self._result(float(nats) / _LN2, z, y, notes, ceiling)
         free = z.dim * (z.dim + 3) // 2 * (len(counts) - 1)
+        # The error of a model that does not hold says nothing about how far the number is off.
+        most = _ERROR_IN_DOUBT if doubts else np.inf
         return require_possible(
             found,
             ceiling=ceiling,
             ceiling_words=f"H({y.name})",
             remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
-            # The error of a model that does not hold says nothing about how far the number is off.
-            stderr=min(_stderr(0.5 * spread / _LN2, free), _ERROR_IN_DOUBT if doubts else np.inf),
+            stderr=min(_stderr(0.5 * spread / _LN2, free), most),
         )
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
-        """Return what the rows say against one Gaussian per class, or one of all together."""
-        if doubts := misfit(of_classes):
-            return (
-                f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn",
-            )
-        if doubts := misfit(of_all):
+        """Return what the rows say against one Gaussian per class, or one of all together.
+
+        Args:
+            of_all: rows whitened together, shape ``(n, dim)``.
+            of_classes: rows whitened class by class, shape ``(n, dim)``.
+        """
+        doubts = misfit(of_classes)
+        if doubts:
+            note = f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn"
+            return (note,)
+        doubts = misfit(of_all)
+        if doubts:
             return (f"all classes together are not one Gaussian: {doubts}; the number is too high",)
         return ()
 
-    def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
-        if v.shape[1] > _MOST_UNITS:
+    def _covariance(self, values: Floats, name: str, *, corrected: bool = True) -> Floats:
+        """Return the covariance of rows, shape ``(dim, dim)``; of one unit where not corrected.
+
+        Args:
+            values: shape ``(n, dim)``.
+            name: of the rows, for errors.
+            corrected: for few rows; one unit of three is not.
+        """
+        rows, units = values.shape
+        if units > _MOST_UNITS:
             raise EstimatorError(
-                f"{self.name}: the covariance of {v.shape[1]} units of {name} is too large (at "
-                f"most {_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
+                f"{self.name}: the covariance of {units} units of {name} is too large (at most "
+                f"{_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
             )
-        if len(v) < 3:
-            raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {len(v)}")
-        if not shrink:
-            return np.atleast_2d(np.cov(v, rowvar=False)), ()
-        from sklearn.covariance import ledoit_wolf
+        if rows < 3:
+            raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {rows}")
+        if corrected:
+            return np.atleast_2d(np.cov(values, rowvar=False))
+        return np.atleast_2d(((values - values.mean(axis=0)) ** 2).mean())
 
-        cov, amount = ledoit_wolf(v)
-        return np.atleast_2d(cov), (
-            f"more than n/10 dimensions: covariance shrunk by {amount:.3f} (Ledoit-Wolf)",
-        )
+    def _log_det(
+        self, covariance: Floats, rows: int, name: str, *, corrected: bool = True
+    ) -> float:
+        """Return the log-determinant in nats, unbiased where corrected for few rows.
 
-    def _log_det(self, s: Floats, n: int, correct: bool, name: str) -> float:
-        scale = np.sqrt(np.diag(s))
+        The correction is E log det of a Wishart matrix.
+
+        Args:
+            covariance: shape ``(dim, dim)``.
+            rows: that it was made of.
+            name: of the rows, for errors.
+            corrected: as in `_covariance`.
+        """
+        scale = np.sqrt(np.diag(covariance))
         if not (scale > 0).all():
+            constant = int((scale == 0).sum())
             raise EstimatorError(
-                f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them "
-                "out"
+                f"{self.name}: {constant} units of {name} are constant; leave them out"
             )
-        eigenvalues = np.linalg.eigvalsh(s / np.outer(scale, scale))
+        eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
         if eigenvalues[0] < _SMALLEST * eigenvalues[-1]:
             raise EstimatorError(
                 f"{self.name}: the covariance of {name} is singular (condition "
@@ -333,14 +384,13 @@ class Gaussian(SpecString):
                 "function of others, the information is infinite or a unit is duplicated; drop "
                 "units or reduce"
             )
-        value = float(np.log(eigenvalues).sum() + 2 * np.log(scale).sum())
-        if not correct:
-            return value
-        d, m = (
-            len(s),
-            n - 1,
-        )  # E log det of a Wishart matrix, so that the estimate of log det is unbiased
-        return value - float(digamma((m + 1 - np.arange(1, d + 1)) / 2).sum() + d * np.log(2.0 / m))
+        log_det = float(np.log(eigenvalues).sum() + 2 * np.log(scale).sum())
+        if not corrected:
+            return log_det
+        units = len(covariance)
+        free = rows - 1
+        terms = digamma((free + 1 - np.arange(1, units + 1)) / 2)
+        return log_det - float(terms.sum() + units * np.log(2.0 / free))
 
     def _result(
         self,
@@ -348,20 +398,10 @@ class Gaussian(SpecString):
         a: Variable,
         b: Variable,
         notes: tuple[str, ...],
-        error: Error | None,
         ceiling: float | None = None,
     ) -> Estimate:
         if self.copula and max(a.dim, b.dim) > 1:
             notes = (*notes, "copula of vectors: no lower bound")
-        se, low, high = error or (None, None, None)
         return Estimate(
-            bits,
-            a.n,
-            self.name,
-            low=low,
-            high=high,
-            stderr=se,
-            ceiling_bits=ceiling,
-            target="population",
-            notes=notes,
+            bits, a.n, self.name, ceiling_bits=ceiling, target="population", notes=notes
         )

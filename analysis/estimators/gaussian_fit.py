@@ -27,7 +27,7 @@ def square_lengths(white: Floats) -> Floats:
 
     Chi-squared of d degrees for a Gaussian.
     """
-    return np.asarray((white * white).sum(axis=1))
+    return (white * white).sum(axis=1)
 
 
 def excess_kurtosis(white: Floats) -> float:
@@ -39,7 +39,8 @@ def excess_kurtosis(white: Floats) -> float:
     """
     n, d = white.shape
     mean = float((square_lengths(white) ** 2).mean())
-    return float((mean - d * (d + 2) * (n - 1) / (n + 1)) / np.sqrt(8 * d * (d + 2) / n))
+    expected = d * (d + 2) * (n - 1) / (n + 1)
+    return float((mean - expected) / np.sqrt(8 * d * (d + 2) / n))
 
 
 def largest_skewness(white: Floats) -> float:
@@ -61,9 +62,12 @@ def largest_leftover(a: Floats, b: Floats) -> float:
         a: one side, shape ``(n, d)``.
         b: what a linear fit leaves of the other, shape ``(n, e)``.
     """
-    cubes_a, cubes_b = a**3 - 3 * a, b**3 - 3 * b  # Hermite: uncorrelated with the values
+    # Hermite: uncorrelated with the values.
+    cubes_a = a**3 - 3 * a
+    cubes_b = b**3 - 3 * b
     pairs = ((a * a, b), (a, b * b), (a * a, b * b), (cubes_a, b), (a, cubes_b))
-    return max(float(np.abs(_correlations(u, v)).max()) for u, v in pairs) * float(np.sqrt(len(a)))
+    largest = max(float(np.abs(_correlations(left, right)).max()) for left, right in pairs)
+    return largest * float(np.sqrt(len(a)))
 
 
 def largest_mixed(white: Floats) -> float:
@@ -79,10 +83,12 @@ def largest_mixed(white: Floats) -> float:
     return float(found.max(initial=0.0)) * float(np.sqrt(len(white)))
 
 
-def _correlations(u: Floats, v: Floats) -> Floats:
-    u, v = (w - w.mean(axis=0) for w in (u, v))
-    scale = np.sqrt(np.outer((u * u).sum(axis=0), (v * v).sum(axis=0)))
-    return np.asarray((u.T @ v) / np.where(scale > 0, scale, 1.0))
+def _correlations(x: Floats, y: Floats) -> Floats:
+    """Return the correlation of every column of x with every one of y, ``(n, d)`` to ``(d, e)``."""
+    x = x - x.mean(axis=0)
+    y = y - y.mean(axis=0)
+    scale = np.sqrt(np.outer((x * x).sum(axis=0), (y * y).sum(axis=0)))
+    return (x.T @ y) / np.where(scale > 0, scale, 1.0)
 
 
 def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
@@ -95,7 +101,9 @@ def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
         sides: the first variable and the residual of the second, both whitened, where there are
             two.
     """
-    columns = white.shape[1] + (sides[0].shape[1] * sides[1].shape[1] if sides else 0)
+    columns = white.shape[1]
+    if sides:
+        columns += sides[0].shape[1] * sides[1].shape[1]
     clear = max(CLEAR, float(np.sqrt(2 * np.log(1000.0 * (columns + 1)))))
     kurtosis = excess_kurtosis(white)
     skewness = largest_skewness(white)
@@ -104,6 +112,7 @@ def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
         return f"tails {tails} than a Gaussian's by {abs(kurtosis):.0f} standard errors"
     if skewness > clear:
         return f"skewed by {skewness:.0f} standard errors"
-    if sides and (leftover := largest_leftover(*sides)) > clear:
+    leftover = largest_leftover(*sides) if sides else 0.0
+    if leftover > clear:
         return f"dependence beyond correlation by {leftover:.0f} standard errors"
     return ""

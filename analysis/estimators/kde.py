@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.kernel_views import (
@@ -144,9 +145,7 @@ class KDE(SpecString):
             "count; take a width nearer to the distances, for example kde:relative=0.1"
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I(a;b) in bits of a continuous and a discrete variable; ``pairs`` use ``rng``.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and
@@ -169,7 +168,7 @@ class KDE(SpecString):
         return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> Points:
         """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the
         pairs.
@@ -183,7 +182,7 @@ class KDE(SpecString):
         z: Variable | Rows,
         y: Variable | None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> list[Points]:
         """Return the points of several widths with one budget of pairs.
 
@@ -215,7 +214,7 @@ class KDE(SpecString):
         z: Rows,
         y: Variable | None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> Points:
         """As `estimate_plane_point`, for a layer that does not fit into memory."""
         return self.estimate_together([self], x, z, y, rng=rng)[0]
@@ -227,7 +226,7 @@ class KDE(SpecString):
         y: Variable,
         splits: Sequence[Mask],
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> list[Points]:
         """Estimate both halves of each split at the whole layer's s2, in one pass for several."""
         s2 = self.variance_of(z)
@@ -241,7 +240,7 @@ class KDE(SpecString):
         z: Variable,
         labels: Sequence[Codes],
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> list[Points]:
         """Return the points of I(Z;Y) for each labelling of the rows."""
         s2 = self.variance_of(z)

@@ -6,34 +6,40 @@ The arithmetic behind `KDE`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.block_sums import block_sums
-from infoplane.analysis.kernels.blocks import mean_of, starting
+from infoplane.analysis.kernels.blocks import LOOK_ROWS, mean_of
 from infoplane.analysis.kernels.device import chosen_device
 from infoplane.analysis.kernels.pairwise import anchored_sums, grouped_sums
 from infoplane.analysis.kernels.threads import single_blas
 from infoplane.contract import Rows
 from infoplane.rows import cell_codes
-from infoplane.types.arrays import Codes, Floats, Mask, Values
+from infoplane.types.arrays import Codes, Counts, Floats, Mask, Values
 
 _BLOCKS = 64
+"""Blocks of rows that a pass keeps apart."""
 _SPLITS = 5
+"""Splits of any kind that make half as many blocks."""
+_GROUPED_SPLITS = 16
+"""Splits whose halves are groupings of one pass."""
 _FEW = 4
+"""Labels that part these blocks further."""
 _CLASSES = 64
-"""Blocks of rows that a pass keeps apart; splits of any kind that make half as many; labels that
-part these blocks further; labels that have passes of their own, which are quick for so many.
-"""
+"""Labels that have passes of their own, which are quick for so many."""
+Half = tuple[int, int, float]
+"""Rows of a half, how many different codes they have, the entropy of these in bits."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Of some rows and one grouping of them.
+    """What kernel sums say of some rows and one grouping of them.
 
-    By their kernel sums over all rows and over those of their group.
+    By their sums over all rows and over those of their group.
 
     Attributes:
         bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) -
@@ -62,46 +68,51 @@ def kernel_views(
     pairs: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> list[list[Seen]]:
-    """Return for each s2, what is seen of each grouping.
+    """Return for each s2, what is seen of each grouping, all in one pass.
 
-    All in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``.
+    Args:
+        z: shape ``(n, dim)``.
+        s2: variances of the kernel.
+        groupings: codes of all rows, shape ``(n,)`` each.
+        pairs: a budget of pairs: as many rows as it allows are compared with all.
+        rng: draws these rows; seed 0 without.
     """
     n = z.shape[0]
-    counts = [counts_of(g) for g in groupings]
-    alone = [len(c) == n for c in counts]  # every row its own group: its sum is the row itself
-    needed = [g for g, one in zip(groupings, alone, strict=True) if not one]
+    counts = [counts_of(codes) for codes in groupings]
+    shared = [codes for codes, of in zip(groupings, counts, strict=True) if len(of) < n]
     chosen = np.arange(n)
     if pairs is not None and max(2, pairs // n) < n:
-        chosen = np.sort(
-            (np.random.default_rng(0) if rng is None else rng).permutation(n)[: max(2, pairs // n)]
-        )
-        sums = anchored_sums(z, chosen, np.asarray(s2), needed)
+        rng = rng or np.random.default_rng(0)
+        chosen = np.sort(rng.permutation(n)[: max(2, pairs // n)])
+        total, *sums = anchored_sums(z, chosen, np.asarray(s2), shared)
     else:
-        sums = grouped_sums(z, np.asarray(s2), needed)
-    total = sums[0]
-    rest = iter(sums[1:])
-    own = [np.ones_like(total) if one else next(rest) for one in alone]
-    return [
-        [
-            seen_of_sums(total[:, k], o[:, k], c[g[chosen]], c, n)
-            for o, c, g in zip(own, counts, groupings, strict=True)
-        ]
-        for k in range(len(s2))
-    ]
+        total, *sums = grouped_sums(z, np.asarray(s2), shared)
+    of_shared = iter(sums)
+    found: list[list[Seen]] = [[] for _ in s2]
+    for codes, of in zip(groupings, counts, strict=True):
+        # Of a row alone in its group, the row itself.
+        own = next(of_shared) if len(of) < n else np.ones_like(total)
+        for k, views in enumerate(found):
+            views.append(seen_of_sums(total[:, k], own[:, k], of[codes[chosen]], of, n))
+    return found
 
 
-def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:
-    """Return from sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
+def seen_of_sums(total: Floats, own: Floats, sizes: Counts, counts: Counts, n: int) -> Seen:
+    """Return what kernel sums of m rows say.
+
+    Args:
+        total: over all rows, shape ``(m, 2)``.
+        own: over the rows of the own group, shape ``(m, 2)``.
+        sizes: of the row's group, shape ``(m,)``.
+        counts: of all groups, shape ``(K,)``.
+        n: rows in all.
+    """
     low, up = (np.log2(own[:, bound] / sizes) - np.log2(total[:, bound] / n) for bound in (0, 1))
-    spread = (float(low.std(ddof=1)), float(up.std(ddof=1))) if len(total) < n else (0.0, 0.0)
-    return Seen(
-        (float(low.mean()), float(up.mean())),
-        len(counts),
-        entropy_bits(counts),
-        n,
-        len(total),
-        spread,
-    )
+    bits = (float(low.mean()), float(up.mean()))
+    seen = Seen(bits, len(counts), entropy_bits(counts), n, len(total))
+    if len(total) == n:
+        return seen
+    return replace(seen, spread=(float(low.std(ddof=1)), float(up.std(ddof=1))))
 
 
 def halves_seen(
@@ -109,62 +120,75 @@ def halves_seen(
 ) -> list[tuple[Seen, Seen]]:
     """Return for either half of each split what its rows see, grouped by X and by Y.
 
-    All splits share a few passes.
+    All splits share a few passes. A group of m of n rows has log2(m / n) in common, whose mean is
+    the entropy of the grouping: no row needs to know its size.
 
-    A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no
-    row needs to know its size.
+    Args:
+        z: shape ``(n, dim)``.
+        s2: variance of the kernel.
+        xs: codes of X, shape ``(n,)``.
+        ys: codes of Y, shape ``(n,)``.
+        splits: which rows are in the first half, shape ``(n,)`` each.
     """
     alone = int(xs.max()) + 1 == len(xs)
-    blocks = (
-        _blocks(splits)
-        if alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
-        else None
-    )
-    several = 16 if blocks is None else len(splits) if int(blocks.max()) < _BLOCKS else _SPLITS
-    of_x = tables_of_halves(xs, splits)
-    of_y = tables_of_halves(ys, splits)
+    by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
+    several = _GROUPED_SPLITS
+    if by_blocks:
+        few_blocks = int(_blocks(splits).max()) < _BLOCKS
+        several = len(splits) if few_blocks else _SPLITS
+    halves_of_x = tables_of_halves(xs, splits)
+    halves_of_y = tables_of_halves(ys, splits)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        if blocks is None:
-            total, *own = _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
+        if by_blocks:
+            total, *own = _logs_by_blocks(z, s2, ys, part)
         else:
-            total, *own = _logs_by_blocks(
-                z, s2, ys, part, blocks if several == len(splits) else _blocks(part)
-            )
+            total, *own = _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
-        for k in range(len(part)):
-            for side in (0, 1):
-                by_x = seen_of_logs(own_x[k, side] - total[k, side], of_x[start + k][side])
-                found.append(
-                    (by_x, seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side]))
-                )
+        by_x = own_x - total  # (splits, 2, 2)
+        by_y = own[-1] - total
+        for split, half in product(range(len(part)), (0, 1)):
+            seen_x = seen_of_logs(by_x[split, half], halves_of_x[start + split][half])
+            seen_y = seen_of_logs(by_y[split, half], halves_of_y[start + split][half])
+            found.append((seen_x, seen_y))
     return found
 
 
-def seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
-    n, groups, bits = table
+def seen_of_logs(difference: Floats, half: Half) -> Seen:
+    """Return what the rows of a half see.
+
+    Args:
+        difference: sums over the rows of log2 of their own sum over the total, shape ``(2,)``.
+        half: what is counted in it.
+    """
+    n, groups, bits = half
     low, up = difference / n + bits
     return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def tables_of_halves(codes: Codes, splits: Sequence[Mask]) -> list[list[tuple[int, int, float]]]:
+def tables_of_halves(codes: Codes, splits: Sequence[Mask]) -> list[list[Half]]:
     """Return what is counted in either half of each split.
 
-    Its rows, how many different codes they have, and the entropy of these in bits.
+    Args:
+        codes: shape ``(n,)``.
+        splits: which rows are in the first half, shape ``(n,)`` each.
     """
     every = counts_of(codes)
-    if len(every) == len(codes):  # each row alone
-        firsts = [int(np.count_nonzero(half)) for half in splits]
-        return [
-            [(n, n, entropy_bits(np.ones(n, np.int64))) for n in (first, len(codes) - first)]
-            for first in firsts
-        ]
-    tables = [np.bincount(codes[half], minlength=len(every)) for half in splits]
-    return [
-        [(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (table, every - table)]
-        for table in tables
-    ]
+    found = []
+    for in_first in splits:
+        if len(every) == len(codes):  # each row alone
+            rows = int(np.count_nonzero(in_first))
+            tables = [np.ones(rows, np.int64), np.ones(len(codes) - rows, np.int64)]
+        else:
+            first = np.bincount(codes[in_first], minlength=len(every))
+            tables = [first, every - first]
+        found.append([_counted(table) for table in tables])
+    return found
+
+
+def _counted(table: Counts) -> Half:
+    return int(table.sum()), int(np.count_nonzero(table)), entropy_bits(table)
 
 
 def _logs_by_groups(
@@ -172,36 +196,42 @@ def _logs_by_groups(
 ) -> list[Floats]:
     """Return sums over the rows of either half of log2 of their kernel sums.
 
-    Over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
+    Each half and each coding of it is a grouping of one pass, whose tiles are sorted by the last
+    coding.
 
-    The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose
-    tiles are sorted by the last coding.
+    Args:
+        z: shape ``(n, dim)``.
+        s2: variance of the kernel.
+        codings: codes of all rows, shape ``(n,)`` each.
+        splits: which rows are in the first half, shape ``(n,)`` each.
+
+    Returns:
+        Over the half, then over its rows of the same code for each coding, shape
+        ``(splits, 2, 2)`` each; the last axis is the bound.
     """
-    groupings = [
-        codings[-1],
-        *(g for half in splits for g in (half.astype(np.int64), *(2 * v + half for v in codings))),
-    ]
-    logs = [np.log2(own[:, 0]) for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
+    groupings = [codings[-1]]
+    for in_first in splits:
+        groupings.append(in_first.astype(np.int64))
+        groupings += [2 * codes + in_first for codes in codings]
+    sums = grouped_sums(z, np.array([s2]), groupings)[2:]
     each = 1 + len(codings)
-    return [
-        np.array(
-            [
-                (of[half].sum(axis=0), of[~half].sum(axis=0))
-                for half, of in zip(splits, logs[k::each], strict=True)
-            ]
-        )
-        for k in range(each)
-    ]
+    found = np.empty((each, len(splits), 2, 2))
+    for number, own in enumerate(sums):
+        split, coding = divmod(number, each)
+        logs = np.log2(own[:, 0])  # (n, 2)
+        in_first = splits[split]
+        found[coding, split] = logs[in_first].sum(axis=0), logs[~in_first].sum(axis=0)
+    return list(found)
 
 
 def _logs_by_blocks(
-    z: Values, s2: float, ys: Codes, splits: Sequence[Mask], pattern: Codes
+    z: Values, s2: float, ys: Codes, splits: Sequence[Mask]
 ) -> tuple[Floats, Floats]:
-    """As `_logs_by_groups`, by labels alone.
+    """Return what `_logs_by_groups` does of labels alone, by blocks.
 
-    Rows that fall alike in every split, ``pattern`` says which, are one block; where labels are
-    few, those that share one.
+    Rows that fall alike in every split are one block; where labels are few, those that share one.
     """
+    pattern = _blocks(splits)
     membership = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     membership[:, pattern] = splits
     halves = _Halves(z, s2, pattern, membership)
@@ -262,13 +292,12 @@ class _Halves:
 
 
 def _blocks(splits: Sequence[Mask]) -> Codes:
-    """Return number of each row's block: rows of one block fall alike in every split."""
+    """Return the number of each row's block: rows of one block fall alike in every split."""
     return cell_codes(np.stack(splits, axis=1).astype(np.int64))
 
 
 def mean_square_distance(rows: Rows) -> float:
-    """Return mean squared distance between two different rows."""
+    """Return the mean squared distance between two different rows."""
     mean = mean_of(rows)
-    n = rows.shape[0]
-    square = sum(float(((block - mean) ** 2).sum()) for _, block in starting(rows.blocks(4096)))
-    return 2 * square / (n - 1)
+    square = sum(float(((block - mean) ** 2).sum()) for block in rows.blocks(LOOK_ROWS))
+    return 2 * square / (rows.shape[0] - 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.atoms import Noted, apart_bits
 from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
@@ -87,7 +87,17 @@ class Neighbours(SpecString):
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits, symmetric in a and b. ``rng`` is not used."""
+        """Estimate I(a;b) in bits, symmetric in a and b.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; at least one of them is continuous.
+            rng: not used.
+
+        Raises:
+            EstimatorError: two discrete variables, unpaired or too few rows, over a third of them
+                alone with their symbol.
+        """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
@@ -103,15 +113,17 @@ class Neighbours(SpecString):
             notes=(*pair.notes, *notes),
         )
 
-    def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
+    def _bits(self, pair: Pair) -> Noted:
         """Return the estimate in bits, and notes of which the last names the form."""
         if pair.constant:
             return 0.0, (CONSTANT,)
         bits, notes = apart_bits(pair, self.k, self._vector_bits)
         return bits, (*notes, _form(pair, self.k))
 
-    def _vector_bits(self, x: Floats, z: Floats) -> tuple[float, tuple[str, ...]]:
-        return combined_bits(x, z, self.k) if self.correct else (ksg_bits(x, z, self.k), ())
+    def _vector_bits(self, x: Floats, z: Floats) -> Noted:
+        if self.correct:
+            return combined_bits(x, z, self.k)
+        return ksg_bits(x, z, self.k), ()
 
 
 def _form(pair: Pair, k: int) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.random import Generator
 
-from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.atoms import Noted, apart_bits
 from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of
@@ -37,24 +38,30 @@ from infoplane.types import Estimate, Kind, Variable
 from infoplane.types.arrays import Floats
 
 _HIGH = 10
+"""Dimensions from which an estimate notes that it falls short."""
 _MANY = 0.05
+"""Share of rows at atoms of both variables, and at none, from which ties mislead."""
 _REPEATED = 0.05
-Counting = TypeVar("Counting", bound=Any)  # Any: a dataclass with a field k
+"""Share of rows that may repeat another where atoms are refused."""
 CONSTANT = "a constant variable carries nothing: 0 bits exactly"
+Counting = TypeVar("Counting", bound=Any)  # Any: a dataclass with a field k
 
 
 def standardised(v: Variable) -> Floats:
-    """Columns of mean 0 and standard deviation 1, shape ``(n, dim)``; constant columns become 0."""
+    """Return columns of mean 0 and standard deviation 1, shape ``(n, dim)``.
+
+    Constant columns become 0.
+    """
     return standard_columns(v.values.astype(np.float64))
 
 
 def normal_scores(v: Variable) -> Floats:
-    """`rank_scores` of a variable's columns, shape ``(n, dim)``."""
+    """Return `rank_scores` of a variable's columns, shape ``(n, dim)``."""
     return rank_scores(v.values)
 
 
 def slowest_bias(a: Variable, b: Variable) -> float:
-    """The power of 1/n with which the bias of neighbours falls at an edge of the densities.
+    """Return the power of 1/n with which the bias of neighbours falls at an edge of the densities.
 
     A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
 
@@ -63,18 +70,17 @@ def slowest_bias(a: Variable, b: Variable) -> float:
     unless its rows are copies.
     """
     a, b, _ = without_copies(a, b)
-    dims = sum(
-        v.dim
-        for v in (a, b)
-        if v.kind == "continuous" and counts_of(row_codes(v.values)).min() == 1
-    )
+    dims = 0
+    for v in (a, b):
+        if v.kind == "continuous" and counts_of(row_codes(v.values)).min() == 1:
+            dims += v.dim
     return 1.0 if dims < 2 else 0.5
 
 
-def fewer_neighbours(e: Counting) -> Counting | None:
+def fewer_neighbours(estimator: Counting) -> Counting | None:
     """Return the estimator with three fifths of its neighbours; None where these are all."""
-    k = -(-3 * e.k // 5)
-    return replace(e, k=k) if k < e.k else None
+    k = -(-3 * estimator.k // 5)
+    return replace(estimator, k=k) if k < estimator.k else None
 
 
 @dataclass(frozen=True)
@@ -177,12 +183,14 @@ class KSG(SpecString):
         """Accept at least one continuous variable; the other may be labels."""
         return "continuous" in (a, b)
 
-    def _scale(self, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+    def _scale(self, rng: Generator) -> Callable[[Floats], Floats]:
         """Standardise columns, or replace them by normal scores; then add ``jitter``."""
 
         def scale(values: Floats) -> Floats:
-            z = rank_scores(values) if self.scores else standard_columns(values)
-            return z + self.jitter * rng.normal(size=z.shape) if self.jitter else z
+            scaled = rank_scores(values) if self.scores else standard_columns(values)
+            if not self.jitter:
+                return scaled
+            return scaled + self.jitter * rng.normal(size=scaled.shape)
 
         return scale
 
@@ -193,8 +201,10 @@ class KSG(SpecString):
             )
 
     def _notes(self, a: Variable, b: Variable) -> tuple[str, ...]:
+        notes = []
         dims = sum(v.dim for v in (a, b) if v.kind == "continuous")
-        notes = [f"falls short in high dimension: {dims} dimensions here"] if dims >= _HIGH else []
+        if dims >= _HIGH:
+            notes.append(f"falls short in high dimension: {dims} dimensions here")
         if self.jitter:
             notes.append(f"jitter {self.jitter:g} added to tell equal rows apart")
         return tuple(notes)
@@ -209,20 +219,24 @@ class KSG(SpecString):
             notes=(*self._notes(a, b), *pair.notes, *notes),
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
-        """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
+        """Estimate I(a;b) in bits, symmetric in a and b.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; at least one of them is continuous.
+            rng: for ``jitter`` only; seed 0 without.
+        """
         self._check(a, b)
-        rng = np.random.default_rng(0) if rng is None else rng
-        pair = prepare_pair(a, b, self.k, name=self.name, scale=self._scale(rng))
+        scale = self._scale(rng or np.random.default_rng(0))
+        pair = prepare_pair(a, b, self.k, name=self.name, scale=scale)
         if pair.constant:
             return self._result(0.0, a, b, pair, CONSTANT)
         self._refuse_atoms(pair, a, b)
         bits, notes = self._bits(pair)
         return self._result(bits, a, b, pair, *notes)
 
-    def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
+    def _bits(self, pair: Pair) -> Noted:
         """Return the estimate in bits, and what to note about it."""
         x = pair.a.values
         z = pair.b.values
@@ -307,16 +321,18 @@ class MixedKSG(KSG):
     _PREFIX = "mixed"
     _TITLE = "mixed KSG"
 
-    def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
+    def _bits(self, pair: Pair) -> Noted:
         if self.apart:
-            vectors = lambda x, z: (mixed_bits(x, z, self.k), ())  # noqa: E731
-            bits, _ = apart_bits(pair, self.k, vectors)
+            bits, _ = apart_bits(pair, self.k, self._vector_bits)
             return bits, ("atoms taken apart",)
         x = pair.a.values
         z = pair.b.values
         if x is None or z is None:
             return mixed_label_bits(*pair.vector_and_symbols(), self.k), ()
         return mixed_bits(x, z, self.k), _at_atoms(pair, self.k)
+
+    def _vector_bits(self, x: Floats, z: Floats) -> Noted:
+        return mixed_bits(x, z, self.k), ()
 
     def no_interval(self, a: Variable, b: Variable) -> str | None:
         """As `KSG.no_interval`; nor beside atoms of both variables, where this form is wrong."""
@@ -329,14 +345,15 @@ class MixedKSG(KSG):
         return unresolved(pair, self.k, ranked=self.scores)
 
     def _refuse_atoms(self, pair: Pair, a: Variable, b: Variable) -> None:
-        """Atoms are what this form is for."""
+        """Refuse nothing: atoms are what this form is for."""
 
 
 def _at_atoms(pair: Pair, k: int) -> tuple[str, ...]:
-    """Notes about rows at atoms of both variables, where Gao's form is wrong."""
-    at = [side.repeated(k) for side in (pair.a, pair.b)]
-    both = float((at[0] & at[1]).mean())
-    neither = float((~at[0] & ~at[1]).mean())
+    """Return notes about rows at atoms of both variables, where Gao's form is wrong."""
+    at_a = pair.a.repeated(k)
+    at_b = pair.b.repeated(k)
+    both = float((at_a & at_b).mean())
+    neither = float((~at_a & ~at_b).mean())
     if both > 1 - _MANY:
         return ("nearly all rows repeat in both variables: ties mislead, use knn or plugin",)
     if min(both, neither) < _MANY:

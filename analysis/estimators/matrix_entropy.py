@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.spectra import eigenvalues
@@ -13,7 +14,7 @@ from infoplane.types.arrays import Codes, Floats, Values
 
 
 def matrix_entropy(
-    a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None
+    a: Floats, alpha: float, *, lanczos: int = 0, rng: Generator | None = None
 ) -> float:
     """Return entropy in bits of a trace-one Gram matrix.
 
@@ -88,9 +89,7 @@ def _spectral_function(values: Floats, alpha: float) -> Floats:
     return np.asarray(-positive * np.log2(positive) if alpha == 1.0 else positive**alpha)
 
 
-def _lanczos_trace(
-    a: Floats, alpha: float, steps: int, rng: np.random.Generator, probes: int = 10
-) -> float:
+def _lanczos_trace(a: Floats, alpha: float, steps: int, rng: Generator, probes: int = 10) -> float:
     n = len(a)
     total = 0.0
     for _ in range(probes):

@@ -53,11 +53,11 @@ def log_ratios(p: Floats, q: Floats, k: int, *, paired: bool = False) -> Floats:
     inside_p = in_p + (reach_p < reach_q)
     inside_q = in_q + (reach_q < reach_p)
     others = len(q) - paired
-    return np.asarray(digamma(inside_p) - digamma(inside_q) + np.log(others / (len(p) - 1)))
+    return digamma(inside_p) - digamma(inside_q) + np.log(others / (len(p) - 1))
 
 
 def _reach_beyond_partner(tree: cKDTree, p: Floats, k: int) -> Floats:
     """Return distances to the k-th neighbour other than the row of the same number, ``(n,)``."""
     distances, rows = tree.query(p, k=k + 1)
     partner_is_near = (rows == np.arange(len(p))[:, None]).any(axis=1)
-    return np.asarray(np.where(partner_is_near, distances[:, k], distances[:, k - 1]))
+    return np.where(partner_is_near, distances[:, k], distances[:, k - 1])

@@ -50,7 +50,7 @@ class Side:
         """Which rows share their value with more than k others or are symbols, shape ``(n,)``."""
         if self.values is None:
             return np.ones(len(self.codes), np.bool_)
-        return np.asarray((counts_of(self.codes) > k)[self.codes])
+        return (counts_of(self.codes) > k)[self.codes]
 
     def scaled(self, scale: Callable[[Floats], Floats]) -> Side:
         """Return the side with its values scaled; as it is where there are none."""
@@ -110,7 +110,7 @@ def standard_columns(z: Floats) -> Floats:
     """
     z = z - z.mean(axis=0)
     sd = z.std(axis=0)
-    return np.asarray(z / np.where(sd > 0, sd, 1.0))
+    return z / np.where(sd > 0, sd, 1.0)
 
 
 def prepare_pair(

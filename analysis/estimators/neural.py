@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -102,9 +103,7 @@ class Variational(SpecString):
     _SENSE: ClassVar[Sense] = "lower"
     _BOUND: ClassVar[Bound] = "lower"
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I(a;b) in bits, the mean over critics of their values on held-out rows.
 
         Raises:
@@ -158,9 +157,7 @@ class Variational(SpecString):
             bound=self._BOUND,
         )
 
-    def fit_and_read(
-        self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
-    ) -> float:
+    def fit_and_read(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: Generator) -> float:
         order = rng.permutation(len(x))
         return self._directed(x, z, order[: len(x) // 2], order[len(x) // 2 :], rng)
 
@@ -170,7 +167,7 @@ class Variational(SpecString):
         z: NDArray[np.float32],
         fit: Ids,
         test: Ids,
-        rng: np.random.Generator,
+        rng: Generator,
     ) -> float:
         """Return a critic trained on the rows ``fit`` and read on ``test``.
 
@@ -199,7 +196,7 @@ class Variational(SpecString):
         at: list[Tensor],
         train: Ids,
         stop: Ids,
-        generator: np.random.Generator,
+        generator: Generator,
     ) -> None:
         optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
         best = -np.inf
@@ -368,9 +365,7 @@ class DensityRatio(Variational):
         """Jensen-Shannon: the logistic loss of the classifier."""
         return js_objective(scores)
 
-    def fit_and_read(
-        self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
-    ) -> float:
+    def fit_and_read(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: Generator) -> float:
         order = rng.permutation(len(x))
         halves = order[: len(x) // 2], order[len(x) // 2 :]
         return (self._directed(x, z, *halves, rng) + self._directed(x, z, *halves[::-1], rng)) / 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, get_args
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
@@ -18,7 +19,7 @@ _WIDTH = float(np.sqrt(12.0))
 class Channel(Protocol):
     """Noisy values of a layer around the clean values of its rows."""
 
-    def draw(self, rng: np.random.Generator) -> Floats:
+    def draw(self, rng: Generator) -> Floats:
         """Return one noisy value of every row, shape ``(n, dim)``."""
         ...
 
@@ -90,14 +91,14 @@ class EvenNormal:
         self._centres = (values - values.mean(axis=0)) / sigma
         self._norms = np.einsum("ij,ij->i", self._centres, self._centres)
 
-    def draw(self, rng: np.random.Generator) -> Floats:
+    def draw(self, rng: Generator) -> Floats:
         """As `Channel`, in units of sigma from the mean."""
         return self._centres + rng.normal(size=self._centres.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
         """As `Channel`."""
         squares = np.einsum("ij,ij->i", noisy, noisy)[:, None] + self._norms
-        return np.asarray(-0.5 * np.maximum(squares - 2 * noisy @ self._centres.T, 0))
+        return -0.5 * np.maximum(squares - 2 * noisy @ self._centres.T, 0)
 
 
 class Normal:
@@ -121,7 +122,7 @@ class Normal:
         self._precisions[~random] = 0.0
         self._log_scales = np.log(np.where(random, deviations, 1.0)).sum(axis=1)
 
-    def draw(self, rng: np.random.Generator) -> Floats:
+    def draw(self, rng: Generator) -> Floats:
         """As `Channel`."""
         return self._values + self._deviations * rng.normal(size=self._values.shape)
 
@@ -147,7 +148,7 @@ class Uniform:
         self._values = values
         self._reach = reach
 
-    def draw(self, rng: np.random.Generator) -> Floats:
+    def draw(self, rng: Generator) -> Floats:
         """As `Channel`."""
         return self._values + rng.uniform(-self._reach, self._reach, size=self._values.shape)
 

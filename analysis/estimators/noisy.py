@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
@@ -99,9 +100,7 @@ class NoisyChannel(SpecString):
         """Return the clean layer (continuous) with row ids or labels (discrete)."""
         return {a, b} == {"continuous", "discrete"}
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I in bits between the noisy layer and row ids (X) or labels (Y).
 
         Raises:
@@ -117,16 +116,14 @@ class NoisyChannel(SpecString):
         return self._estimates(z, [row_codes(other.values)], rng)[0]
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
         """Return both quantities from the same draws."""
         same_rows(x, z, self.name)
         found = self._estimates(z, [row_codes(x.values), row_codes(y.values)], rng)
         return [("i_xz", found[0]), ("i_zy", found[1])]
 
-    def _estimates(
-        self, z: Variable, codes: list[Codes], rng: np.random.Generator | None
-    ) -> list[Estimate]:
+    def _estimates(self, z: Variable, codes: list[Codes], rng: Generator | None) -> list[Estimate]:
         rng = np.random.default_rng(0) if rng is None else rng
         channel = channel_of(z.values.astype(np.float64), self.noise, self.sigma)
         n = z.n

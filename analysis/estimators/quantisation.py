@@ -128,13 +128,13 @@ def _stand_out(counts: Counts, widths: Floats, k: int) -> Mask:
 def _local_minimum(gaps: Floats) -> Floats:
     padded = np.pad(gaps, _WINDOW, constant_values=np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
-    return np.asarray(windows.min(axis=1))
+    return windows.min(axis=1)
 
 
 def _window_sum(values: Floats) -> Floats:
     padded = np.pad(values, _WINDOW)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
-    return np.asarray(windows.sum(axis=1))
+    return windows.sum(axis=1)
 
 
 def _occurrences(keys: Keys) -> Keys:
@@ -152,7 +152,7 @@ def _uniform(keys: Keys, column: int) -> Floats:
     """Pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``."""
     with np.errstate(over="ignore"):
         drawn = _mixed(keys + np.uint64(column + 1) * np.uint64(0xD1342543DE82EF95))
-    return np.asarray(((drawn >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
+    return ((drawn >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
 def _mixed(keys: Keys) -> Keys:
@@ -161,4 +161,4 @@ def _mixed(keys: Keys) -> Keys:
         z = keys + np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(z ^ (z >> np.uint64(31)))
+        return z ^ (z >> np.uint64(31))

@@ -16,4 +16,4 @@ def rank_scores(values: NDArray[np.generic]) -> Floats:
     """
     from scipy.stats import rankdata  # a second of imports that most planes need not wait for
 
-    return np.asarray(ndtri((rankdata(values, axis=0) - 0.5) / len(values)))
+    return ndtri((rankdata(values, axis=0) - 0.5) / len(values))

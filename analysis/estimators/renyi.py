@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.gram import (
@@ -84,15 +86,11 @@ class MatrixRenyi(SpecString):
     def __post_init__(self) -> None:
         if not self.alpha > 0:
             raise InputError(f"alpha must be positive, got {self.alpha}")
-        if isinstance(self.width, str):
-            if self.width not in _WIDTHS:
-                raise InputError(
-                    f"width must be a positive number or one of {', '.join(_WIDTHS)}, got "
-                    f"{self.width!r}"
-                )
-        elif not self.width > 0:
+        known = self.width in _WIDTHS if isinstance(self.width, str) else self.width > 0
+        if not known:
             raise InputError(
-                f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width}"
+                f"width must be a positive number or one of {', '.join(_WIDTHS)}, got "
+                f"{self.width!r}"
             )
         if not self.gamma > 0 or self.lanczos < 0:
             raise InputError(
@@ -140,75 +138,75 @@ class MatrixRenyi(SpecString):
         return np.full((v.n, v.n), 1.0 / v.n) if width == 0 else gram(v, width)
 
     def _discrete(self, codes: Codes) -> float:
-        """S of an equality kernel: its eigenvalues are the shares of its classes."""
-        p = counts_of(codes) / len(codes)
-        return -float(np.log2(p @ p)) if self.alpha == 2.0 else spectrum_entropy(p, self.alpha)
+        """Return S of an equality kernel: its eigenvalues are the shares of its classes."""
+        shares = counts_of(codes) / len(codes)
+        if self.alpha == 2.0:
+            return -float(np.log2(shares @ shares))
+        return spectrum_entropy(shares, self.alpha)
 
     def _parts(
-        self, z: Variable, others: Sequence[Variable], rng: np.random.Generator | None, width: float
+        self, z: Variable, others: Sequence[Variable], rng: Generator | None, width: float
     ) -> list[float]:
-        """Return ``S(Z)``, then ``S(Z o other)`` for each of the others. Z is continuous."""
+        """Return ``S(Z)``, then ``S(Z o other)`` for each of the others.
+
+        Args:
+            z: continuous, shape ``(n, dim)``.
+            others: paired with it.
+            rng: for Lanczos steps.
+            width: of the kernel of Z.
+        """
         if self.alpha == 2.0:
             return self._squares(z, others, width)
-        a = self._gram(z, width)
-        parts: list[list[Callable[[], Floats]]] = [
-            [lambda: a],
-            *(self._blocks(a, other) for other in others),
-        ]
+        gram_of_z = self._gram(z, width)
+        whole: list[Callable[[], Floats]] = [lambda: gram_of_z]
+        blocks_of = [whole, *(self._blocks(gram_of_z, other) for other in others)]
+        blocks = list(chain.from_iterable(blocks_of))
         if self.lanczos:
-            found = [
-                matrix_entropy(m(), self.alpha, lanczos=self.lanczos, rng=rng)
-                for part in parts
-                for m in part
-            ]
+            entropies = iter([self._by_lanczos(block(), rng) for block in blocks])
+            found = [next(entropies) if part else None for part in blocks_of]
         else:
-            spectrum = iter(spectra([matrix for part in parts for matrix in part]))
-            found = [
-                spectrum_entropy(np.concatenate([next(spectrum) for _ in part]), self.alpha)
-                for part in parts
-                if part
-            ]
-        entropies = iter(found)
-        return [next(entropies) if part else float(np.log2(z.n)) for part in parts]
+            spectrum = iter(spectra(blocks))
+            found = [self._of_spectra(list(islice(spectrum, len(part)))) for part in blocks_of]
+        return [float(np.log2(z.n)) if bits is None else bits for bits in found]
 
-    def _blocks(self, a: Floats, other: Variable) -> list[Callable[[], Floats]]:
-        """Return the matrix ``A o other`` of trace one, or its blocks that are not zero.
+    def _by_lanczos(self, matrix: Floats, rng: Generator | None) -> float:
+        return matrix_entropy(matrix, self.alpha, lanczos=self.lanczos, rng=rng)
+
+    def _of_spectra(self, parts: list[Floats]) -> float | None:
+        """Return the entropy of all eigenvalues together, None where there are none."""
+        return spectrum_entropy(np.concatenate(parts), self.alpha) if parts else None
+
+    def _blocks(self, gram_of_z: Floats, other: Variable) -> list[Callable[[], Floats]]:
+        """Return the matrix ``Z o other`` of trace one, or its blocks that are not zero.
 
         Each made when called; none where it is the identity over n.
         """
         if other.kind == "continuous":
-            return [lambda: a * self._gram(other, self.width_of(other)) * other.n]
+            return [lambda: gram_of_z * self._gram(other, self.width_of(other)) * other.n]
         codes = codes_of(other)
         if int(codes.max()) + 1 == other.n:
             return []
-        return (
-            [lambda: a * (codes[:, None] == codes[None])]
-            if self.lanczos
-            else class_blocks(a, codes)
-        )
+        if self.lanczos:
+            return [lambda: gram_of_z * (codes[:, None] == codes[None])]
+        return class_blocks(gram_of_z, codes)
 
     def _squares(self, z: Variable, others: Sequence[Variable], width: float) -> list[float]:
+        """Return `_parts` of order 2, from sums over pairs of rows."""
         values = np.asarray(z.values, np.float64)
-        found = [0.0]
-        found[0] = pair_entropies(values, width, None)[0]
+        found = [pair_entropies(values, width, None)[0]]
         for other in others:
             if other.kind == "discrete":
                 found.append(pair_entropies(values, width, codes_of(other))[1])
-            else:
-                beside = self.width_of(other)
-                scaled = [
-                    v / w
-                    for v, w in ((values, width), (np.asarray(other.values, np.float64), beside))
-                    if w > 0
-                ]
-                found.append(
-                    pair_entropies(np.concatenate(scaled, axis=1), 1.0, None)[0] if scaled else 0.0
-                )
+                continue
+            sides = ((values, width), (np.asarray(other.values, np.float64), self.width_of(other)))
+            scaled = [side / of_side for side, of_side in sides if of_side > 0]
+            bits = 0.0
+            if scaled:
+                bits = pair_entropies(np.concatenate(scaled, axis=1), 1.0, None)[0]
+            found.append(bits)
         return found
 
-    def _alone(
-        self, v: Variable, rng: np.random.Generator | None, labels: Variable | None = None
-    ) -> float:
+    def _alone(self, v: Variable, rng: Generator | None, labels: Variable | None = None) -> float:
         if v.kind == "discrete":
             return self._discrete(codes_of(v))
         return self._parts(v, (), rng, self.width_of(v, labels))[0]
@@ -224,38 +222,28 @@ class MatrixRenyi(SpecString):
             notes=("geometric, not Shannon MI", widths, *dead),
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
         require_same_rows(a, b)
+        widths = f"widths {self._used(a, b)}, {self._used(b, a)}"
         if a.kind == b.kind == "discrete":
             pair = row_codes(np.stack([codes_of(a), codes_of(b)], axis=1))
-            return self._result(
-                self._alone(a, rng) + self._alone(b, rng) - self._discrete(pair),
-                a.n,
-                f"widths {self._used(a, b)}",
-            )
+            bits = self._alone(a, rng) + self._alone(b, rng) - self._discrete(pair)
+            return self._result(bits, a.n, widths)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         labels = other if other.kind == "discrete" else None
-        s_z, joint = self._parts(z, (other,), rng, self.width_of(z, labels))
-        return self._result(
-            s_z + self._alone(other, rng) - joint, a.n, f"widths {self._used(a, b)}", a, b
-        )
+        of_z, joint = self._parts(z, (other,), rng, self.width_of(z, labels))
+        return self._result(of_z + self._alone(other, rng) - joint, a.n, widths, a, b)
 
-    def _used(self, a: Variable, b: Variable) -> str:
-        return ", ".join(
-            f"{v.name} "
-            + (
-                "equality"
-                if v.kind == "discrete"
-                else f"{self.width_of(v, w if w.kind == 'discrete' else None):.4g}"
-            )
-            for v, w in ((a, b), (b, a))
-        )
+    def _used(self, v: Variable, other: Variable) -> str:
+        """Name a variable and its width."""
+        if v.kind == "discrete":
+            return f"{v.name} equality"
+        labels = other if other.kind == "discrete" else None
+        return f"{v.name} {self.width_of(v, labels):.4g}"
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
         """Return both quantities from one spectrum of Z.
 
@@ -268,11 +256,9 @@ class MatrixRenyi(SpecString):
             return [("i_xz", self.estimate(x, z, rng=rng)), ("i_zy", self.estimate(z, y, rng=rng))]
         width = self.width_of(z, labels)
         sides: tuple[tuple[Quantity, Variable], ...] = (("i_xz", x), ("i_zy", y))
-        s_z, *joints = self._parts(z, [other for _, other in sides], rng, width)
-        return [
-            (
-                quantity,
-                self._result(s_z + self._alone(other, rng) - joint, z.n, f"width {width:.4g}", z),
-            )
-            for (quantity, other), joint in zip(sides, joints, strict=True)
-        ]
+        of_z, *joints = self._parts(z, [other for _, other in sides], rng, width)
+        points: list[tuple[Quantity, Estimate]] = []
+        for (quantity, other), joint in zip(sides, joints, strict=True):
+            bits = of_z + self._alone(other, rng) - joint
+            points.append((quantity, self._result(bits, z.n, f"width {width:.4g}", z)))
+        return points

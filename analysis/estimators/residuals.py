@@ -87,7 +87,7 @@ def linear_residuals(x: Floats, z: Floats) -> Floats:
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))
     leverage = np.minimum((basis**2).sum(axis=1), 1 - 1e-9)
     left = z - basis @ (basis.T @ z)
-    return np.asarray(left / np.sqrt(1 - leverage)[:, None])
+    return left / np.sqrt(1 - leverage)[:, None]
 
 
 def log_scale_of(x: Floats, left: Floats) -> Floats:
@@ -100,7 +100,7 @@ def log_scale_of(x: Floats, left: Floats) -> Floats:
     basis = np.column_stack([np.ones(len(x)), distance, distance**2])
     sizes = np.log((left**2).mean(axis=1) + 1e-12)
     found, *_ = np.linalg.lstsq(basis, sizes, rcond=None)
-    return np.asarray(basis @ found / 2)
+    return basis @ found / 2
 
 
 def ball_entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def spherical(values: Floats) -> Floats:
     scores = scores / np.sqrt((scores**2).mean(axis=0))
     variances, directions = np.linalg.eigh(scores.T @ scores / len(scores))
     kept = variances > _SINGULAR * variances[-1]
-    return np.asarray(centred / scales @ (directions[:, kept] / np.sqrt(variances[kept])))
+    return centred / scales @ (directions[:, kept] / np.sqrt(variances[kept]))
 
 
 def shell_features(rows: Floats) -> Floats:
@@ -52,7 +52,7 @@ def shell_features(rows: Floats) -> Floats:
             features.append(polynomial)
     columns = np.concatenate(features, axis=1)
     columns -= columns.mean(axis=0)
-    return np.asarray(columns / np.maximum(columns.std(axis=0), 1e-12))
+    return columns / np.maximum(columns.std(axis=0), 1e-12)
 
 
 def log_lengths(rows: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.vinfo_columns import standardised
@@ -27,7 +28,7 @@ LN2 = float(np.log(2.0))
 _INNER = 0.15
 
 
-def generator_of(rng: np.random.Generator | None) -> np.random.Generator:
+def generator_of(rng: Generator | None) -> Generator:
     return np.random.default_rng(0) if rng is None else rng
 
 
@@ -49,7 +50,7 @@ def target_columns(v: Variable) -> Floats:
     return np.eye(int(codes.max()) + 1)[codes]
 
 
-def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> Ids:
+def folds_of(b: Variable, e: VInformation, rng: Generator) -> Ids:
     """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
         raise EstimatorError(
@@ -69,7 +70,7 @@ def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> Ids:
 
 
 def conditional_surprise(
-    b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None
+    b: Variable, a: Variable | None, e: VInformation, *, rng: Generator | None = None
 ) -> Floats:
     """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
 
@@ -82,7 +83,7 @@ def conditional_surprise(
 
 
 def both_surprises(
-    a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator
+    a: Variable | None, b: Variable, e: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
     """Return surprises without and with the predictor, on the same folds."""
     fold = folds_of(b, e, rng)
@@ -106,7 +107,7 @@ def _one_fold(
     test: Ids,
     e: VInformation,
     discrete: bool,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> tuple[Floats, Floats]:
     if discrete:
         return surprise_of_symbols(z, y, train, test, e, rng)
@@ -125,7 +126,7 @@ def surprise_of_symbols(
     train: Ids,
     test: Ids,
     e: VInformation,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> tuple[Floats, Floats]:
     classes = int(y.max()) + 1  # type: ignore[call-overload]  # integer codes
     counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
@@ -153,7 +154,7 @@ def surprise_of_amounts(
     train: Ids,
     test: Ids,
     e: VInformation,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> tuple[Floats, Floats]:
     mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
     live = (y[train] != y[train[0]]).any(axis=0)  # a deviation of equal values may round to 1e-17
@@ -192,4 +193,4 @@ def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     nats = (
         0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
     )
-    return np.asarray(nats / LN2)
+    return nats / LN2

@@ -18,7 +18,7 @@ from infoplane.analysis.estimators.entropies import (
 )
 from infoplane.analysis.resampling.half_samples import balanced_halves
 from infoplane.rows import row_digests
-from infoplane.types.arrays import Codes, Counts, Floats, Keys
+from infoplane.types.arrays import Codes, Counts, Floats, Keys, Mask
 
 _LN2 = float(np.log(2.0))
 MOST_WORK = 2e7
@@ -29,10 +29,10 @@ _FEW_SPLITS = 1.08  # square of Student's quantile at 31 degrees of freedom over
 _FAR = 2.0
 _NOISE_OF_DRIFT = 0.25
 _EXPECTED = 2  # rows in the least likely pair of symbols, below which chi-squared laws fail
-_FEW, _CLEAR = (
-    30,
-    25.0,
-)  # degrees of freedom of a small table; 2 n ln 2 I from which chance is as good as normal
+_FEW = 30
+"""Degrees of freedom of a small table."""
+_CLEAR = 25.0
+"""2 n ln 2 I from which chance is as good as normal."""
 
 
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
@@ -76,31 +76,38 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     row out takes for chance: its jackknife is that of Chao, Wang & Jost's.
     """
     n = len(a)
-    degrees = min(float(a.max()) * float(b.max()), float(len(a)))
+    degrees = min(float(a.max()) * float(b.max()), float(n))
     bits = information_bits(a, b, correction)
     if degrees == 0:
         return 0.0, bits, bits
-    tables = counts_of(a), counts_of(b), counts_of(joint_codes(a, b))
-    if n < _LEAST_ROWS or sum(len(t) * len(np.unique(t)) for t in tables) > MOST_WORK:
-        se = information_stderr(a, b)
-        return se, bits - 1.96 * se, bits + 1.96 * se
+    tables = (counts_of(a), counts_of(b), counts_of(joint_codes(a, b)))
+    work = sum(len(table) * len(np.unique(table)) for table in tables)
+    if n < _LEAST_ROWS or work > MOST_WORK:
+        stderr = information_stderr(a, b)
+        return stderr, bits - 1.96 * stderr, bits + 1.96 * stderr
     order = order_of_table(a, b)
-    a = a[order]
-    b = b[order]
-    variance, weight, of_halves = _variance(a, b, correction, bits, degrees)
-    se = float(np.sqrt(variance))
+    variance, weight, of_halves = _variance(a[order], b[order], correction, bits, degrees)
+    stderr = float(np.sqrt(variance))
     crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
-    if crowded and degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees):
-        return se, *weak_interval(bits, degrees, n)
+    weak = 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
+    if crowded and degrees <= _FEW and weak:
+        return stderr, *weak_interval(bits, degrees, n)
     few_splits = weight + (1 - weight) * _FEW_SPLITS
     low, high = chance_interval(bits, few_splits * variance, degrees, n)
-    return se, *_reaching(bits, low, high, bits - of_halves, se)
+    return stderr, *_reaching(bits, low, high, bits - of_halves, stderr)
 
 
 def _variance(
     a: Codes, b: Codes, correction: Correction, bits: float, degrees: float
 ) -> tuple[float, float, float]:
     """Return the variance of a table's information, in bits^2, as `table_interval` explains it.
+
+    Args:
+        a: dense codes, shape ``(n,)``, in `order_of_table`.
+        b: likewise.
+        correction: of the information.
+        bits: the information.
+        degrees: of freedom.
 
     Returns:
         The variance; how near the table is to independence, 1 there; the mean information of
@@ -120,9 +127,19 @@ def _variance(
     return variance, weight, of_halves
 
 
-def _reaching(bits: float, low: float, high: float, drift: float, se: float) -> tuple[float, float]:
-    """Widen an interval as far as the estimate still moves with the rows, on that side alone."""
-    drift = float(np.sign(drift)) * max(0.0, abs(drift) - _NOISE_OF_DRIFT * se)
+def _reaching(
+    bits: float, low: float, high: float, drift: float, stderr: float
+) -> tuple[float, float]:
+    """Widen an interval as far as the estimate still moves with the rows, on that side alone.
+
+    Args:
+        bits: the estimate.
+        low: end of its interval.
+        high: end of its interval.
+        drift: how far it lies above what halves of the rows give, in bits.
+        stderr: of the estimate.
+    """
+    drift = float(np.sign(drift)) * max(0.0, abs(drift) - _NOISE_OF_DRIFT * stderr)
     down = np.hypot(bits - low, min(0.0, drift))
     up = np.hypot(high - bits, max(0.0, drift))
     return bits - float(down), bits + float(up)
@@ -165,18 +182,15 @@ def variance_of_halves(a: Codes, b: Codes, correction: Correction) -> tuple[floa
         a, b: dense codes, shape ``(n,)``, in `order_of_table`.
         correction: of the information.
     """
-    ab = joint_codes(a, b)
-    pairs = []
-    for first in balanced_halves(len(a), _SPLITS, np.random.default_rng(0)):
-        ends = []
-        for side in (first, ~first):
-            ha, hb, hab = (
-                entropy_bits(counts[counts > 0], correction)
-                for counts in (np.bincount(codes[side]) for codes in (a, b, ab))
-            )
-            ends.append(ha + hb - hab)
-        pairs.append(ends)
-    values = np.array(pairs)  # (split, half)
+    columns = (a, b, joint_codes(a, b))
+
+    def bits_of(rows: Mask) -> float:
+        tables = [np.bincount(codes[rows]) for codes in columns]
+        of_a, of_b, of_pairs = [entropy_bits(t[t > 0], correction) for t in tables]
+        return of_a + of_b - of_pairs
+
+    halves = balanced_halves(len(a), _SPLITS, np.random.default_rng(0))
+    values = np.array([(bits_of(first), bits_of(~first)) for first in halves])  # (split, half)
     return float(np.mean(np.diff(values, axis=1) ** 2)) / 4, float(values.mean())
 
 
@@ -210,8 +224,8 @@ def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
 
 def jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
     """Return the variance in bits^2 of an information by leaving one row out at a time."""
-    ab = joint_codes(a, b)
-    left = [_without_one(counts_of(c), correction)[c] for c in (a, b, ab)]
+    columns = (a, b, joint_codes(a, b))
+    left = [_without_one(counts_of(codes), correction)[codes] for codes in columns]
     return (len(a) - 1) * float((left[0] + left[1] - left[2]).var())
 
 
@@ -222,8 +236,8 @@ def _without_one(counts: Counts, correction: Correction) -> Floats:
     """
     sizes, which = np.unique(counts, return_inverse=True)
     found = np.empty(len(sizes))
-    for k in range(len(sizes)):
+    for size in range(len(sizes)):
         left = counts.copy()
-        left[np.argmax(which == k)] -= 1
-        found[k] = entropy_bits(left, correction)
+        left[np.argmax(which == size)] -= 1
+        found[size] = entropy_bits(left, correction)
     return found[which.reshape(-1)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
@@ -122,9 +123,7 @@ class VInformation(SpecString):
         copies = 4 if self.family == "gaussian" else 3
         return copies * rows * min(units, rows) * 8
 
-    def pointwise(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Floats:
+    def pointwise(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Floats:
         """Return pointwise V-information in bits, shape ``(n,)``.
 
         One held-out value per row, in the order of the rows.
@@ -136,9 +135,7 @@ class VInformation(SpecString):
             b, a, self, rng=rng
         )
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
 
         The seed is 0 where ``rng`` is left out.
@@ -152,7 +149,7 @@ class VInformation(SpecString):
         return replace(found, n=n)
 
     def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
         """Estimate I_V(Z -> Y) alone: to predict Z from the row identity of X means nothing."""
         return [("i_zy", self.estimate(z, y, rng=rng))]
@@ -214,7 +211,7 @@ def conditional_vinformation(
     given: Variable,
     *,
     estimator: str | VInformation | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Generator | None = None,
 ) -> Estimate:
     """Estimate ``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits: what Z adds to ``given``.
 

@@ -71,7 +71,7 @@ def _rotated(products: Floats, train: Ids) -> Floats:
     real = variances > _NO_VARIANCE * variances[-1]
     scale = np.zeros_like(variances)
     scale[real] = 1.0 / np.sqrt(variances[real])
-    return np.asarray(products @ (directions * scale))
+    return products @ (directions * scale)
 
 
 def _clipped(columns: Floats) -> Floats:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
@@ -52,8 +53,8 @@ class Split:
     def inner_losses(self, out: Floats) -> Floats:
         """Return Loss of every inner row: nats of a label, or half the squared error."""
         if self.discrete:
-            return np.asarray(-log_softmax(out)[np.arange(len(out)), self.yi])  # type: ignore[index]  # integer codes
-        return np.asarray(0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1))
+            return -log_softmax(out)[np.arange(len(out)), self.yi]  # type: ignore[index]  # integer codes
+        return 0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1)
 
     def inner_loss(self, out: Floats) -> float:
         """Return mean of `inner_losses`."""
@@ -63,11 +64,11 @@ class Split:
 def log_softmax(logits: Floats) -> Floats:
     """Return Natural-log probabilities from logits of shape ``(n, classes)``."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def fit_family(
-    family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int
+    family: str, split: Callable[[int], Split], rng: Generator, hidden: int
 ) -> Predictor:
     """Return a predictor of the named family, tuned and calibrated on inner rows.
 
@@ -101,7 +102,7 @@ def significance_of(gains: Floats) -> float:
 
 
 def fit_calibrated(
-    family: str, split: Split, rng: np.random.Generator, hidden: int
+    family: str, split: Split, rng: Generator, hidden: int
 ) -> tuple[Predictor, Floats]:
     """Return a predictor shrunk as the inner rows like best, and its gain on each of them.
 
@@ -119,7 +120,7 @@ def fit_calibrated(
     return (lambda z: split.base + best * (raw(z) - split.base)), gains
 
 
-def fit_raw(family: str, split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
+def fit_raw(family: str, split: Split, rng: Generator, hidden: int) -> Predictor:
     if family == "linear":
         return fit_linear(split)[0]
     if family == "mlp":
@@ -193,7 +194,7 @@ def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
         method="L-BFGS-B",
         options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10},
     )
-    return np.asarray(found.x.reshape(d + 1, k))
+    return found.x.reshape(d + 1, k)
 
 
 def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
@@ -206,7 +207,7 @@ def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
     return parts
 
 
-def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
+def _fit_mlp(split: Split, rng: Generator, hidden: int) -> Predictor:
     """Fit one tanh layer beside a linear skip that starts at the linear family's answer.
 
     Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept
@@ -244,9 +245,7 @@ def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[f
     return loss + decay, np.concatenate([part.ravel() for part in grads])
 
 
-def train_mlp(
-    split: Split, rng: np.random.Generator, h: int, penalty: float
-) -> tuple[float, Floats]:
+def train_mlp(split: Split, rng: Generator, h: int, penalty: float) -> tuple[float, Floats]:
     d = split.z.shape[1]
     k = len(split.base)
     linear = fit_linear(split)[1]
@@ -299,7 +298,7 @@ def fit_knn(split: Split) -> Predictor:
         if not split.discrete:
             return np.asarray(targets.mean(axis=1), dtype=np.float64)
         counts = np.stack([(targets == c).sum(axis=1) for c in range(len(split.base))], axis=1)
-        return np.asarray(np.log((counts + np.exp(split.base)) / (k + 1.0)))
+        return np.log((counts + np.exp(split.base)) / (k + 1.0))
 
     inner = search.kneighbors(split.zi, return_distance=False)
     best = min(sizes, key=lambda k: split.inner_loss(answer(inner, k)))

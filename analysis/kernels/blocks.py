@@ -154,7 +154,7 @@ def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
 
 def squared_norms(rows: Values) -> Values:
     """Return the squared norm of every row, ``(n, dim)`` to ``(n,)``."""
-    return np.asarray(np.einsum("ij,ij->i", rows, rows))
+    return np.einsum("ij,ij->i", rows, rows)
 
 
 def _inverse(order: Codes) -> Codes:

@@ -25,7 +25,7 @@ def eigenvalues(a: Floats) -> Floats:
     import torch
 
     matrix = torch.from_numpy(np.ascontiguousarray(a))
-    return np.asarray(with_one_torch_thread(lambda: torch.linalg.eigvalsh(matrix).numpy()))
+    return with_one_torch_thread(lambda: torch.linalg.eigvalsh(matrix).numpy())
 
 
 def spectra(matrices: Sequence[Callable[[], Floats]]) -> list[Floats]:
@@ -40,4 +40,4 @@ def spectra(matrices: Sequence[Callable[[], Floats]]) -> list[Floats]:
 def centre(k: Floats) -> Floats:
     """Return doubly centred kernel matrix ``H K H``, shape ``(n, n)``."""
     rows = k.mean(axis=0, keepdims=True)
-    return np.asarray(k - rows - rows.T + k.mean())
+    return k - rows - rows.T + k.mean()
