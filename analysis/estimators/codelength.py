@@ -55,13 +55,18 @@ def mdl_online_code(
     """Count the bits to send the labels block by block, each coded by a probe of earlier ones.
 
     ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from
-    few rows gets a short code, which plain accuracy cannot show. The row order is random (``rng``;
-    seed 0 without).
+    few rows gets a short code, which plain accuracy cannot show.
+
+    Args:
+        z: the layer, shape ``(n, dim)``.
+        y: discrete labels, shape ``(n,)``.
+        estimator: a spec of vinfo or its estimator; the linear family by default.
+        rng: of the row order and the fits; seed 0 without.
 
     Raises:
         EstimatorError: continuous labels or fewer than 40 rows.
     """
-    e = usable_estimator(estimator)
+    used = usable_estimator(estimator)
     generator = generator_of(rng)
     require_same_rows(z, y)
     if y.kind != "discrete" or y.n < 40:
@@ -71,14 +76,12 @@ def mdl_online_code(
         )
     codes = codes_of(y)
     columns = target_columns(z)
-    classes = int(codes.max()) + 1
-    n = y.n
-    order = generator.permutation(n)
-    ends = sorted({max(32, round(share * n)) for share in _SHARES})
-    lengths = [ends[0] * float(np.log2(classes))]
+    bits_of_label = float(np.log2(int(codes.max()) + 1))
+    order = generator.permutation(y.n)
+    ends = sorted({max(32, round(share * y.n)) for share in _SHARES})
+    lengths = [ends[0] * bits_of_label]
     for start, stop in itertools.pairwise(ends):
-        used = surprise_of_symbols(columns, codes, order[:start], order[start:stop], e, generator)[
-            1
-        ]
-        lengths.append(float(used.sum()))
-    return CodeLength(float(sum(lengths)), n * float(np.log2(classes)), tuple(ends), tuple(lengths))
+        earlier = order[:start]
+        _, bits = surprise_of_symbols(columns, codes, earlier, order[start:stop], used, generator)
+        lengths.append(float(bits.sum()))
+    return CodeLength(float(sum(lengths)), y.n * bits_of_label, tuple(ends), tuple(lengths))

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from infoplane.types.arrays import Ids
+
+
+@dataclass(frozen=True, eq=False)
+class PairedRows:
+    """Paired rows as a critic takes them.
+
+    Attributes:
+        a: shape ``(n, da)``.
+        b: shape ``(n, db)``.
+    """
+
+    a: Tensor
+    b: Tensor
+
+    def batches(self, rows: Ids, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the whole batches of some rows."""
+        for start in range(0, len(rows) - size + 1, size):
+            batch = torch.as_tensor(rows[start : start + size], device=self.a.device)
+            yield self.a[batch], self.b[batch]
 
 
 class Critic(nn.Module):
     """A scalar f(a, b) for every pair of rows, shape ``(n, m)``.
 
     One hidden layer on each side meets in a second one.
+
+    Args:
+        units_a: columns of a.
+        units_b: columns of b.
+        hidden: units of every hidden layer.
     """
 
-    def __init__(self, a: int, b: int, hidden: int) -> None:
+    def __init__(self, units_a: int, units_b: int, hidden: int) -> None:
         super().__init__()
-        self.left = nn.Linear(a, hidden)
-        self.right = nn.Linear(b, hidden)
-        self.rest = nn.Sequential(
-            nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1)
-        )
+        self.left = nn.Linear(units_a, hidden)
+        self.right = nn.Linear(units_b, hidden)
+        second = nn.Linear(hidden, hidden)
+        self.rest = nn.Sequential(nn.ReLU(), second, nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.rest(self.left(a)[:, None, :] + self.right(b)[None, :, :])[..., 0]  # type: ignore[no-any-return]  # a tensor
+        both = self.left(a)[:, None, :] + self.right(b)[None, :, :]  # (n, m, hidden)
+        return self.rest(both)[..., 0]  # type: ignore[no-any-return]  # a tensor
 
     def pairs(self, a: Tensor, b: Tensor) -> Tensor:
         """Return f of paired rows only, shape ``(n,)``."""
@@ -30,12 +59,13 @@ class Critic(nn.Module):
 
 
 def _diagonal_and_rest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the scores of paired rows, ``(K,)``, and of all other pairs."""
     off = ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     return scores.diagonal(), scores[off]
 
 
-def _log_mean_exp(v: Tensor) -> Tensor:
-    return torch.logsumexp(v, 0) - float(np.log(len(v)))
+def _log_mean_exp(scores: Tensor) -> Tensor:
+    return torch.logsumexp(scores, 0) - float(np.log(len(scores)))
 
 
 def infonce_nats(scores: Tensor) -> Tensor:
@@ -43,7 +73,8 @@ def infonce_nats(scores: Tensor) -> Tensor:
 
     It is at most log K (van den Oord 2018).
     """
-    return scores.diagonal().mean() - torch.logsumexp(scores, 1).mean() + float(np.log(len(scores)))
+    against_all = torch.logsumexp(scores, 1).mean()
+    return scores.diagonal().mean() - against_all + float(np.log(len(scores)))
 
 
 def dv_nats(scores: Tensor) -> Tensor:

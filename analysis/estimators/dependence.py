@@ -6,6 +6,7 @@ Dimensionless dependence, not bits, not mutual information.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -23,43 +24,55 @@ Kernel = Literal["linear", "rbf"]
 
 
 def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Floats:
-    """Return kernel matrix ``(n, n)``.
+    """Return the kernel matrix of a variable, shape ``(n, n)``.
 
-    Inner products, a Gaussian of the median width (or the one given), or equality for symbols.
+    Args:
+        v: n rows; symbols have the equality kernel whatever is asked.
+        kernel: ``linear``, inner products of centred rows, or ``rbf``, a Gaussian.
+        width: of the Gaussian; the median distance when left out.
     """
     if v.kind == "discrete":
         return gram(v, 1.0) * v.n
     if kernel == "linear":
-        z = v.values.astype(np.float64)
-        z = z - z.mean(axis=0)
-        return z @ z.T
-    w = median_width(v.values) if width is None else width
-    return np.ones((v.n, v.n)) if w == 0 else gram(v, w) * v.n
+        centred = v.values.astype(np.float64)
+        centred = centred - centred.mean(axis=0)
+        return centred @ centred.T
+    width = median_width(v.values) if width is None else width
+    return np.ones((v.n, v.n)) if width == 0 else gram(v, width) * v.n
 
 
 def hsic(a: Variable, b: Variable, *, kernel: Kernel = "rbf", unbiased: bool = True) -> float:
-    """Return Hilbert-Schmidt independence criterion (Gretton 2005; unbiased: Song 2012, eq. 5).
+    """Return the Hilbert-Schmidt independence criterion (Gretton 2005; unbiased: Song 2012, eq. 5).
 
     Zero in expectation on independent data when unbiased.
+
+    Args:
+        a: n rows.
+        b: n rows.
+        kernel: of continuous variables, ``linear`` or ``rbf``.
+        unbiased: whether the diagonals are left out.
+
+    Raises:
+        EstimatorError: fewer than 4 rows.
     """
     require_same_rows(a, b)
     return _hsic(kernel_matrix(a, kernel), kernel_matrix(b, kernel), unbiased)
 
 
-def _hsic(k: Floats, m: Floats, unbiased: bool) -> float:
-    n = len(k)
+def _hsic(first: Floats, second: Floats, unbiased: bool) -> float:
+    n = len(first)
     if not unbiased:
-        return float(np.sum(centre(k) * centre(m))) / (n - 1) ** 2
+        return float(np.sum(centre(first) * centre(second))) / (n - 1) ** 2
     if n < 4:
         raise EstimatorError(f"unbiased HSIC needs at least 4 rows, got {n}")
-    k = k - np.diag(np.diag(k))
-    m = m - np.diag(np.diag(m))
-    kr = k.sum(axis=0)
-    mr = m.sum(axis=0)
+    first = first - np.diag(np.diag(first))
+    second = second - np.diag(np.diag(second))
+    of_first = first.sum(axis=0)
+    of_second = second.sum(axis=0)
     total = (
-        float(np.sum(k * m))
-        + kr.sum() * mr.sum() / ((n - 1) * (n - 2))
-        - 2.0 * float(kr @ mr) / (n - 2)
+        float(np.sum(first * second))
+        + of_first.sum() * of_second.sum() / ((n - 1) * (n - 2))
+        - 2.0 * float(of_first @ of_second) / (n - 2)
     )
     return float(total / (n * (n - 3)))
 
@@ -83,39 +96,42 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
         EstimatorError: a variable is constant.
     """
     require_same_rows(a, b)
-    k = _of_unit_size(kernel_matrix(a, kernel))
-    m = _of_unit_size(kernel_matrix(b, kernel))
-    norm = _hsic(k, k, unbiased) * _hsic(m, m, unbiased)
-    if not norm > 0:
-        raise EstimatorError(
-            f"CKA of {a.name} and {b.name} is undefined: one of them is constant over the rows"
-        )
-    return _hsic(k, m, unbiased) / float(np.sqrt(norm))
+    return float(cka_matrix([a, b], kernel=kernel, unbiased=unbiased)[1, 0])
 
 
-def _of_unit_size(k: Floats) -> Floats:
+def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool = True) -> Floats:
+    """Return CKA of every pair of layers, shape ``(L, L)``.
+
+    Args:
+        zs: L layers of equally many rows.
+        kernel: of continuous variables, ``linear`` or ``rbf``.
+        unbiased: as in `cka`.
+
+    Raises:
+        EstimatorError: a layer is constant.
+    """
+    grams = [_of_unit_size(kernel_matrix(z, kernel)) for z in zs]
+    own = [_hsic(kernel_of, kernel_of, unbiased) for kernel_of in grams]
+    found = np.eye(len(zs))
+    for row, column in combinations(range(len(zs)), 2):
+        norm = own[row] * own[column]
+        if not (own[row] > 0 and own[column] > 0):
+            raise EstimatorError(
+                f"CKA of {zs[row].name} and {zs[column].name} is undefined: one of them is "
+                "constant over the rows"
+            )
+        alike = _hsic(grams[row], grams[column], unbiased) / np.sqrt(norm)
+        found[row, column] = found[column, row] = alike
+    return found
+
+
+def _of_unit_size(kernel: Floats) -> Floats:
     """Return the kernel over its largest entry.
 
     No scale of a layer overflows, and alignment does not see scales.
     """
-    largest = float(np.abs(k).max())
-    return k / largest if largest else k
-
-
-def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool = True) -> Floats:
-    """Return CKA of every pair of layers, shape ``(L, L)``."""
-    grams = [_of_unit_size(kernel_matrix(z, kernel)) for z in zs]
-    own = [_hsic(k, k, unbiased) for k in grams]
-    out = np.eye(len(zs))
-    for i in range(len(zs)):
-        for j in range(i):
-            if not (own[i] > 0 and own[j] > 0):
-                raise EstimatorError(
-                    f"CKA of {zs[i].name} and {zs[j].name} is undefined: one of them is constant "
-                    "over the rows"
-                )
-            out[i, j] = out[j, i] = _hsic(grams[i], grams[j], unbiased) / np.sqrt(own[i] * own[j])
-    return out
+    largest = float(np.abs(kernel).max())
+    return kernel / largest if largest else kernel
 
 
 @dataclass(frozen=True)

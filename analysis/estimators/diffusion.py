@@ -28,11 +28,11 @@ def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
 
     Its density normalisation is anisotropic; the largest is 1.
     """
-    k = np.exp(squared_distances(z.astype(np.float64)) / (-2.0 * width**2))
-    density = k.sum(axis=1)
-    k /= np.outer(density, density)
-    degree = np.sqrt(k.sum(axis=1))
-    return eigenvalues(k / np.outer(degree, degree))
+    kernel = np.exp(squared_distances(z.astype(np.float64)) / (-2.0 * width**2))
+    density = kernel.sum(axis=1)
+    kernel /= np.outer(density, density)
+    degree = np.sqrt(kernel.sum(axis=1))
+    return eigenvalues(kernel / np.outer(degree, degree))
 
 
 def spectral_entropy(spectrum: Floats, t: int) -> float:
@@ -43,9 +43,9 @@ def spectral_entropy(spectrum: Floats, t: int) -> float:
         1.0
     """
     powers = np.abs(spectrum) ** t
-    p = powers / powers.sum()
-    p = p[p > 1e-300]
-    return -float(p @ np.log2(p))
+    shares = powers / powers.sum()
+    shares = shares[shares > 1e-300]
+    return -float(shares @ np.log2(shares))
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,15 @@ class DiffusionEntropy(SpecString):
         return f"{what} [bits], t={self.t} (geometric), N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Return one continuous side; the other discrete."""
+        """Accept one continuous variable and one discrete."""
         return {a, b} == {"continuous", "discrete"}
 
     def entropy(self, z: Variable) -> float:
-        """Return DSE of a continuous variable in bits; 0 when all rows are equal."""
+        """Return DSE of a continuous variable in bits; 0 when all rows are equal.
+
+        Raises:
+            EstimatorError: a discrete variable, or more than 10000 rows.
+        """
         if z.kind != "continuous":
             raise EstimatorError(
                 f"diffusion spectral entropy needs a continuous layer, got discrete {z.name}"
@@ -108,8 +112,7 @@ class DiffusionEntropy(SpecString):
             raise EstimatorError(
                 f"a spectrum of {z.n} rows is too large; give at most {_MOST_ROWS} rows"
             )
-        width = self.width * median_width(z.values)
-        return self._at(z.values, width)
+        return self._at(z.values, self.width * median_width(z.values))
 
     def _at(self, z: NDArray[np.generic], width: float) -> float:
         if width == 0.0:
@@ -128,14 +131,11 @@ class DiffusionEntropy(SpecString):
                 f"{b.kind}"
             )
         z, y = (a, b) if a.kind == "continuous" else (b, a)
-        rng = np.random.default_rng(0) if rng is None else rng
         codes = codes_of(y)  # classes in order of appearance: their names draw no other subsets
-        width = self.width * median_width(z.values)
-        bits = (
-            self.entropy(z)
-            if codes.max() + 1 == z.n
-            else self._information(z.values, codes, width, rng)
-        )
+        if codes.max() + 1 == z.n:
+            bits = self.entropy(z)
+        else:
+            bits = self._information(z, codes, rng or np.random.default_rng(0))
         return Estimate(
             bits,
             z.n,
@@ -145,23 +145,17 @@ class DiffusionEntropy(SpecString):
             unit="none",
         )
 
-    def _information(
-        self,
-        z: NDArray[np.generic],
-        codes: Codes,
-        width: float,
-        rng: Generator,
-    ) -> float:
+    def _information(self, z: Variable, codes: Codes, rng: Generator) -> float:
+        width = self.width * median_width(z.values)
         total = 0.0
-        for c in range(int(codes.max()) + 1):
-            members = np.flatnonzero(codes == c)
-            same_size = np.mean(
-                [
-                    self._at(z[rng.choice(len(z), len(members), replace=False)], width)
-                    for _ in range(self.subsets)
-                ]
-            )
-            total += len(members) / len(z) * (float(same_size) - self._at(z[members], width))
+        for code in range(int(codes.max()) + 1):
+            members = np.flatnonzero(codes == code)
+            same_size = []
+            for _ in range(self.subsets):
+                drawn = rng.choice(z.n, len(members), replace=False)
+                same_size.append(self._at(z.values[drawn], width))
+            gain = float(np.mean(same_size)) - self._at(z.values[members], width)
+            total += len(members) / z.n * gain
         return total
 
     def estimate_plane_point(

@@ -14,10 +14,10 @@ from infoplane.rows import codes_of
 from infoplane.types import Variable
 from infoplane.types.arrays import Floats
 
-_STRIP = 64  # rows of a matrix that are worked on at a time, in cache
-
-
-_ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
+_STRIP = 64
+"""Rows of a matrix that are worked on at a time, in cache."""
+_ALIGNMENT_GRID = np.geomspace(0.1, 10.0, 17).tolist()
+"""Widths that are tried, in median distances."""
 
 
 def squared_distances(z: Floats) -> Floats:
@@ -50,12 +50,13 @@ def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
 
 
 def gram(v: Variable, width: float) -> Floats:
-    """Return normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``.
+    """Return the normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``.
 
     The kernel is equality for a discrete variable. The trace is 1.
     """
     if v.kind == "discrete":
-        return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n
+        codes = codes_of(v)
+        return (codes[:, None] == codes[None]).astype(np.float64) / v.n
     rate = -0.5 / width**2
 
     def kernel(distances: Floats) -> None:
@@ -67,7 +68,7 @@ def gram(v: Variable, width: float) -> Floats:
 
 
 def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
-    """Return kernel width by Silverman's rule as in Yu et al. 2020.
+    """Return the kernel width by Silverman's rule as in Yu et al. 2020.
 
     ``gamma sqrt(d) n^(-1/(4+d))`` times the RMS standard deviation of the units.
     """
@@ -77,7 +78,7 @@ def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
 
 
 def median_width(z: NDArray[np.generic]) -> float:
-    """Return kernel width: the median distance of distinct row pairs (of the first 2000 rows).
+    """Return the kernel width: the median distance of distinct row pairs (of the first 2000 rows).
 
     Raises:
         EstimatorError: a single row has no distance.
@@ -103,8 +104,8 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
     target = centre(gram(y, 1.0))
 
     def alignment(factor: float) -> float:
-        k = centre(gram(Variable("z", z, "continuous"), factor * base))
-        norm = float(np.linalg.norm(k))
-        return float(np.sum(k * target)) / norm if norm > 0 else 0.0
+        kernel = centre(gram(Variable("z", z, "continuous"), factor * base))
+        norm = float(np.linalg.norm(kernel))
+        return float(np.sum(kernel * target)) / norm if norm > 0 else 0.0
 
     return base * max(_ALIGNMENT_GRID, key=alignment) if base > 0 else 0.0

@@ -26,7 +26,7 @@ from infoplane.analysis.kernels.blocks import Held
 from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Bound, Estimate, Kind, Sense, Variable
+from infoplane.types import Estimate, Kind, Variable
 from infoplane.types.arrays import Codes, Mask
 
 _ANY = 1.0
@@ -102,16 +102,13 @@ class KDE(SpecString):
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
-        s2 = (
-            f"N(0,{self.variance:g})"
-            if self.variance is not None
-            else f"N(0,({self.relative:g} RMS)^2)"
-        )
-        return (
-            f"I(X;Z+{s2}) [bits], {self.bound}"
-            if quantity == "i_xz"
-            else f"I(Z+{s2};Y) [bits], difference of {self.bound} bounds"
-        )
+        if self.variance is not None:
+            noise = f"N(0,{self.variance:g})"
+        else:
+            noise = f"N(0,({self.relative:g} RMS)^2)"
+        if quantity == "i_xz":
+            return f"I(X;Z+{noise}) [bits], {self.bound}"
+        return f"I(Z+{noise};Y) [bits], difference of {self.bound} bounds"
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Return one continuous variable (the layer) and one discrete (row ids or labels)."""
@@ -128,10 +125,10 @@ class KDE(SpecString):
         """Return the s2 of this layer in squared units; 0 where all rows are equal."""
         if self.relative is None:
             return float(self.variance or 0.0)
-        mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
-        if mean_square == 0 or (
-            isinstance(z, Variable) and (z.values == z.values[0]).all()
-        ):  # a variance of equal numbers may round off 0
+        rows = z if isinstance(z, Rows) else Held(z.values)
+        mean_square = mean_square_distance(rows)
+        # A variance of equal numbers may round off 0.
+        if mean_square == 0 or (isinstance(z, Variable) and (z.values == z.values[0]).all()):
             return 0.0
         width = self.relative * self.relative  # ** raises where this is infinite
         variance = width * mean_square
@@ -193,20 +190,16 @@ class KDE(SpecString):
         if x is not None and isinstance(z, Variable):
             same_rows(x, z, several[0].name)
         s2 = [one.variance_of(z) for one in several]
-        codes = [
-            codes_of(v) for v in (y, x) if v is not None
-        ]  # the labels first: there are fewest of them
-        seen = kernel_views(
-            z.values if isinstance(z, Variable) else z,
-            [s or _ANY for s in s2],
-            codes,
-            pairs=several[0].pairs,
-            rng=rng,
-        )
-        return [
-            one._both(views[-1] if x is not None else None, views[0] if y is not None else None, s)
-            for one, views, s in zip(several, seen, s2, strict=True)
-        ]
+        codes = [codes_of(v) for v in (y, x) if v is not None]  # labels first: they are fewest
+        values = z.values if isinstance(z, Variable) else z
+        widths = [variance or _ANY for variance in s2]
+        seen = kernel_views(values, widths, codes, pairs=several[0].pairs, rng=rng)
+        found = []
+        for one, views, variance in zip(several, seen, s2, strict=True):
+            of_x = None if x is None else views[-1]
+            of_y = None if y is None else views[0]
+            found.append(one._both(of_x, of_y, variance))
+        return found
 
     def estimate_rows(
         self,
@@ -246,8 +239,8 @@ class KDE(SpecString):
         s2 = self.variance_of(z)
         found = []
         for start in range(0, len(labels), 32):
-            for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:
-                found.append(self._both(None, view, s2))
+            (views,) = kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])
+            found += [self._both(None, view, s2) for view in views]
         return found
 
     def _both(self, x: Seen | None, y: Seen | None, s2: float) -> Points:
@@ -262,42 +255,29 @@ class KDE(SpecString):
 
     def _estimate(self, seen: Seen, bound: Side, s2: float, *, labels: bool = False) -> Estimate:
         side = 1 if bound == "upper" else 0
-        unique = seen.groups == seen.n
-        sense: Sense = bound if unique and not labels else "point"
-        bounds: Bound = bound if unique and not labels else "difference of bounds"
-        notes = () if unique and not labels else (f"difference of {bound} bounds: no bound",)
+        is_bound = seen.groups == seen.n and not labels
+        notes = [] if is_bound else [f"difference of {bound} bounds: no bound"]
         if s2 == 0:
-            notes = (*notes, "all rows of the layer are equal: no information at any width")
+            notes.append("all rows of the layer are equal: no information at any width")
         elif self.relative is not None:
-            notes = (*notes, f"s2={s2:.4g}")
-        if labels:
-            sense = bound  # tells the two curves apart
-        bits = seen.bits[side]
-        stderr = None
-        low = None
-        high = None
-        if not math.isfinite(bits):
-            raise self._beyond_floats()
+            notes.append(f"s2={s2:.4g}")
         if seen.compared < seen.n:
-            stderr = float(
-                seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n))
-            )
-            low = bits - 1.96 * stderr
-            high = bits + 1.96 * stderr
-            notes = (
-                *notes,
+            notes.append(
                 f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing "
-                "them",
+                "them"
             )
-        return Estimate(
-            bits,
+        if not math.isfinite(seen.bits[side]):
+            raise self._beyond_floats()
+        found = Estimate(
+            seen.bits[side],
             seen.n,
             self.name,
-            sense,
-            low,
-            high,
-            stderr,
+            bound if is_bound or labels else "point",  # of labels it tells the two curves apart
             ceiling_bits=seen.group_bits,
-            notes=notes,
-            bound=bounds,
+            notes=tuple(notes),
+            bound=bound if is_bound else "difference of bounds",
         )
+        if seen.compared == seen.n:
+            return found
+        drawn = (1 / seen.compared) * (1 - seen.compared / seen.n)
+        return found.with_error(float(seen.spread[side] * np.sqrt(drawn)))

@@ -7,22 +7,25 @@ from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.lattice import has_equal_distances
 from infoplane.analysis.estimators.shared_symbols import in_company
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.rows import row_codes
-from infoplane.types.arrays import Codes, Floats, Ids
+from infoplane.types.arrays import Codes, Counts, Floats, Ids
 
 _LN2 = float(np.log(2.0))
 _BLOCK = 256
-_ATOMS = 2
+"""Rows whose distances to all others are held at a time."""
+_WIDER = 1 + 1e-9
+"""Factor by which a ball is widened, so that rows at its edge count in spite of rounding."""
 
 
 def ksg_bits(x: Floats, z: Floats, k: int) -> float:
     """Apply Kraskov's first estimator, ``psi(k) + psi(N) - <psi(n_x + 1) + psi(n_z + 1)>``.
 
-    In bits.
-
-    The norm is Euclidean within a variable and the maximum across the two.
+    In bits (Kraskov et al. 2004, eq. 8). n_x and n_z count the rows nearer in one variable than
+    the k-th neighbour is in both. The norm is Euclidean within a variable and the maximum across
+    the two.
 
     Args:
         x: shape ``(n, dx)``.
@@ -32,9 +35,8 @@ def ksg_bits(x: Floats, z: Floats, k: int) -> float:
     of_x = Distances(x)
     of_z = Distances(z)
     eps = kth_distance([of_x, of_z], k)
-    nx = count_within(of_x, eps)
-    nz = count_within(of_z, eps)
-    return float(digamma(k) + digamma(len(x)) - (digamma(nx + 1) + digamma(nz + 1)).mean()) / _LN2
+    terms = digamma(count_within(of_x, eps) + 1) + digamma(count_within(of_z, eps) + 1)
+    return float(digamma(k) + digamma(len(x)) - terms.mean()) / _LN2
 
 
 def ross_bits(z: Floats, codes: Codes, k: int) -> float:
@@ -53,8 +55,8 @@ def ross_bits(z: Floats, codes: Codes, k: int) -> float:
     """
     z, codes = shared_classes(z, codes)
     sizes = counts_of(codes)[codes]
-    used_k, m, _ = _counts_of_classes(z, codes, k)
-    terms = digamma(len(z)) + digamma(used_k) - digamma(sizes) - digamma(m)
+    within, among, _ = _counts_of_classes(z, codes, k)
+    terms = digamma(len(z)) + digamma(within) - digamma(sizes) - digamma(among)
     return float(terms.mean()) / _LN2
 
 
@@ -72,43 +74,43 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     pair = row_codes(np.concatenate([x, z], axis=1))
     ties = counts_of(pair)[pair]
     tied = ties > k
-    eps = np.zeros(n)
-    # Of a point that more than k rows share, k + 1 copies are enough to find every distance.
-    kept = _first_copies(pair, k + 1)
     of_x = Distances(x)
     of_z = Distances(z)
-    every = len(kept) == n
-    eps[kept] = kth_distance([of_x, of_z] if every else [x[kept], z[kept]], k)
+    # Of a point that more than k rows share, k + 1 copies are enough to find every distance.
+    kept = _first_copies(pair, k + 1)
+    eps = np.zeros(n)
+    eps[kept] = kth_distance([of_x, of_z] if len(kept) == n else [x[kept], z[kept]], k)
     eps[tied] = 0.0
-    neighbours = np.where(tied, ties, k)
-    nx = count_within(of_x, eps) + 1
-    nz = count_within(of_z, eps) + 1
-    if _on_a_lattice(x) or _on_a_lattice(z):
-        neighbours = np.where(tied, ties, np.maximum(_count_joint(x, z, eps), k))
-        nx = np.maximum(nx, count_within(of_x, eps * (1 + 1e-9), strict=False))
-        nz = np.maximum(nz, count_within(of_z, eps * (1 + 1e-9), strict=False))
+    near_both = np.where(tied, ties, k)
+    near_x = count_within(of_x, eps) + 1
+    near_z = count_within(of_z, eps) + 1
+    if has_equal_distances(x) or has_equal_distances(z):
+        reach = eps * _WIDER
+        near_both = np.where(tied, ties, np.maximum(_count_joint(x, z, reach), k))
+        near_x = np.maximum(near_x, count_within(of_x, reach, strict=False))
+        near_z = np.maximum(near_z, count_within(of_z, reach, strict=False))
     if tied.any():
-        nx[tied], nz[tied] = _ties(x)[tied], _ties(z)[tied]
-    terms = digamma(neighbours) + np.log(n) - digamma(nx) - digamma(nz)
+        near_x[tied] = _ties(x)[tied]
+        near_z[tied] = _ties(z)[tied]
+    terms = digamma(near_both) + np.log(n) - digamma(near_x) - digamma(near_z)
     return float(terms.mean()) / _LN2
 
 
-def _count_joint(x: Floats, z: Floats, eps: Floats) -> Codes:
-    """Count the other rows at most ``eps`` away in both variables, shape ``(n,)``."""
+def _count_joint(x: Floats, z: Floats, reach: Floats) -> Counts:
+    """Count the other rows at most ``reach`` away in both variables, shape ``(n,)``.
+
+    Args:
+        x: shape ``(n, dx)``.
+        z: shape ``(n, dz)``.
+        reach: of every row, shape ``(n,)``.
+    """
     found = np.zeros(len(x), np.int64)
-    reach = eps * (1 + 1e-9)
     for start in range(0, len(x), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        near = np.ones((len(x[rows]), len(x)), np.bool_)
-        for v in (x, z):
-            near &= cdist(v[rows], v) <= reach[rows, None]
-        found[rows] = near.sum(axis=1) - 1
+        near_x = cdist(x[rows], x) <= reach[rows, None]
+        near_z = cdist(z[rows], z) <= reach[rows, None]
+        found[rows] = (near_x & near_z).sum(axis=1) - 1
     return found
-
-
-def _on_a_lattice(v: Floats) -> bool:
-    """Whether rows, ``(n, dim)``, repeat at more values than the atoms of a saturated unit."""
-    return int((counts_of(row_codes(v)) > 1).sum()) > _ATOMS
 
 
 def mixed_label_bits(z: Floats, codes: Codes, k: int) -> float:
@@ -123,18 +125,22 @@ def mixed_label_bits(z: Floats, codes: Codes, k: int) -> float:
     """
     z, codes = shared_classes(z, codes)
     sizes = counts_of(codes)[codes]
-    used_k, m, eps = _counts_of_classes(z, codes, k)
+    within, among, eps = _counts_of_classes(z, codes, k)
     tied = eps == 0
     if tied.any():
         pair = row_codes(np.column_stack([row_codes(z), codes]))
-        used_k[tied] = counts_of(pair)[pair][tied]
-        m[tied] = _ties(z)[tied]
-    terms = digamma(used_k) + np.log(len(z)) - digamma(sizes) - digamma(m)
+        within[tied] = counts_of(pair)[pair][tied]
+        among[tied] = _ties(z)[tied]
+    terms = digamma(within) + np.log(len(z)) - digamma(sizes) - digamma(among)
     return float(terms.mean()) / _LN2
 
 
 def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
-    """The rows, shape ``(m, dim)``, whose class has another row, and the dense codes of these.
+    """Return the rows whose class has another row, ``(m, dim)``, and the dense codes of these.
+
+    Args:
+        z: shape ``(n, dim)``.
+        codes: of the classes, shape ``(n,)``.
 
     Raises:
         EstimatorError: there are none.
@@ -144,38 +150,52 @@ def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
 
 
 def _counts_of_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Codes, Floats]:
-    """Count the neighbours of each row, ``(n,)``.
+    """Count the neighbours of each row within its class and among all, and how far they lie.
 
-    Within its class, among all, and how far they lie.
+    On a lattice many rows lie as far as the k-th neighbour: all of them are counted, in the class
+    as among all. Else that neighbour is counted once: distances within a class and in the whole set
+    are rounded differently.
 
-    On a lattice many rows lie as far as the k-th neighbour: all of them are
-    counted, in the class as among all. Else that neighbour is counted once: distances within a
-    class and in the whole set are rounded differently.
+    Args:
+        z: shape ``(n, dim)``.
+        codes: dense codes of the classes, shape ``(n,)``.
+        k: neighbours.
+
+    Returns:
+        Shape ``(n,)`` each.
     """
-    used_k, eps = _within_classes(z, codes, k)
-    if not _on_a_lattice(z):
-        return used_k, count_within(z, eps * (1 - 1e-9)) + 1, eps
-    reach = eps * (1 + 1e-9)
-    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(counts_of(codes))[:-1]):
-        used_k[rows] = np.maximum(count_within(z[rows], reach[rows]), used_k[rows])
-    return used_k, np.maximum(count_within(z, reach), used_k), eps
+    within, eps = _within_classes(z, codes, k)
+    if not has_equal_distances(z):
+        return within, count_within(z, eps * (1 - 1e-9)) + 1, eps
+    reach = eps * _WIDER
+    for rows in _rows_by_class(codes):
+        within[rows] = np.maximum(count_within(z[rows], reach[rows]), within[rows])
+    return within, np.maximum(count_within(z, reach), within), eps
 
 
-def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
+def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Counts, Floats]:
     """Count the neighbours that each row uses within its class.
+
+    Args:
+        z: shape ``(n, dim)``.
+        codes: dense codes of the classes, shape ``(n,)``.
+        k: neighbours.
 
     Returns:
         The counts, and the distance of the last, shape ``(n,)`` each.
     """
-    used_k = np.zeros(len(z), np.int64)
+    within = np.zeros(len(z), np.int64)
     eps = np.zeros(len(z))
-    order = np.argsort(codes, kind="stable")
-    for rows in np.split(order, np.cumsum(counts_of(codes))[:-1]):
-        used_k[rows] = min(k, len(rows) - 1)
+    for rows in _rows_by_class(codes):
+        within[rows] = min(k, len(rows) - 1)
         copies = _first_copies(row_codes(z[rows]), k + 1)
         inside = rows[copies]
         eps[inside] = kth_distance([z[inside]], min(k, len(inside) - 1))
-    return used_k, eps
+    return within, eps
+
+
+def _rows_by_class(codes: Codes) -> list[Ids]:
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts_of(codes))[:-1])
 
 
 def _first_copies(codes: Codes, most: int) -> Ids:
@@ -187,6 +207,6 @@ def _first_copies(codes: Codes, most: int) -> Ids:
 
 
 def _ties(z: Floats) -> Codes:
-    """How many rows share the value of each row, itself among them, shape ``(n,)``."""
+    """Return how many rows share the value of each row, itself among them, shape ``(n,)``."""
     codes = row_codes(z)
     return counts_of(codes)[codes]

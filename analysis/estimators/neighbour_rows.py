@@ -14,19 +14,13 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.quantisation import (
-    FEW_LEVELS,
-    class_keys,
-    row_keys,
-    spread_ties,
-)
+from infoplane.analysis.estimators.lattice import is_coarse_lattice
+from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
 from infoplane.types.arrays import Codes, Floats, Keys, Mask
-
-_SPARSE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +41,7 @@ class Side:
         return int(self.codes.max()) == 0
 
     def repeated(self, k: int) -> Mask:
-        """Which rows share their value with more than k others or are symbols, shape ``(n,)``."""
+        """Return which rows share their value with more than k or are symbols, shape ``(n,)``."""
         if self.values is None:
             return np.ones(len(self.codes), np.bool_)
         return (counts_of(self.codes) > k)[self.codes]
@@ -92,7 +86,7 @@ class Pair:
         return len(self.a.codes)
 
     def vector_and_symbols(self) -> tuple[Floats, Codes]:
-        """The values of the continuous side, ``(n, dim)``, and the codes of the other, ``(n,)``."""
+        """Return the values of the continuous side, ``(n, dim)``, and the codes of the other."""
         vector, symbols = (self.a, self.b) if self.b.values is None else (self.b, self.a)
         assert vector.values is not None  # at least one variable is continuous
         return vector.values, symbols.codes
@@ -108,9 +102,9 @@ def standard_columns(z: Floats) -> Floats:
 
     Constant columns become 0.
     """
-    z = z - z.mean(axis=0)
-    sd = z.std(axis=0)
-    return z / np.where(sd > 0, sd, 1.0)
+    centred = z - z.mean(axis=0)
+    deviations = centred.std(axis=0)
+    return centred / np.where(deviations > 0, deviations, 1.0)
 
 
 def prepare_pair(
@@ -158,9 +152,10 @@ def prepare_pair(
         keys_a = class_keys(codes_of(a), keys_b)
     if b.kind == "discrete":
         keys_b = class_keys(codes_of(b), keys_a)
-    same = bool(keys_a.sum() == keys_b.sum())
+    # Sides of equal rows draw differently, too.
+    keys_of_partner = ~keys_a if keys_a.sum() == keys_b.sum() else keys_a
     side_a, spread_a = _side(a, live_a, row_keys(keys_a, keys_b), k)
-    side_b, spread_b = _side(b, live_b, row_keys(keys_b, ~keys_a if same else keys_a), k)
+    side_b, spread_b = _side(b, live_b, row_keys(keys_b, keys_of_partner), k)
     if spread_a + spread_b:
         notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
@@ -175,30 +170,24 @@ def _live(v: Variable) -> NDArray[np.generic]:
 
 
 def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
+    """Return a digest of every row of a continuous variable, shape ``(n,)``; 0 of symbols."""
     if v.kind == "discrete" or not live.shape[1]:
         return np.zeros(v.n, np.uint64)
     return np.ascontiguousarray(row_digests(live)[:, 0])
 
 
-def _is_coarse_lattice(rows: Floats, k: int) -> bool:
-    """Return whether rows, ``(n, dim)``, repeat as on a lattice of cells too many to be symbols.
-
-    All columns have few values, several cells hold more than one row (one alone is an atom), and
-    more than a twentieth of the rows lie where at most k do: a table of such cells is mostly
-    chance, and neighbours meet ties of distance.
-    """
-    if rows.shape[1] < 2 or any(len(np.unique(column)) > FEW_LEVELS for column in rows.T):
-        return False
-    counts = counts_of(row_codes(rows))
-    in_sparse_cells = int(counts[counts <= k].sum())
-    return int((counts > 1).sum()) > 1 and in_sparse_cells > _SPARSE * len(rows)
-
-
 def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:
-    """Return the side of a variable, and how many of its columns were spread."""
+    """Return the side of a variable, and how many of its columns were spread.
+
+    Args:
+        v: the variable, n rows.
+        live: its columns that are not constant, shape ``(n, live)``.
+        keys: a digest of every row of the pair, shape ``(n,)``.
+        k: neighbours.
+    """
     if v.kind == "discrete":
         return Side(None, codes_of(v)), 0
     rows = live.astype(np.float64)
-    values, spread = spread_ties(rows, keys, k, few_levels=_is_coarse_lattice(rows, k))
+    values, spread = spread_ties(rows, keys, k, few_levels=is_coarse_lattice(rows, k))
     codes = row_codes(values) if values.shape[1] else np.zeros(v.n, np.int64)
     return Side(values, codes), spread

@@ -6,8 +6,10 @@ the user says.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.critic import (
     Critic,
+    PairedRows,
     dv_nats,
     infonce_nats,
     js_objective,
@@ -36,7 +39,11 @@ from infoplane.types.arrays import Ids
 
 _LN2 = float(np.log(2.0))
 _INNER = 0.15
+"""Share of the training rows that stop the training early."""
+_PATIENCE = 8
+"""Epochs without a better critic after which training stops."""
 _APART = 0.3
+"""Bits by which two readings of one density ratio may differ."""
 MOST_CLASSES = 256
 
 
@@ -94,17 +101,20 @@ class Variational(SpecString):
         return self.objective(scores)
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
-        """Return min H of a discrete side; None for two continuous ones."""
-        return min(
-            (entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"),
-            default=None,
-        )
+        """Return the least entropy of a discrete side; None for two continuous ones."""
+        symbols = [row_codes(v.values) for v in (a, b) if v.kind == "discrete"]
+        return min((entropy_bits(counts_of(codes)) for codes in symbols), default=None)
 
     _SENSE: ClassVar[Sense] = "lower"
     _BOUND: ClassVar[Bound] = "lower"
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I(a;b) in bits, the mean over critics of their values on held-out rows.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; at least one of them is continuous.
+            rng: of halves and critics; seed 0 without.
 
         Raises:
             EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged
@@ -118,123 +128,129 @@ class Variational(SpecString):
         n = a.n
         a, b, copied = without_copies(a, b)
         if any((v.values == v.values[0]).all() for v in (a, b)):
-            return Estimate(
-                0.0,
-                n,
-                self.name,
-                self._SENSE,
-                target="population",
-                notes=(*copied, CONSTANT),
-                bound=self._BOUND,
-            )
-        if a.n < 8 * self.batch // 2:
+            return self._result(0.0, n, (*copied, CONSTANT))
+        if a.n < 4 * self.batch:
             raise EstimatorError(
                 f"{self.name}: expected at least {4 * self.batch} rows for batches of "
                 f"{self.batch}, got {a.n}"
             )
-        rng = np.random.default_rng(0) if rng is None else rng
-        xs, zs = (critic_features(v, self.name) for v in (a, b))
-        values = [self.fit_and_read(xs, zs, rng) for _ in range(self.seeds)]
+        rng = rng or np.random.default_rng(0)
+        rows = PairedRows(self._tensor(a), self._tensor(b))
+        values = [self.fit_and_read(rows, rng) for _ in range(self.seeds)]
         bits = float(np.mean(values))
         if not np.isfinite(bits):
             raise EstimatorError(
                 f"{self.name}: the critic diverged; use more rows, a smaller network or infonce"
             )
-        se = float(np.std(values, ddof=1) / np.sqrt(self.seeds)) if self.seeds > 1 else None
-        low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
         notes = (*copied, "interval over critics only")
+        found = self._result(bits, n, notes, self.ceiling(a, b))
+        if self.seeds == 1:
+            return found
+        return found.with_error(float(np.std(values, ddof=1) / np.sqrt(self.seeds)))
+
+    def _result(
+        self, bits: float, n: int, notes: tuple[str, ...], ceiling: float | None = None
+    ) -> Estimate:
         return Estimate(
             bits,
             n,
             self.name,
             self._SENSE,
-            low,
-            high,
-            se,
-            self.ceiling(a, b),
-            "population",
+            ceiling_bits=ceiling,
+            target="population",
             notes=notes,
             bound=self._BOUND,
         )
 
-    def fit_and_read(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: Generator) -> float:
-        order = rng.permutation(len(x))
-        return self._directed(x, z, order[: len(x) // 2], order[len(x) // 2 :], rng)
+    def _tensor(self, v: Variable) -> Tensor:
+        return torch.as_tensor(critic_features(v, self.name), device=self.device)
 
-    def _directed(
-        self,
-        x: NDArray[np.float32],
-        z: NDArray[np.float32],
-        fit: Ids,
-        test: Ids,
-        rng: Generator,
-    ) -> float:
-        """Return a critic trained on the rows ``fit`` and read on ``test``.
+    def fit_and_read(self, rows: PairedRows, rng: Generator) -> float:
+        """Return the bits of a critic trained on one random half and read on the other."""
+        return self._directed(rows, *_random_halves(rows, rng), rng)
+
+    def _directed(self, rows: PairedRows, fit: Ids, test: Ids, rng: Generator) -> float:
+        """Return the bits of a critic trained on some rows and read on others.
 
         It is stopped early by an inner part of the former.
+
+        Args:
+            rows: all of them.
+            fit: numbers of those to train on.
+            test: numbers of those to read.
+            rng: of the critic and the batches.
         """
         inner = max(self.batch, int(_INNER * len(fit)))
-        stop = fit[:inner]
         train = fit[inner:]
         if len(train) < self.batch:
             train = fit
-        device = torch.device(self.device)
         seed = int(rng.integers(2**31))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critic = Critic(x.shape[1], z.shape[1], self.hidden).to(device)
-        generator = np.random.default_rng(seed)
-        at = [torch.as_tensor(v, device=device) for v in (x, z)]
+            critic = Critic(rows.a.shape[1], rows.b.shape[1], self.hidden).to(self.device)
         with torch.enable_grad():
-            self.train(critic, at, train, stop, generator)
+            self.train(critic, rows, train, fit[:inner], np.random.default_rng(seed))
         with torch.no_grad():
-            return self.held_out_nats(critic, at, test) / _LN2
+            return self.held_out_nats(critic, rows, test) / _LN2
 
     def train(
-        self,
-        critic: Critic,
-        at: list[Tensor],
-        train: Ids,
-        stop: Ids,
-        generator: Generator,
+        self, critic: Critic, rows: PairedRows, train: Ids, stop: Ids, generator: Generator
     ) -> None:
+        """Train a critic; leave it as it was best on the rows that stop it.
+
+        Args:
+            critic: changed in place.
+            rows: all of them.
+            train: numbers of those to train on.
+            stop: numbers of those that say when to stop.
+            generator: of the batches.
+        """
         optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
         best = -np.inf
+        best_state = copy.deepcopy(critic.state_dict())
         waited = 0
-        state = {k: v.clone() for k, v in critic.state_dict().items()}
         for _ in range(self.epochs):
-            rows = generator.permutation(train)
-            for start in range(0, len(rows) - self.batch + 1, self.batch):
-                pick = torch.as_tensor(rows[start : start + self.batch], device=at[0].device)
-                loss = -self.objective(critic(at[0][pick], at[1][pick]))
+            for a, b in rows.batches(generator.permutation(train), self.batch):
+                loss = -self.objective(critic(a, b))
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
                 nn.utils.clip_grad_norm_(critic.parameters(), 5.0)
                 optimiser.step()
             with torch.no_grad():
-                now = self._average(critic, at, stop, self.objective)
+                now = self._average(critic, rows, stop, self.objective)
+            waited += 1
             if now > best:
                 best = now
+                best_state = copy.deepcopy(critic.state_dict())
                 waited = 0
-                state = {k: v.clone() for k, v in critic.state_dict().items()}
-            elif (waited := waited + 1) >= 8:
+            elif waited >= _PATIENCE:
                 break
-        critic.load_state_dict(state)
+        critic.load_state_dict(best_state)
 
     def _average(
-        self, critic: Critic, at: list[Tensor], rows: Ids, value: Any
-    ) -> float:  # Any: a function of scores
-        found = []
-        for start in range(0, len(rows) - self.batch + 1, self.batch):
-            pick = torch.as_tensor(rows[start : start + self.batch], device=at[0].device)
-            found.append(float(value(critic(at[0][pick], at[1][pick]))))
-        return float(np.mean(found))
+        self, critic: Critic, rows: PairedRows, chosen: Ids, read: Callable[[Tensor], Tensor]
+    ) -> float:
+        """Return the mean over batches of what is read of their scores."""
+        batches = rows.batches(chosen, self.batch)
+        return float(np.mean([float(read(critic(a, b))) for a, b in batches]))
 
-    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: Ids) -> float:
-        return self._average(critic, at, rows, self.read)
+    def held_out_nats(self, critic: Critic, rows: PairedRows, test: Ids) -> float:
+        """Return the estimate in nats from held-out rows."""
+        return self._average(critic, rows, test, self.read)
+
+
+def _random_halves(rows: PairedRows, rng: Generator) -> tuple[Ids, Ids]:
+    order = rng.permutation(len(rows.a))
+    half = len(order) // 2
+    return order[:half], order[half:]
 
 
 def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
+    """Return standardised values or indicators of symbols, shape ``(n, dim)``.
+
+    Raises:
+        EstimatorError: more than 256 symbols.
+    """
     if v.kind == "continuous":
         return standardised(v).astype(np.float32)
     codes = row_codes(v.values)
@@ -266,9 +282,9 @@ class InfoNCE(Variational):
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
         """Return log2(batch), or the entropy of labels where that is less."""
-        own = float(np.log2(self.batch))
-        other = super().ceiling(a, b)
-        return own if other is None else min(own, other)
+        of_labels = super().ceiling(a, b)
+        of_batch = float(np.log2(self.batch))
+        return of_batch if of_labels is None else min(of_batch, of_labels)
 
 
 @dataclass(frozen=True)
@@ -365,18 +381,20 @@ class DensityRatio(Variational):
         """Jensen-Shannon: the logistic loss of the classifier."""
         return js_objective(scores)
 
-    def fit_and_read(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: Generator) -> float:
-        order = rng.permutation(len(x))
-        halves = order[: len(x) // 2], order[len(x) // 2 :]
-        return (self._directed(x, z, *halves, rng) + self._directed(x, z, *halves[::-1], rng)) / 2
+    def fit_and_read(self, rows: PairedRows, rng: Generator) -> float:
+        """Return the mean bits of two critics: each half is trained on and read in turn."""
+        first, second = _random_halves(rows, rng)
+        forth = self._directed(rows, first, second, rng)
+        return (forth + self._directed(rows, second, first, rng)) / 2
 
-    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: Ids) -> float:
-        plug = self._average(critic, at, rows, lambda s: s.diagonal().mean())
-        dv = self._average(critic, at, rows, dv_nats)
-        if abs(plug - dv) > _APART * _LN2:
+    def held_out_nats(self, critic: Critic, rows: PairedRows, test: Ids) -> float:
+        """Return Donsker-Varadhan's reading in nats; refuse one that the plug-in contradicts."""
+        plug_in = self._average(critic, rows, test, lambda scores: scores.diagonal().mean())
+        bound = self._average(critic, rows, test, dv_nats)
+        if abs(plug_in - bound) > _APART * _LN2:
             raise EstimatorError(
-                f"{self.name}: the two read-outs of one density ratio differ, {plug / _LN2:.2f} "
-                f"and {dv / _LN2:.2f} bits: too few rows for this dependence; take more rows or "
-                "another family"
+                f"{self.name}: the two read-outs of one density ratio differ, "
+                f"{plug_in / _LN2:.2f} and {bound / _LN2:.2f} bits: too few rows for this "
+                "dependence; take more rows or another family"
             )
-        return dv
+        return bound

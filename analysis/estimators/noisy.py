@@ -124,37 +124,35 @@ class NoisyChannel(SpecString):
         return [("i_xz", found[0]), ("i_zy", found[1])]
 
     def _estimates(self, z: Variable, codes: list[Codes], rng: Generator | None) -> list[Estimate]:
-        rng = np.random.default_rng(0) if rng is None else rng
+        """Return the information of every variable from the same draws.
+
+        Args:
+            z: the clean layer, shape ``(n, dim)``.
+            codes: of the variables, shape ``(n,)`` each.
+            rng: of the noise; seed 0 without.
+        """
+        rng = rng or np.random.default_rng(0)
         channel = channel_of(z.values.astype(np.float64), self.noise, self.sigma)
-        n = z.n
-        values_of = np.zeros((self.draws, len(codes), n))
-        for k in range(self.draws):
+        ratios = np.zeros((self.draws, len(codes), z.n))
+        for of_draw in ratios:
             noisy = channel.draw(rng)  # drawn whole: the tiles do not change it
-            for start in range(0, n, TILE):
-                block = slice(start, min(start + TILE, n))
+            for start in range(0, z.n, TILE):
+                block = slice(start, min(start + TILE, z.n))
                 log_densities = channel.log_densities(noisy[block], block)
-                values_of[k, :, block] = _log_ratios(log_densities, codes, block)
-        rows = values_of.mean(axis=0)
-        spread = values_of.var(axis=0, ddof=1) if self.draws > 1 else np.zeros_like(rows)
-        found = []
-        for values, noise, c in zip(rows, spread, codes, strict=True):
-            se = float(np.sqrt(noise.sum() / self.draws) / n) if self.draws > 1 else None
-            bits = float(values.mean())
-            low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
-            found.append(
-                Estimate(
-                    bits,
-                    n,
-                    self.name,
-                    "point",
-                    low,
-                    high,
-                    se,
-                    entropy_bits(counts_of(c)),
-                    "probe-set",
-                )
+                of_draw[:, block] = _log_ratios(log_densities, codes, block)
+        found = [
+            Estimate(bits, z.n, self.name, ceiling_bits=entropy_bits(counts_of(of_variable)))
+            for bits, of_variable in zip(
+                ratios.mean(axis=0).mean(axis=1).tolist(), codes, strict=True
             )
-        return found
+        ]
+        if self.draws == 1:
+            return found
+        spread = ratios.var(axis=0, ddof=1).sum(axis=1)
+        return [
+            estimate.with_error(float(np.sqrt(noise / self.draws) / z.n))
+            for estimate, noise in zip(found, spread, strict=True)
+        ]
 
 
 def _log_ratios(log_densities: Floats, codes: list[Codes], block: slice) -> Floats:
@@ -171,8 +169,8 @@ def _log_ratios(log_densities: Floats, codes: list[Codes], block: slice) -> Floa
     top = log_densities.max(axis=1, keepdims=True)
     everything = np.log2(np.exp(log_densities - top).sum(axis=1) / log_densities.shape[1])
     ratios = []
-    for c in codes:
-        own = c[block][:, None] == c[None, :]
+    for of_variable in codes:
+        own = of_variable[block][:, None] == of_variable[None, :]  # (b, n)
         inside = np.where(own, log_densities, -np.inf)
         best = inside.max(axis=1, keepdims=True)
         mean = np.exp(inside - best).sum(axis=1) / own.sum(axis=1)

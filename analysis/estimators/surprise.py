@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
@@ -17,19 +16,19 @@ from infoplane.analysis.estimators.vinfo_families import (
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable, require_same_rows
-from infoplane.types.arrays import Floats, Ids, Values
+from infoplane.types.arrays import Array, Floats, Ids, Values
 
 if TYPE_CHECKING:
     from infoplane.analysis.estimators.vinfo import VInformation
 
 LN2 = float(np.log(2.0))
-
-
 _INNER = 0.15
+"""Share of the training rows to tune on."""
 
 
 def generator_of(rng: Generator | None) -> Generator:
-    return np.random.default_rng(0) if rng is None else rng
+    """Return the generator, or one of seed 0."""
+    return rng or np.random.default_rng(0)
 
 
 def _predictor_columns(v: Variable) -> Values:
@@ -42,155 +41,173 @@ def target_columns(v: Variable) -> Floats:
     if v.kind == "continuous":
         return v.values.astype(np.float64)
     codes = codes_of(v)
-    if codes.max() + 1 > v.n / 2:
+    different = int(codes.max()) + 1
+    if different > v.n / 2:
         raise EstimatorError(
-            f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot "
-            "be fitted on symbols that do not repeat, pass it as continuous"
+            f"{v.name}: {different} different symbols in {v.n} rows; a predictor cannot be fitted "
+            "on symbols that do not repeat, pass it as continuous"
         )
-    return np.eye(int(codes.max()) + 1)[codes]
+    return np.eye(different)[codes]
 
 
-def folds_of(b: Variable, e: VInformation, rng: Generator) -> Ids:
-    """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
-    if b.n < 4 * e.folds:
+def folds_of(b: Variable, estimator: VInformation, rng: Generator) -> Ids:
+    """Return the fold of every row, shape ``(n,)``, dealt out class by class in random order.
+
+    Args:
+        b: the target, n rows; those of continuous ones are dealt out by size.
+        estimator: has as many folds as are made.
+        rng: of the order.
+
+    Raises:
+        EstimatorError: fewer than four rows a fold.
+    """
+    if b.n < 4 * estimator.folds:
         raise EstimatorError(
-            f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds "
-            "or more probe rows"
+            f"expected at least {4 * estimator.folds} rows for {estimator.folds} folds, got "
+            f"{b.n}; use fewer folds or more probe rows"
         )
     order = rng.permutation(b.n)
-    if b.kind == "discrete":
-        order = order[np.argsort(codes_of(b)[order], kind="stable")]
-    else:
-        order = order[np.argsort(b.values[order, 0], kind="stable")]
+    sorted_by = codes_of(b) if b.kind == "discrete" else b.values[:, 0]
+    order = order[np.argsort(sorted_by[order], kind="stable")]
     fold = np.empty(b.n, dtype=np.int64)
-    starts = np.arange(b.n) // e.folds * e.folds
+    starts = np.arange(b.n) // estimator.folds * estimator.folds
     dealt = rng.random(b.n)
-    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % e.folds
+    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % estimator.folds
     return fold
 
 
 def conditional_surprise(
-    b: Variable, a: Variable | None, e: VInformation, *, rng: Generator | None = None
+    b: Variable, a: Variable | None, estimator: VInformation, *, rng: Generator | None = None
 ) -> Floats:
     """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
 
-    It is that of a density where ``b`` is continuous. ``a=None`` predicts from nothing.
+    It is that of a density where ``b`` is continuous.
+
+    Args:
+        b: the target, n rows.
+        a: the predictor; None predicts from nothing.
+        estimator: its family and folds.
+        rng: of folds and fits; seed 0 without.
     """
     if a is not None:
         require_same_rows(a, b)
-    base, used = both_surprises(a, b, e, generator_of(rng))
+    base, used = both_surprises(a, b, estimator, generator_of(rng))
     return base if a is None else used
 
 
 def both_surprises(
-    a: Variable | None, b: Variable, e: VInformation, rng: Generator
+    a: Variable | None, b: Variable, estimator: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
-    """Return surprises without and with the predictor, on the same folds."""
-    fold = folds_of(b, e, rng)
+    """Return surprises without and with the predictor, on the same folds, shape ``(n,)`` each.
+
+    Args:
+        a: the predictor; None for none.
+        b: the target, n rows.
+        estimator: its family and folds.
+        rng: of folds and fits.
+    """
+    fold = folds_of(b, estimator, rng)
     z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
-    y: NDArray[np.generic] = codes_of(b) if b.kind == "discrete" else b.values.astype(np.float64)
+    discrete = b.kind == "discrete"
+    surprise_of = surprise_of_symbols if discrete else surprise_of_amounts
+    y = codes_of(b) if discrete else b.values.astype(np.float64)
     base = np.empty(b.n)
     used = np.empty(b.n)
-    for k in range(e.folds):
-        train = np.flatnonzero(fold != k)
-        test = np.flatnonzero(fold == k)
-        base[test], used[test] = _one_fold(
-            z, y, rng.permutation(train), test, e, b.kind == "discrete", rng
-        )
+    for number in range(estimator.folds):
+        train = rng.permutation(np.flatnonzero(fold != number))
+        test = np.flatnonzero(fold == number)
+        base[test], used[test] = surprise_of(z, y, train, test, estimator, rng)
     return base, used
 
 
-def _one_fold(
-    z: Values,
-    y: NDArray[np.generic],
-    train: Ids,
-    test: Ids,
-    e: VInformation,
-    discrete: bool,
-    rng: Generator,
-) -> tuple[Floats, Floats]:
-    if discrete:
-        return surprise_of_symbols(z, y, train, test, e, rng)
-    return surprise_of_amounts(z, y, train, test, e, rng)
-
-
-def _inner(train: Ids, held: int, k: int) -> tuple[Ids, Ids]:
-    """Return the k-th block of training rows to tune on, and the others to fit on."""
-    block = slice(k * held, (k + 1) * held)
+def _inner(train: Ids, held: int, number: int) -> tuple[Ids, Ids]:
+    """Return one block of training rows to tune on, and the others to fit on."""
+    block = slice(number * held, (number + 1) * held)
     return train[block], np.delete(train, block)
 
 
 def surprise_of_symbols(
-    z: Values,
-    y: NDArray[np.generic],
-    train: Ids,
-    test: Ids,
-    e: VInformation,
-    rng: Generator,
+    z: Values, y: Array, train: Ids, test: Ids, estimator: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
-    classes = int(y.max()) + 1  # type: ignore[call-overload]  # integer codes
-    counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
+    """Return surprises in bits of test rows, without and with the predictor, ``(tests,)`` each.
+
+    Args:
+        z: predictors of all rows, shape ``(n, dim)``.
+        y: dense codes, shape ``(n,)``.
+        train: rows to fit on.
+        test: rows to be predicted.
+        estimator: its family.
+        rng: of the fit.
+    """
+    classes = int(y.max()) + 1
+    # Half a count: no class is impossible.
+    counts = np.bincount(y[train], minlength=classes) + 0.5
     prior = np.log(counts / counts.sum())
-    base = -prior[y[test]] / LN2  # type: ignore[index]  # integer codes
-    zs = standardised(z, train)
-    if zs.shape[1] == 0:
+    base = -prior[y[test]] / LN2
+    columns = standardised(z, train)
+    if columns.shape[1] == 0:
         return base, base
     held = max(1, round(_INNER * len(train)))
 
-    def split(k: int) -> Split:
-        inner, fit = _inner(train, held, k)
-        return Split(zs[fit], y[fit], zs[inner], y[inner], prior, True)
+    def split(number: int) -> Split:
+        inner, fit = _inner(train, held, number)
+        return Split(columns[fit], y[fit], columns[inner], y[inner], prior, True)
 
-    out = fit_family(e.family, split, rng, e.hidden)(zs[test])
+    out = fit_family(estimator.family, split, rng, estimator.hidden)(columns[test])
     if np.array_equal(out, np.broadcast_to(prior, out.shape)):
         return base, base
-    logp = log_softmax(out)
-    return base, -logp[np.arange(len(test)), y[test]] / LN2  # type: ignore[index]  # integer codes
+    return base, -log_softmax(out)[np.arange(len(test)), y[test]] / LN2
 
 
 def surprise_of_amounts(
-    z: Values,
-    y: NDArray[np.generic],
-    train: Ids,
-    test: Ids,
-    e: VInformation,
-    rng: Generator,
+    z: Values, y: Array, train: Ids, test: Ids, estimator: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
-    mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
+    """Return what `surprise_of_symbols` does, by Gaussian densities of targets ``(n, dim)``.
+
+    Raises:
+        EstimatorError: a target that is constant on the training rows.
+    """
     live = (y[train] != y[train[0]]).any(axis=0)  # a deviation of equal values may round to 1e-17
     if not live.any():
         raise EstimatorError(
             "the target is constant on a training fold: a density of it has no bits"
         )
-    ys = (y[:, live] - mean[live]) / spread[live]  # type: ignore[operator]  # floats
-    base = gaussian_surprise(ys[train], ys[test])
-    zs = standardised(z, train)
-    if zs.shape[1] == 0:
+    mean = y[train].mean(axis=0)
+    spread = y[train].std(axis=0)
+    targets = (y[:, live] - mean[live]) / spread[live]
+    base = gaussian_surprise(targets[train], targets[test])
+    columns = standardised(z, train)
+    if columns.shape[1] == 0:
         return base, base
     held = max(2, round(_INNER * len(train)))
+    nothing = np.zeros(targets.shape[1])
 
-    def split(k: int) -> Split:
-        inner, fit = _inner(train, held, k)
-        return Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
+    def split(number: int) -> Split:
+        inner, fit = _inner(train, held, number)
+        return Split(columns[fit], targets[fit], columns[inner], targets[inner], nothing, False)
 
-    predict = fit_family(e.family, split, rng, e.hidden)
+    predict = fit_family(estimator.family, split, rng, estimator.hidden)
     inner = train[:held]
-    return base, gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
+    left = targets[inner] - predict(columns[inner])
+    return base, gaussian_surprise(left, targets[test] - predict(columns[test]))
 
 
 def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     """Return -log2 density of rows under the zero-mean Gaussian of the fitted residuals.
 
     A full covariance where the rows allow one.
+
+    Args:
+        fitted: shape ``(n, d)``.
+        rows: shape ``(m, d)``.
     """
     n, d = fitted.shape
-    cov = fitted.T @ fitted / n
+    covariance = fitted.T @ fitted / n
     if d > n / 10:
-        cov = np.diag(np.diag(cov))
-    cov += 1e-9 * np.eye(d)
-    factor = np.linalg.cholesky(cov)
+        covariance = np.diag(np.diag(covariance))
+    covariance += 1e-9 * np.eye(d)
+    factor = np.linalg.cholesky(covariance)
     white = np.linalg.solve(factor, rows.T)
-    nats = (
-        0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
-    )
+    log_volume = np.log(np.diag(factor)).sum()
+    nats = 0.5 * np.sum(white**2, axis=0) + log_volume + 0.5 * d * np.log(2 * np.pi)
     return nats / LN2

@@ -128,12 +128,16 @@ class VInformation(SpecString):
 
         One held-out value per row, in the order of the rows.
 
+        Args:
+            a: the predictor, n rows.
+            b: the target, n rows.
+            rng: of folds and fits; seed 0 without.
+
         Raises:
             EstimatorError: too few rows, or symbols without repetition.
         """
-        return conditional_surprise(b, None, self, rng=rng) - conditional_surprise(
-            b, a, self, rng=rng
-        )
+        without = conditional_surprise(b, None, self, rng=rng)
+        return without - conditional_surprise(b, a, self, rng=rng)
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
@@ -156,33 +160,40 @@ class VInformation(SpecString):
 
 
 def summary_of(
-    values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()
+    values: Floats, b: Variable, estimator: VInformation, extra: tuple[str, ...] = ()
 ) -> Estimate:
+    """Return the estimate of pointwise values, their mean, with its error and interval.
+
+    Args:
+        values: in bits, shape ``(n,)``.
+        b: the target.
+        estimator: that made them.
+        extra: notes that come first.
+    """
     n = len(values)
-    symbols = len(np.unique(b.values, axis=0)) if b.kind == "discrete" else 2
-    beyond = (symbols - 1) / (
-        2 * (n * LN2) ** 2
-    )  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
-    bits = float(values.mean())
-    se = float(np.sqrt(values.var(ddof=1) / n + beyond))
+    symbols = 2
     ceiling = None
+    notes = extra
     if b.kind == "discrete":
-        ceiling = entropy_of_counts(np.unique(b.values, axis=0, return_counts=True)[1])
-    notes = (
-        extra
-        if b.kind == "discrete"
-        else (*extra, "Gaussian likelihood: the gain of that family, no bound")
-    )
+        counts = np.unique(b.values, axis=0, return_counts=True)[1]
+        symbols = len(counts)
+        ceiling = entropy_of_counts(counts)
+    else:
+        notes = (*extra, "Gaussian likelihood: the gain of that family, no bound")
     if not values.any():
         notes = (*notes, "no fold beat the base rates")
+    # n rows cannot tell an information of order 1/n from none, also where no fold saw any.
+    beyond = (symbols - 1) / (2 * (n * LN2) ** 2)
+    bits = float(values.mean())
+    stderr = float(np.sqrt(values.var(ddof=1) / n + beyond))
     return Estimate(
         bits,
         n,
-        str(e),
+        str(estimator),
         "lower" if b.kind == "discrete" else "point",
-        bits - 1.96 * se,
-        bits + 1.96 * se,
-        se,
+        bits - 1.96 * stderr,
+        bits + 1.96 * stderr,
+        stderr,
         ceiling,
         "population",
         notes=notes,
@@ -190,12 +201,10 @@ def summary_of(
 
 
 def usable_estimator(estimator: str | VInformation | None) -> VInformation:
-    """Return the estimator of usable information that is meant.
-
-    An estimator, a spec, or the default.
+    """Return the estimator of usable information that is meant; the default one for None.
 
     Raises:
-        InputError: another family.
+        InputError: a spec or an estimator of another family.
     """
     from infoplane.analysis.estimators.spec import parse
 
@@ -217,17 +226,21 @@ def conditional_vinformation(
 
     Hewitt et al. 2021, arXiv 2109.09234.
 
-    Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
+    Both predictors see the same folds.
+
+    Args:
+        z: the layer, shape ``(n, dim)``.
+        y: the target, n rows.
+        given: what is known already, n rows; enters as columns beside those of ``z``.
+        estimator: a spec of vinfo or its estimator; the linear family by default.
+        rng: of folds and fits; seed 0 without.
     """
-    e = usable_estimator(estimator)
+    usable = usable_estimator(estimator)
     require_same_rows(z, y)
     require_same_rows(given, y)
     seed = int(generator_of(rng).integers(2**63))
-    both = Variable(
-        f"{z.name}+{given.name}",
-        np.hstack([target_columns(z), target_columns(given)]),
-        "continuous",
-    )
-    without = conditional_surprise(y, given, e, rng=np.random.default_rng(seed))
-    with_z = conditional_surprise(y, both, e, rng=np.random.default_rng(seed))
-    return summary_of(without - with_z, y, e, (f"conditional on {given.name}",))
+    columns = np.hstack([target_columns(z), target_columns(given)])
+    both = Variable(f"{z.name}+{given.name}", columns, "continuous")
+    without = conditional_surprise(y, given, usable, rng=np.random.default_rng(seed))
+    with_z = conditional_surprise(y, both, usable, rng=np.random.default_rng(seed))
+    return summary_of(without - with_z, y, usable, (f"conditional on {given.name}",))

@@ -10,6 +10,7 @@ a layer needs no torch.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,18 +52,18 @@ class Split:
     discrete: bool
 
     def inner_losses(self, out: Floats) -> Floats:
-        """Return Loss of every inner row: nats of a label, or half the squared error."""
+        """Return the loss of every inner row: nats of a label, or half the squared error."""
         if self.discrete:
             return -log_softmax(out)[np.arange(len(out)), self.yi]  # type: ignore[index]  # integer codes
         return 0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1)
 
     def inner_loss(self, out: Floats) -> float:
-        """Return mean of `inner_losses`."""
+        """Return the mean of `inner_losses`."""
         return float(self.inner_losses(out).mean())
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Return Natural-log probabilities from logits of shape ``(n, classes)``."""
+    """Return natural-log probabilities from logits of shape ``(n, classes)``."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
@@ -72,23 +73,26 @@ def fit_family(
 ) -> Predictor:
     """Return a predictor of the named family, tuned and calibrated on inner rows.
 
-    Those of ``split(0)``.
+    Those of ``split(0)``. The base rates where it learnt nothing: no gain over them above 2.5
+    standard errors. The choice among tuned predictors, a winner's curse, would cost small negative
+    bits on independent data. Where the inner rows leave it open (a gain above 0 and below 4
+    standard errors) fits on ``split(1)`` and ``split(2)``, whose inner rows are others, are asked,
+    too: one split alone, at 1.5, threw away a true 0.16 bit in every tenth fold of 600 rows.
 
-    The base rates where it learnt nothing.
-
-    Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned
-    predictors, a winner's curse, would cost small negative bits on independent data. Where the
-    inner rows leave it open (a gain above 0 and below 4 standard errors) fits on ``split(1)`` and
-    ``split(2)``, whose inner rows are others, are asked, too: one split alone, at 1.5, threw away a
-    true 0.16 bit in every tenth fold of 600 rows.
+    Args:
+        family: one of `FAMILIES`.
+        split: from 0, 1, 2 to the training rows with other inner rows.
+        rng: of the start of ``mlp``.
+        hidden: units of ``mlp``.
 
     Raises:
         InputError: no such family.
     """
     predictor, gains = fit_calibrated(family, split(0), rng, hidden)
-    for k in (1, 2):
+    for number in (1, 2):
         if 0 < significance_of(gains) < _SURE:
-            gains = np.concatenate([gains, fit_calibrated(family, split(k), rng, hidden)[1]])
+            more = fit_calibrated(family, split(number), rng, hidden)[1]
+            gains = np.concatenate([gains, more])
     if significance_of(gains) <= _SIGNIFICANT:
         base = split(0).base
         return lambda z: np.repeat(base[None], len(z), axis=0)
@@ -96,7 +100,7 @@ def fit_family(
 
 
 def significance_of(gains: Floats) -> float:
-    """Return mean in standard errors."""
+    """Return the mean of gains, ``(n,)``, in standard errors."""
     spread = float(gains.std())
     return float(gains.mean()) / spread * np.sqrt(len(gains)) if spread > 0 else 0.0
 
@@ -106,21 +110,27 @@ def fit_calibrated(
 ) -> tuple[Predictor, Floats]:
     """Return a predictor shrunk as the inner rows like best, and its gain on each of them.
 
-    Shrunk towards the answer without input; the gain is over that answer.
+    Shrunk towards the answer without input; the gain is over that answer. The factor is an inverse
+    temperature; 0 is among them.
 
-    The factor is an inverse temperature; 0 is among them.
+    Args:
+        family: one of `FAMILIES`.
+        split: the training rows.
+        rng: of the start of ``mlp``.
+        hidden: units of ``mlp``.
     """
     raw = fit_raw(family, split, rng, hidden)
     step = raw(split.zi) - split.base
-    grid = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 24)])
-    best = float(grid[int(np.argmin([split.inner_loss(split.base + s * step) for s in grid]))])
-    gains = split.inner_losses(split.base + 0.0 * step) - split.inner_losses(
-        split.base + best * step
-    )
+    factors = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 24)])
+    losses = [split.inner_loss(split.base + factor * step) for factor in factors]
+    best = float(factors[int(np.argmin(losses))])
+    without = split.inner_losses(split.base + 0.0 * step)
+    gains = without - split.inner_losses(split.base + best * step)
     return (lambda z: split.base + best * (raw(z) - split.base)), gains
 
 
 def fit_raw(family: str, split: Split, rng: Generator, hidden: int) -> Predictor:
+    """Return a predictor of the named family as it comes out of its fit."""
     if family == "linear":
         return fit_linear(split)[0]
     if family == "mlp":
@@ -133,26 +143,24 @@ def fit_raw(family: str, split: Split, rng: Generator, hidden: int) -> Predictor
 
 
 def loss_and_slope(out: Floats, split: Split) -> tuple[float, Floats]:
-    """Return mean training loss and its gradient with respect to the outputs ``(n, k)``."""
+    """Return the mean training loss and its gradient with respect to the outputs ``(n, k)``."""
     n = len(out)
     if not split.discrete:
         gap = out - np.asarray(split.y, np.float64)
-        return float(0.5 * np.sum(gap**2) / n), np.asarray(gap / n)
-    logp = log_softmax(out)
+        return float(0.5 * np.sum(gap**2) / n), gap / n
+    log_shares = log_softmax(out)
     rows = np.arange(n)
-    grad = np.exp(logp)
-    grad[rows, split.y] -= 1.0  # type: ignore[index]  # integer codes
-    return -float(logp[rows, split.y].mean()), grad / n  # type: ignore[index]  # integer codes
+    slope = np.exp(log_shares)
+    slope[rows, split.y] -= 1.0  # type: ignore[index]  # integer codes
+    return -float(log_shares[rows, split.y].mean()), slope / n  # type: ignore[index]  # integer codes
 
 
 def fit_linear(split: Split) -> tuple[Predictor, Floats]:
-    """Return logistic or ridge regression.
+    """Return logistic or ridge regression, and its weights, shape ``(d + 1, k)``.
 
     The L2 penalty is chosen on the inner rows along a warm-started path, strongest first.
     """
-    d = split.z.shape[1]
-    k = len(split.base)
-    weights = np.vstack([np.zeros((d, k)), split.base[None]])
+    weights = np.vstack([np.zeros((split.z.shape[1], len(split.base))), split.base[None]])
     best = weights
     best_loss = split.inner_loss(np.repeat(split.base[None], len(split.zi), axis=0))
     worse = 0
@@ -169,21 +177,22 @@ def fit_linear(split: Split) -> tuple[Predictor, Floats]:
 
 
 def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
-    d = split.z.shape[1]
-    k = len(split.base)
+    """Return the weights at one penalty, shape ``(d + 1, k)``; those of the offset are the last.
+
+    Args:
+        split: the training rows.
+        penalty: of half the squared weights.
+        start: weights to start from, shape ``(d + 1, k)``.
+    """
     if not split.discrete:
-        mean_z = split.z.mean(axis=0)
-        mean_y = split.y.mean(axis=0)
-        centred = split.z - mean_z
-        gram = centred.T @ centred / len(centred) + penalty * np.eye(d)
-        w = np.linalg.solve(gram, centred.T @ (split.y - mean_y) / len(centred))
-        return np.vstack([w, (mean_y - mean_z @ w)[None]])
+        return _ridge(split, penalty)
 
     def objective(flat: Floats) -> tuple[float, Floats]:
-        w = flat.reshape(d + 1, k)
-        loss, g = loss_and_slope(split.z @ w[:-1] + w[-1], split)
-        grad = np.vstack([split.z.T @ g + penalty * w[:-1], g.sum(axis=0)[None]])
-        return loss + 0.5 * penalty * float(np.sum(w[:-1] ** 2)), grad.ravel()
+        weights = flat.reshape(start.shape)
+        loss, slope = loss_and_slope(split.z @ weights[:-1] + weights[-1], split)
+        of_weights = split.z.T @ slope + penalty * weights[:-1]
+        gradient = np.vstack([of_weights, slope.sum(axis=0)[None]])
+        return loss + 0.5 * penalty * float(np.sum(weights[:-1] ** 2)), gradient.ravel()
 
     from scipy.optimize import minimize
 
@@ -194,16 +203,37 @@ def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
         method="L-BFGS-B",
         options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10},
     )
-    return found.x.reshape(d + 1, k)
+    return found.x.reshape(start.shape)
 
 
-def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
+def _ridge(split: Split, penalty: float) -> Floats:
+    mean_z = split.z.mean(axis=0)
+    mean_y = split.y.mean(axis=0)
+    centred = split.z - mean_z
+    gram = centred.T @ centred / len(centred) + penalty * np.eye(split.z.shape[1])
+    weights = np.linalg.solve(gram, centred.T @ (split.y - mean_y) / len(centred))
+    return np.vstack([weights, (mean_y - mean_z @ weights)[None]])
+
+
+def unpack_weights(flat: Floats, units: int, hidden: int, outputs: int) -> list[Floats]:
+    """Return the weights into and out of the hidden units, around them, and both offsets.
+
+    Args:
+        flat: all of them, shape ``(weights,)``.
+        units: of the input, d.
+        hidden: units, h.
+        outputs: k.
+
+    Returns:
+        Shapes ``(d, h)``, ``(h,)``, ``(h, k)``, ``(d, k)`` and ``(k,)``.
+    """
     parts = []
-    at = 0
-    for shape in ((d, h), (h,), (h, k), (d, k), (k,)):
-        size = int(np.prod(shape))
-        parts.append(flat[at : at + size].reshape(shape))
-        at += size
+    start = 0
+    skip = (units, outputs)
+    for shape in ((units, hidden), (hidden,), (hidden, outputs), skip, (outputs,)):
+        stop = start + math.prod(shape)
+        parts.append(flat[start:stop].reshape(shape))
+        start = stop
     return parts
 
 
@@ -215,74 +245,99 @@ def _fit_mlp(split: Split, rng: Generator, hidden: int) -> Predictor:
     """
     runs = [train_mlp(split, rng, hidden, penalty) for penalty in (1e-2, 1e-4)]
     weights = min(runs, key=lambda run: run[0])[1]
-    d = split.z.shape[1]
-    k = len(split.base)
-    return lambda z: mlp_forward(weights, z, d, hidden, k)[1]
+    units = split.z.shape[1]
+    return lambda z: mlp_forward(weights, z, units, hidden, len(split.base))[1]
 
 
-def mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats, Floats]:
-    inward, bias, outward, skip, offset = unpack_weights(flat, d, h, k)
-    units = np.tanh(z @ inward + bias)
-    return units, units @ outward + z @ skip + offset
+def mlp_forward(
+    flat: Floats, z: Floats, units: int, hidden: int, outputs: int
+) -> tuple[Floats, Floats]:
+    """Return the hidden units, ``(n, h)``, and the outputs, ``(n, k)``, of rows ``(n, d)``."""
+    inward, bias, outward, skip, offset = unpack_weights(flat, units, hidden, outputs)
+    active = np.tanh(z @ inward + bias)
+    return active, active @ outward + z @ skip + offset
 
 
-def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
+def mlp_objective(flat: Floats, split: Split, hidden: int, penalty: float) -> tuple[float, Floats]:
     """Return the loss on the fitted rows with the penalty of the weights, and its gradient."""
-    d = split.z.shape[1]
-    k = len(split.base)
-    inward, _, outward, skip, _ = unpack_weights(flat, d, h, k)
-    units, out = mlp_forward(flat, split.z, d, h, k)
-    loss, g = loss_and_slope(out, split)
-    back = (g @ outward.T) * (1.0 - units * units)
-    grads = (
+    units = split.z.shape[1]
+    outputs = len(split.base)
+    inward, _, outward, skip, _ = unpack_weights(flat, units, hidden, outputs)
+    active, out = mlp_forward(flat, split.z, units, hidden, outputs)
+    loss, slope = loss_and_slope(out, split)
+    back = (slope @ outward.T) * (1.0 - active * active)
+    gradients = (
         split.z.T @ back + penalty * inward,
         back.sum(axis=0),
-        units.T @ g + penalty * outward,
-        split.z.T @ g + penalty * skip,
-        g.sum(axis=0),
+        active.T @ slope + penalty * outward,
+        split.z.T @ slope + penalty * skip,
+        slope.sum(axis=0),
     )
     decay = 0.5 * penalty * float((inward**2).sum() + (outward**2).sum() + (skip**2).sum())
-    return loss + decay, np.concatenate([part.ravel() for part in grads])
+    return loss + decay, np.concatenate([part.ravel() for part in gradients])
 
 
-def train_mlp(split: Split, rng: Generator, h: int, penalty: float) -> tuple[float, Floats]:
-    d = split.z.shape[1]
-    k = len(split.base)
-    linear = fit_linear(split)[1]
-    start = np.concatenate(
-        [
-            rng.normal(size=d * h) / np.sqrt(d),
-            0.5 * rng.normal(size=h),
-            0.01 * rng.normal(size=h * k),
-            linear[:-1].ravel(),
-            linear[-1],
-        ]
-    )
+def train_mlp(split: Split, rng: Generator, hidden: int, penalty: float) -> tuple[float, Floats]:
+    """Return the smallest inner loss of a training, and the weights that had it.
 
-    best = [split.inner_loss(mlp_forward(start, split.zi, d, h, k)[1]), start]
-    seen = [0, 0]  # iterations so far, iteration of the best
-
-    def keep_best(flat: Floats) -> None:
-        seen[0] += 1
-        loss = split.inner_loss(mlp_forward(flat, split.zi, d, h, k)[1])
-        if loss < float(best[0]) - 1e-6:  # type: ignore[arg-type]  # the first item is the loss
-            best[:] = [loss, flat.copy()]
-            seen[1] = seen[0]
-        if seen[0] - seen[1] > 20:
-            raise StopIteration
-
+    Args:
+        split: the training rows.
+        rng: of the start.
+        hidden: units.
+        penalty: of half the squared weights.
+    """
     from scipy.optimize import minimize
 
+    units = split.z.shape[1]
+    outputs = len(split.base)
+    linear = fit_linear(split)[1]
+    parts = [
+        rng.normal(size=units * hidden) / np.sqrt(units),
+        0.5 * rng.normal(size=hidden),
+        0.01 * rng.normal(size=hidden * outputs),
+        linear[:-1].ravel(),
+        linear[-1],
+    ]
+    best = _BestIterate(split, hidden, np.concatenate(parts))
     minimize(
         mlp_objective,
-        start,
-        (split, h, penalty),
+        best.weights,
+        (split, hidden, penalty),
         jac=True,
         method="L-BFGS-B",
-        callback=keep_best,
+        callback=best.look,
         options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},
     )
-    return float(best[0]), np.asarray(best[1])  # type: ignore[arg-type]  # the first item is the loss
+    return best.loss, best.weights
+
+
+class _BestIterate:
+    """The iterate with the smallest inner loss; ends a training that does not beat it for long."""
+
+    def __init__(self, split: Split, hidden: int, start: Floats) -> None:
+        self._split = split
+        self._hidden = hidden
+        self._since = 0  # iterations since the best
+        self.weights = start
+        self.loss = self._loss(start)
+
+    def _loss(self, flat: Floats) -> float:
+        split = self._split
+        units = split.zi.shape[1]
+        return split.inner_loss(
+            mlp_forward(flat, split.zi, units, self._hidden, len(split.base))[1]
+        )
+
+    def look(self, flat: Floats) -> None:
+        """Keep an iterate that is better; stop after 20 that are not."""
+        loss = self._loss(flat)
+        self._since += 1
+        if loss < self.loss - 1e-6:
+            self.loss = loss
+            self.weights = flat.copy()
+            self._since = 0
+        if self._since > 20:
+            raise StopIteration
 
 
 def fit_knn(split: Split) -> Predictor:
@@ -292,12 +347,13 @@ def fit_knn(split: Split) -> Predictor:
     most = min(_NEIGHBOURS[-1], len(split.z))
     search = NearestNeighbors(n_neighbors=most).fit(split.z)
     sizes = [k for k in _NEIGHBOURS if k <= most] or [most]
+    classes = np.arange(len(split.base))
 
     def answer(near: Ids, k: int) -> Floats:
         targets = split.y[near[:, :k]]
         if not split.discrete:
             return np.asarray(targets.mean(axis=1), dtype=np.float64)
-        counts = np.stack([(targets == c).sum(axis=1) for c in range(len(split.base))], axis=1)
+        counts = np.stack([(targets == code).sum(axis=1) for code in classes], axis=1)
         return np.log((counts + np.exp(split.base)) / (k + 1.0))
 
     inner = search.kneighbors(split.zi, return_distance=False)
@@ -311,10 +367,11 @@ def fit_gaussian(split: Split) -> Predictor:
     One Gaussian per class, its covariance shrunk as the inner rows like best.
     """
     classes = _Gaussians.of(split)
-    best = min(
-        itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)),
-        key=lambda shrinkage: split.inner_loss(classes.predictor(*shrinkage)(split.zi)),
-    )
+
+    def loss(shrinkage: tuple[float, float]) -> float:
+        return split.inner_loss(classes.predictor(*shrinkage)(split.zi))
+
+    best = min(itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)), key=loss)
     return classes.predictor(*best)
 
 
@@ -337,33 +394,38 @@ class _Gaussians:
     @classmethod
     def of(cls, split: Split) -> _Gaussians:
         dim = split.z.shape[1]
-        rows = {c: split.z[split.y == c] for c in range(len(split.base))}
-        rows = {c: z for c, z in rows.items() if len(z) > 1}
-        means = {c: z.mean(axis=0) for c, z in rows.items()}
-        centred = [z - means[c] for c, z in rows.items()]
+        rows = {}
+        for code in range(len(split.base)):
+            inside = split.z[split.y == code]
+            if len(inside) > 1:
+                rows[code] = inside
+        means = {code: z.mean(axis=0) for code, z in rows.items()}
+        covariances = {code: np.cov(z.T, bias=True).reshape(dim, dim) for code, z in rows.items()}
+        centred = [z - means[code] for code, z in rows.items()]
         within = np.concatenate(centred) if centred else split.z
         pooled = within.T @ within / len(within) + 1e-6 * np.eye(dim)
-        covariances = {c: np.cov(z.T, bias=True).reshape(dim, dim) for c, z in rows.items()}
         return cls(split.base, means, covariances, pooled)
 
     def predictor(self, own_share: float, diagonal: float) -> Predictor:
-        """Return log probabilities of classes.
+        """Return log probabilities of classes by shrunk covariances.
 
-        Covariances shrunk to the pooled one, and to its diagonal.
+        Args:
+            own_share: of the class's own covariance; the rest is the pooled one.
+            diagonal: share of the diagonal alone.
         """
         whitening: dict[int, tuple[Floats, float]] = {}
         eye = np.eye(len(self.pooled))
-        for c, own in self.covariances.items():
-            cov = own_share * own + (1.0 - own_share) * self.pooled
-            cov = (1.0 - diagonal) * cov + diagonal * (np.diag(np.diag(cov)) + 1e-3 * eye)
-            factor = np.linalg.cholesky(cov + 1e-9 * eye)
-            whitening[c] = np.linalg.inv(factor), float(np.log(np.diag(factor)).sum())
+        for code, own in self.covariances.items():
+            full = own_share * own + (1.0 - own_share) * self.pooled
+            alone = np.diag(np.diag(full)) + 1e-3 * eye
+            factor = np.linalg.cholesky((1.0 - diagonal) * full + diagonal * alone + 1e-9 * eye)
+            whitening[code] = np.linalg.inv(factor), float(np.log(np.diag(factor)).sum())
 
         def log_probabilities(z: Floats) -> Floats:
             out = np.repeat((self.base - 50.0)[None], len(z), axis=0)  # of absent classes
-            for c, (whiten, log_det) in whitening.items():
-                distance = np.sum(((z - self.means[c]) @ whiten.T) ** 2, axis=1)
-                out[:, c] = self.base[c] - 0.5 * distance - log_det
+            for code, (whiten, log_det) in whitening.items():
+                distance = np.sum(((z - self.means[code]) @ whiten.T) ** 2, axis=1)
+                out[:, code] = self.base[code] - 0.5 * distance - log_det
             return log_softmax(out)
 
         return log_probabilities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -129,6 +129,16 @@ class Estimate:
             return True
         c = self.ceiling_bits
         return c is not None and c > 0 and self.bits > c - min(0.5, 0.05 * c)
+
+    def with_error(self, stderr: float) -> Estimate:
+        """Return the estimate with its standard error in bits and its normal 95 % interval.
+
+        Example:
+            >>> str(Estimate(1.0, 100, "noisy").with_error(0.1))
+            '1 bits (noisy, point, n=100, probe-set, 95% [0.804, 1.196])'
+        """
+        reach = 1.96 * stderr
+        return replace(self, stderr=stderr, low=self.bits - reach, high=self.bits + reach)
 
     def __str__(self) -> str:
         unit = "bits " if self.unit == "bits" else ""
