@@ -37,14 +37,14 @@ def apart_bits(pair: Pair, k: int, vectors: Callable[[Floats, Floats], Noted]) -
     Returns:
         The estimate in bits and the notes of ``vectors``.
     """
-    a = _atoms(pair.a, k)
-    b = _atoms(pair.b, k)
+    of_a = _atoms(pair.a, k)
+    of_b = _atoms(pair.b, k)
     at_a = pair.a.repeated(k)
     at_b = pair.b.repeated(k)
-    total = information_bits(a, b, "cwj") if a.max() > 0 and b.max() > 0 else 0.0
-    for side, at, symbols in ((pair.b, at_b, a), (pair.a, at_a, b)):
+    total = information_bits(of_a, of_b, "cwj") if of_a.max() > 0 and of_b.max() > 0 else 0.0
+    for side, at_atom, symbols in ((pair.b, at_b, of_a), (pair.a, at_a, of_b)):
         if side.values is not None:
-            total += _symbol_bits(side.values, np.flatnonzero(~at), symbols, k)
+            total += _symbol_bits(side.values, np.flatnonzero(~at_atom), symbols, k)
     rows = np.flatnonzero(~at_a & ~at_b)
     if pair.a.values is None or pair.b.values is None or len(rows) <= k + 1:
         return total, ()
@@ -58,9 +58,7 @@ def _atoms(side: Side, k: int) -> Codes:
 
 
 def _symbol_bits(values: Floats, rows: Ids, symbols: Codes, k: int) -> float:
-    """Add up what some rows of a vector tell about symbols, weighted by the rows' share.
-
-    In bits.
+    """Return what some rows of a vector tell about symbols, in bits, weighted by their share.
 
     Args:
         values: shape ``(n, dim)``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.random import Generator
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import (
+    Symbols,
     estimate_of_codes,
     estimates_of_keys,
     same_rows,
@@ -32,11 +33,17 @@ from infoplane.types.arrays import Codes, Keys, Mask
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
 SAXE_WIDTH = 0.07
 """Width of ``saxe`` unless another is given."""
-RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
+RULES: tuple[Rule, ...] = get_args(Rule)
 Scope = Literal["run", "layer", "unit", "step"]
 _FEW = 64  # labels that are counted in a table of cells by labels
 _BLOCK_BYTES = 2 << 20  # of rows that are read at a time
-_DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
+_CELLS = 30
+"""Cells per unit unless another number is given."""
+_WITH_N = ("range", "quantile", "ebab")
+_SCOPES: dict[str, tuple[Scope, ...]] = {
+    "range": ("run", "layer", "unit", "step"),
+    "quantile": ("unit", "layer"),
+}
 
 _TRAITS = Traits(
     family="fixed bins",
@@ -104,18 +111,16 @@ class Binned(SpecString):
                 f"width is a positive number and belongs to rule 'saxe', got width={self.width} "
                 f"with rule {self.rule!r}"
             )
-        if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
+        if self.n is not None and (self.rule not in _WITH_N or self.n < 1):
             raise InputError(
-                f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} "
+                f"n is at least 1 and belongs to rules {', '.join(_WITH_N)}, got n={self.n} "
                 f"with rule {self.rule!r}"
             )
         if self.correction not in CORRECTIONS:
             raise InputError(
                 f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}"
             )
-        scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(
-            self.rule, ()
-        )
+        scopes = _SCOPES.get(self.rule, ())
         if self.scope is not None and self.scope not in scopes:
             raise InputError(
                 f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}"
@@ -128,14 +133,13 @@ class Binned(SpecString):
             "scope": self.scope,
             "correction": None if self.correction == "none" else self.correction,
         }
-        return f"bin:{self.rule}" + "".join(
-            f",{key}={value}" for key, value in given.items() if value is not None
-        )
+        written = [f",{key}={value}" for key, value in given.items() if value is not None]
+        return f"bin:{self.rule}" + "".join(written)
 
     @property
     def cells_per_unit(self) -> int:
         """Number of cells asked for, per unit."""
-        return self.n or _DEFAULT_N.get(self.rule, 30)
+        return self.n or _CELLS
 
     @property
     def traits(self) -> Traits:
@@ -165,29 +169,30 @@ class Binned(SpecString):
 
     @property
     def row_by_row(self) -> bool:
-        """Whether the cell of a row depends on that row alone: edges are known before rows are
-        read.
-        """
+        """Whether the cell of a row depends on that row alone: edges are known beforehand."""
         return self.rule in ("szt", "saxe") or self.frozen_low is not None
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
-        """Return the same estimator, by the same name, with its range frozen over these
-        checkpoints.
+        """Return the estimator, by the same name, with its range frozen over these checkpoints.
+
+        Args:
+            variables: the layer at each checkpoint, shape ``(n, dim)`` each.
 
         Raises:
             InputError: nothing to fit.
         """
         axis = 0 if self.scope == "unit" else None
-        ranges = [
-            (np.atleast_1d(v.values.min(axis=axis)), np.atleast_1d(v.values.max(axis=axis)))
-            for v in variables
-        ]
-        if not ranges:
+        lows = []
+        highs = []
+        for v in variables:
+            lows.append(np.atleast_1d(v.values.min(axis=axis)))
+            highs.append(np.atleast_1d(v.values.max(axis=axis)))
+        if not lows:
             raise InputError(
                 f"{self.name}: expected at least one checkpoint to fit the range on, got none"
             )
-        low = np.min([lo for lo, _ in ranges], axis=0)
-        high = np.max([hi for _, hi in ranges], axis=0)
+        low = np.min(lows, axis=0)
+        high = np.max(highs, axis=0)
         return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
 
     def axis_label(self, quantity: str, n: int) -> str:
@@ -200,7 +205,8 @@ class Binned(SpecString):
             "quantile": f"{self.cells_per_unit} quantiles per {self.scope or 'unit'}",
             "ebab": f"{self.cells_per_unit} adaptive bins",
         }[self.rule]
-        return f"{'H(bin(Z))' if quantity == 'i_xz' else 'I(bin(Z);Y)'} [bits], {where}"
+        what = "H(bin(Z))" if quantity == "i_xz" else "I(bin(Z);Y)"
+        return f"{what} [bits], {where}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any kinds: continuous variables are binned, discrete ones are symbols already."""
@@ -208,26 +214,24 @@ class Binned(SpecString):
 
     def cells(self, z: Variable) -> NDArray[np.integer]:
         """Return cells per unit, shape ``(n, dim)``."""
-        v = z.values
+        values = z.values
         if self.rule == "szt":
-            return binrules.szt_cells(v)
+            return binrules.szt_cells(values)
         if self.rule == "saxe":
-            return binrules.saxe_cells(v, self.width or SAXE_WIDTH)
+            return binrules.saxe_cells(values, self.width or SAXE_WIDTH)
         if self.rule == "quantile":
-            return binrules.quantile_cells(v, self.cells_per_unit, per_unit=self.scope != "layer")
+            per_unit = self.scope != "layer"
+            return binrules.quantile_cells(values, self.cells_per_unit, per_unit=per_unit)
         if self.rule == "ebab":
-            return binrules.ebab_cells(v, self.cells_per_unit)
-        me = self if self.frozen_low is not None else self.fit([z])
-        low = np.array(me.frozen_low)
-        high = np.array(me.frozen_high)
-        if self.rule == "saxe-paper":
-            bounded = bool(low.min() >= -1 and high.max() <= 1 and low.min() < 0)
-            return (
-                binrules.equal_cells(v, -1.0, 1.0, 30)
-                if bounded
-                else binrules.equal_cells(v, low, high, 100)
-            )
-        return binrules.equal_cells(v, low, high, self.cells_per_unit)
+            return binrules.ebab_cells(values, self.cells_per_unit)
+        frozen = self if self.frozen_low is not None else self.fit([z])
+        low = np.array(frozen.frozen_low)
+        high = np.array(frozen.frozen_high)
+        if self.rule == "range":
+            return binrules.equal_cells(values, low, high, self.cells_per_unit)
+        if low.min() >= -1 and high.max() <= 1 and low.min() < 0:
+            return binrules.equal_cells(values, -1.0, 1.0, 30)
+        return binrules.equal_cells(values, low, high, 100)
 
     def labels_of(self, y: Variable) -> Variable:
         """Return continuous labels in quantile bins of their own."""
@@ -263,21 +267,32 @@ class Binned(SpecString):
         """
         same_rows(a, b, self.name)
         n = a.n
-        a, b, copied = without_copies(a, b) if self.correction != "none" else (a, b, [])
-        t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
-        ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
-        cells = self.codes(t)
-        notes = (*self._notes(t), *_one_cell(t, cells), *self._shared_cells(t, other))
-        found = estimate_of_codes(
+        copied: list[str] = []
+        if self.correction != "none":
+            a, b, copied = without_copies(a, b)
+        layer, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
+        cells = self.codes(layer)
+        notes = (*self._notes(layer), *_one_cell(layer, cells), *self._shared_cells(layer, other))
+        found = self._of_codes(
             cells,
             self.codes(other),
+            None if other.kind == "discrete" else float(np.log2(layer.n)),
+            (*copied, *notes),
+        )
+        return replace(found, n=n) if copied else found
+
+    def _of_codes(
+        self, cells: Codes, other: Codes, ceiling: float | None, notes: tuple[str, ...]
+    ) -> Estimate:
+        return estimate_of_codes(
+            cells,
+            other,
             self.name,
             "point",
-            (*copied, *notes),
+            notes,
             ceiling_bits=ceiling,
             correction=self.correction,
         )
-        return replace(found, n=n) if copied else found
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
@@ -315,62 +330,50 @@ class Binned(SpecString):
         below = 0
         above = 0
         for block in z.blocks(max(1, _BLOCK_BYTES // (z.shape[1] * z.dtype.itemsize or 1))):
-            part = continuous(block)
-            keys.append(self.keys(part))
-            below = below + int((block < -1).sum())
-            above = above + int((block > 1).sum())
-        labels = None if y is None else self.labels_of(y)
-        sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", labels))
-        notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))
-        return self._points(
-            np.concatenate(keys), [(q, v) for q, v in sides if v is not None], notes
-        )
+            keys.append(self.keys(continuous(block)))
+            below += int((block < -1).sum())
+            above += int((block > 1).sum())
+        sides: list[tuple[Quantity, Variable]] = []
+        if x is not None:
+            sides.append(("i_xz", x))
+        if y is not None:
+            sides.append(("i_zy", self.labels_of(y)))
+        size = z.shape[0] * z.shape[1]
+        return self._points(np.concatenate(keys), sides, self._shares(below / size, above / size))
 
     def _points(
         self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]
     ) -> list[tuple[Quantity, Estimate]]:
-        quantities = [quantity for quantity, _ in sides]
-        given = [
-            (symbols_of(other), None)
-            if other.kind == "discrete"
-            else (symbols(self.codes(other)), float(np.log2(len(keys))))
-            for _, other in sides
-        ]
-        if self.correction == "none" and all(
-            b.number <= _FEW or b.number == len(keys) for b, _ in given
-        ):
-            found = estimates_of_keys(
-                keys, given, self.name, notes
-            )  # one pass over the keys says everything
+        """Estimate every quantity from the cells of the layer.
+
+        Args:
+            keys: of the rows of cells, shape ``(n,)``.
+            sides: quantities, each with the variable beside the layer.
+            notes: about the layer.
+        """
+        given: list[tuple[Symbols, float | None]] = []
+        for _, other in sides:
+            if other.kind == "discrete":
+                given.append((symbols_of(other), None))
+            else:
+                given.append((symbols(self.codes(other)), float(np.log2(len(keys)))))
+        numbers = [side.number for side, _ in given]
+        if self.correction == "none" and all(k <= _FEW or k == len(keys) for k in numbers):
+            found = estimates_of_keys(keys, given, self.name, notes)  # in one pass over the keys
         else:
-            t = codes_of_keys(keys)
-            found = [
-                estimate_of_codes(
-                    t,
-                    b.codes,
-                    self.name,
-                    "point",
-                    notes,
-                    ceiling_bits=ceiling,
-                    correction=self.correction,
-                )
-                for b, ceiling in given
-            ]
-        return list(zip(quantities, found, strict=True))
+            cells = codes_of_keys(keys)
+            found = [self._of_codes(cells, side.codes, top, notes) for side, top in given]
+        return [(quantity, estimate) for (quantity, _), estimate in zip(sides, found, strict=True)]
 
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":
             return ()
-        notes = (
-            self._shares(_share(z.values < -1), _share(z.values > 1))
-            if self.rule == "szt" and z.largest > 1
-            else ()
-        )
-        return (
-            notes
-            if self._edges == "none"
-            else (*notes, "range taken from these rows alone, not frozen over the run")
-        )
+        notes: tuple[str, ...] = ()
+        if self.rule == "szt" and z.largest > 1:
+            notes = self._shares(_share(z.values < -1), _share(z.values > 1))
+        if self._edges == "none":
+            return notes
+        return (*notes, "range taken from these rows alone, not frozen over the run")
 
     def _shared_cells(self, a: Variable, b: Variable) -> tuple[str, ...]:
         if a.kind == b.kind == "continuous" and self.rule not in ("quantile", "ebab"):
@@ -383,9 +386,10 @@ class Binned(SpecString):
     def _shares(self, below: float, above: float) -> tuple[str, ...]:
         if self.rule != "szt":
             return ()
+        shares = {"below -1": below, "above 1": above}
         return tuple(
-            f"{share:.1%} of values {text} share one cell"
-            for text, share in (("below -1", below), ("above 1", above))
+            f"{share:.1%} of values {where} share one cell"
+            for where, share in shares.items()
             if share
         )
 

@@ -48,20 +48,27 @@ def equal_cells(z: Values, low: Floats | float, high: Floats | float, n: int) ->
     """Return ``n`` equal cells 0..n-1 on [low, high].
 
     ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell.
+
+    Args:
+        z: shape ``(rows, dim)``.
+        low: of the range, for all units or for each, shape ``(dim,)``.
+        high: likewise.
+        n: number of cells.
+
+    Raises:
+        EstimatorError: a range that no float64 can hold.
     """
     low = np.asarray(low, np.float64)
     high = np.asarray(high, np.float64)
-    if not np.isfinite(high / 2 - low / 2).all() or np.any(
-        high / 2 - low / 2 > np.finfo(float).max / 2
-    ):
+    half = high / 2 - low / 2
+    if not np.isfinite(half).all() or np.any(half > np.finfo(float).max / 2):
         raise EstimatorError(
             "bins on a range: the values span more than a float64 can hold; take bin:quantile"
         )
     span = high - low
     safe = np.where(span > 0, span, 1.0)
-    cells = np.clip(np.floor((z - low) / safe * n), -1, n).astype(
-        np.int64
-    )  # clipped first: a far value has no integer
+    # Clipped first: a far value has no integer.
+    cells = np.clip(np.floor((z - low) / safe * n), -1, n).astype(np.int64)
     cells = np.where((cells == n) & (z <= high), n - 1, cells)
     return np.where(span > 0, cells, 0).astype(np.int32)
 
@@ -72,25 +79,24 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
     Equal values never part.
     """
     levels = np.arange(1, n) / n
+    cells = np.empty(z.shape, np.int32)
     if not per_unit:
-        return (
-            np.searchsorted(_quantiles(z.ravel(), levels), z.ravel(), side="right")
-            .reshape(z.shape)
-            .astype(np.int32)
-        )
-    out = np.empty(z.shape, np.int32)
-    for j in range(z.shape[1]):
-        out[:, j] = np.searchsorted(_quantiles(z[:, j], levels), z[:, j], side="right")
-    return out
+        flat = z.ravel()
+        cells[:] = np.searchsorted(_quantiles(flat, levels), flat, side="right").reshape(z.shape)
+        return cells
+    for unit, values in enumerate(z.T):
+        cells[:, unit] = np.searchsorted(_quantiles(values, levels), values, side="right")
+    return cells
 
 
-def _quantiles(v: Values, levels: Floats) -> Values:
-    """Return order statistics, not interpolations.
+def _quantiles(values: Values, levels: Floats) -> Values:
+    """Return order statistics, not interpolations, of ``(m,)`` at levels ``(L,)``.
 
     Invariant under every increasing map of the values.
     """
-    ordered = np.sort(v)
-    return ordered[np.ceil(levels * len(ordered)).astype(int).clip(0, len(ordered) - 1)]
+    ordered = np.sort(values)
+    places = np.ceil(levels * len(ordered)).astype(int)
+    return ordered[places.clip(0, len(ordered) - 1)]
 
 
 def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
@@ -102,19 +108,18 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
     -1.000001 where nothing is below -1 (tanh, ELU), just below the minimum elsewhere.
     """
     smallest = float(z.min())
-    if low is None:
-        low = (
-            0.0
-            if smallest >= 0
-            else -1.000001
-            if smallest >= -1
-            else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
-        )
-    u = np.unique(z)
-    u = u[u > low].astype(np.float64)
-    if not len(u):
+    if low is None and smallest >= 0:
+        low = 0.0
+    elif low is None and smallest >= -1:
+        low = -1.000001
+    elif low is None:
+        low = float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+    above = np.unique(z)
+    above = above[above > low].astype(np.float64)
+    if not len(above):
         return np.array([low])
-    return np.array([low, *(u[int(k * len(u) / n)] for k in range(n)), u[-1]])
+    inner = [above[int(k * len(above) / n)] for k in range(n)]
+    return np.array([low, *inner, above[-1]])
 
 
 def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
@@ -122,8 +127,6 @@ def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
 
     Exact ``low`` values are the first cell, the maximum the last.
     """
-    return (
-        (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1)
-        .reshape(z.shape)
-        .astype(np.int32)
-    )
+    edges = ebab_edges(z, n, low)
+    cells = np.searchsorted(edges, z.ravel().astype(np.float64), side="right") - 1
+    return cells.reshape(z.shape).astype(np.int32)

@@ -47,10 +47,8 @@ class Projection:
 
     def scores(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return the normal scores of both sides' canonical variables, ``(n, pairs)`` each."""
-        return (
-            rank_scores((x - self.x_mean) @ self.x_directions),
-            rank_scores((z - self.z_mean) @ self.z_directions),
-        )
+        of_x = rank_scores((x - self.x_mean) @ self.x_directions)
+        return of_x, rank_scores((z - self.z_mean) @ self.z_directions)
 
 
 def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
@@ -69,27 +67,22 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
     """
     x = spherical(x)
     z = spherical(z)
-    if not x.shape[1] * z.shape[1]:
-        return []
     units = min(x.shape[1], z.shape[1])
+    if not units:
+        return []
     readings = []
     if units > 1:
-        readings.append(
-            ksg_reading(Distances(log_lengths(x)), Distances(log_lengths(z)), neighbours)
-        )
-    in_first_half = _halves(x, z)
+        lengths = (Distances(log_lengths(x)), Distances(log_lengths(z)))
+        readings.append(ksg_reading(*lengths, neighbours))
+    in_first = _halves(x, z)
     x = shell_features(x)
     z = shell_features(z)
     if max(x.shape[1], z.shape[1]) * _LEAST_ROWS_PER_FEATURE <= len(x):
-        halves = [
-            _readings_of_half(x, z, rows, neighbours, units)
-            for rows in (in_first_half, ~in_first_half)
-        ]
-        readings += [
-            mean_reading([*first, *second])
-            for first, second in zip(*halves, strict=True)
-            if first and second
-        ]
+        of_first = _readings_of_half(x, z, in_first, neighbours, units)
+        of_second = _readings_of_half(x, z, ~in_first, neighbours, units)
+        for first, second in zip(of_first, of_second, strict=True):
+            if first and second:
+                readings.append(mean_reading([*first, *second]))
     return [replace(reading, lower_bound=True) for reading in readings]
 
 
@@ -117,12 +110,12 @@ def _readings_of_half(
     neighbours = (min(neighbours[0], most), min(neighbours[1], most))
     readings = []
     for pairs in _PAIRS:
-        a = Distances(x_scores[:, :pairs])
-        b = Distances(z_scores[:, :pairs])
-        readings.append([ksg_reading(a, b, neighbours)])
+        of_x = Distances(x_scores[:, :pairs])
+        of_z = Distances(z_scores[:, :pairs])
+        readings.append([ksg_reading(of_x, of_z, neighbours)])
         if pairs <= units:
-            readings.append(residual_readings(a, b, neighbours))
-            readings.append(residual_readings(b, a, neighbours))
+            readings.append(residual_readings(of_x, of_z, neighbours))
+            readings.append(residual_readings(of_z, of_x, neighbours))
     return readings
 
 
@@ -145,7 +138,11 @@ def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
 
 
 def _inverse_root(features: Floats) -> Floats:
-    """The inverse square root of the covariance of centred features and its ridge, ``(p, p)``."""
+    """Return the inverse square root of a covariance and its ridge, ``(p, p)``.
+
+    Args:
+        features: centred, shape ``(n, p)``.
+    """
     n, p = features.shape
     variances, directions = np.linalg.eigh(features.T @ features / n)
     return (directions / np.sqrt(np.maximum(variances, 0) + p / n)) @ directions.T

@@ -40,7 +40,7 @@ def same_rows(a: Variable, b: Variable, name: str) -> None:
 
 
 def estimate_of_codes(
-    t: Codes,
+    cells: Codes,
     other: Codes,
     name: str,
     sense: Sense,
@@ -52,36 +52,46 @@ def estimate_of_codes(
     """Estimate I(T;B) by counting, with its ceiling H(B) (or the one given) and T's coverage.
 
     A correction makes it an estimate of the population behind the rows.
+
+    Args:
+        cells: dense codes of T, shape ``(n,)``.
+        other: dense codes of B, shape ``(n,)``.
+        name: of the estimator.
+        sense: of the estimate.
+        notes: about the rows.
+        ceiling_bits: another ceiling than H(B).
+        correction: of the bias of these counts.
+
+    Raises:
+        EstimatorError: a correction where the table says nothing about what it has not seen.
     """
-    counts = counts_of(t)
-    ceiling = entropy_bits(counts_of(other)) if ceiling_bits is None else ceiling_bits
-    coverage = 1 - float((counts == 1).sum()) / len(t)
+    counts = counts_of(cells)
     target: Target = "probe-set" if correction == "none" else "population"
-    bits = information_bits(t, other, correction)
     found = Estimate(
-        bits,
-        len(t),
+        information_bits(cells, other, correction),
+        len(cells),
         name,
         sense,
-        ceiling_bits=ceiling,
+        ceiling_bits=entropy_bits(counts_of(other)) if ceiling_bits is None else ceiling_bits,
         target=target,
-        coverage=coverage,
+        coverage=1 - float((counts == 1).sum()) / len(cells),
         notes=notes,
     )
-    return found if correction == "none" else _require_correctable(found, t, other)
+    return found if correction == "none" else _require_correctable(found, cells, other)
 
 
-def _require_correctable(found: Estimate, t: Codes, other: Codes) -> Estimate:
+def _require_correctable(found: Estimate, cells: Codes, other: Codes) -> Estimate:
     """Return a corrected estimate where the table says something about what it has not seen.
 
     Raises:
         EstimatorError: nearly every row alone in its pair of cells, or a number outside [0, log2 N]
             by more than its error.
     """
-    n = len(t)
+    n = len(cells)
     remedy = "take coarser bins or fewer units, or correction=none for these very rows"
-    alone = int((joint_counts(t, other) == 1).sum()) if int(other.max()) + 1 < n else 0
-    alone = max(alone, int((counts_of(t) == 1).sum()))
+    alone = int((counts_of(cells) == 1).sum())
+    if int(other.max()) + 1 < n:
+        alone = max(alone, int((joint_counts(cells, other) == 1).sum()))
     if n - alone < _FEWEST_TOGETHER * n:
         raise EstimatorError(
             f"{found.estimator}: {alone} of {n} rows are alone in their pair of cells: no "
@@ -92,7 +102,7 @@ def _require_correctable(found: Estimate, t: Codes, other: Codes) -> Estimate:
         ceiling=float(np.log2(n)),
         ceiling_words="log2 N",
         remedy=remedy,
-        stderr=information_stderr(t, other),
+        stderr=information_stderr(cells, other),
     )
 
 
@@ -127,23 +137,36 @@ def estimates_of_keys(
     name: str,
     notes: tuple[str, ...],
 ) -> list[Estimate]:
-    """As `estimate_of_codes` without a correction, of T by its mixed keys.
-
-    There is one for every (B, ceiling): few symbols, or one for every row.
+    """Estimate by counting as `estimate_of_codes` does without a correction, from mixed keys of T.
 
     Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B
     has not counted.
+
+    Args:
+        keys: of the rows of T, shape ``(n,)``.
+        sides: few symbols or one for every row, each with a ceiling other than its entropy.
+        name: of the estimator.
+        notes: about the rows.
     """
     n = len(keys)
-    tables = [None if b.number == n else joint_entropies(keys, b.codes, b.number) for b, _ in sides]
-    h_t, _, alone = next((t for t in tables if t is not None), None) or joint_entropies(
-        keys, np.zeros(n, np.int64), 1
-    )
+    tables = [
+        None if side.number == n else joint_entropies(keys, side.codes, side.number)
+        for side, _ in sides
+    ]
+    counted = [table for table in tables if table is not None]
+    if not counted:
+        counted = [joint_entropies(keys, np.zeros(n, np.int64), 1)]
+    of_cells, _, alone = counted[0]
     found = []
-    for table, (b, ceiling) in zip(tables, sides, strict=True):
-        bits = h_t if table is None else h_t + b.bits - table[1]
-        top = b.bits if ceiling is None else ceiling
+    for table, (side, ceiling) in zip(tables, sides, strict=True):
         found.append(
-            Estimate(bits, n, name, "point", ceiling_bits=top, coverage=1 - alone / n, notes=notes)
+            Estimate(
+                of_cells if table is None else of_cells + side.bits - table[1],
+                n,
+                name,
+                ceiling_bits=side.bits if ceiling is None else ceiling,
+                coverage=1 - alone / n,
+                notes=notes,
+            )
         )
     return found

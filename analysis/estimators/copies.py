@@ -36,7 +36,7 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
     rows = np.sort(first_of_every(groups))
     once_a = a.take(rows)
     once_b = b.take(rows)
-    if any(_lonely(once) > _lonely(all_rows) for once, all_rows in ((once_a, a), (once_b, b))):
+    if _lonely(once_a) > _lonely(a) or _lonely(once_b) > _lonely(b):
         return a, b, []
     times = a.n // len(rows)
     return once_a, once_b, [f"every row comes {times} times, counted once: {len(rows)} rows"]
@@ -90,7 +90,9 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
     codes_a = codes_of(a)
     codes_b = codes_of(b)
     pairs = row_codes(np.column_stack([codes_a, codes_b]))
-    together, in_a, in_b = (counts_of(c)[c] for c in (pairs, codes_a, codes_b))
+    together = counts_of(pairs)[pairs]
+    in_a = counts_of(codes_a)[codes_a]
+    in_b = counts_of(codes_b)[codes_b]
     copied = (together == in_a) & (together == in_b) & (together > 1)
     copied &= together * _ROWS_PER_ATOM <= a.n
     if not copied.any():
@@ -109,4 +111,6 @@ def _common_count(values: NDArray[np.generic]) -> int:
 
 def _lonely(v: Variable) -> int:
     """Return how many rows have a symbol of their own; 0 of continuous values."""
-    return int((counts_of(codes_of(v)) == 1).sum()) if v.kind == "discrete" else 0
+    if v.kind != "discrete":
+        return 0
+    return int((counts_of(codes_of(v)) == 1).sum())

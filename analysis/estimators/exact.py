@@ -67,5 +67,5 @@ class Exact(SpecString):
             EstimatorError: unpaired rows, or fewer than 2.
         """
         same_rows(a, b, self.name)
-        t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
-        return estimate_of_codes(self.codes(t), self.codes(other), self.name, "exact")
+        layer, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
+        return estimate_of_codes(self.codes(layer), self.codes(other), self.name, "exact")

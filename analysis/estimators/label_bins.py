@@ -62,12 +62,8 @@ def _bins_of_ranks(column: Values, bins: int) -> Codes:
     ordered = np.sort(column)
     below = np.searchsorted(ordered, column, "left")
     up_to = np.searchsorted(ordered, column, "right")
-    doubled = (
-        below + up_to
-    ) * bins  # mid-ranks from 0 to n, times 2 bins: integers, compared exactly
-    last = doubled // (2 * len(column))
-    on_edge = doubled % (2 * len(column)) == 0
-    beyond_middle = 2 * last > bins
-    return np.asarray(
-        last - (on_edge & beyond_middle), np.int64
-    )  # an edge belongs to the bin nearer the middle
+    doubled = (below + up_to) * bins  # mid-ranks from 0 to n, times 2 bins: compared exactly
+    last, left = np.divmod(doubled, 2 * len(column))
+    # An edge belongs to the bin nearer the middle.
+    on_edge_beyond_middle = (left == 0) & (2 * last > bins)
+    return np.asarray(last - on_edge_beyond_middle, np.int64)

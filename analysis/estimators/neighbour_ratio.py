@@ -39,7 +39,10 @@ def log_ratios(p: Floats, q: Floats, k: int, *, paired: bool = False) -> Floats:
     own = cKDTree(p)
     other = cKDTree(q)
     reach_p = own.query(p, k=[k + 1])[0][:, 0]
-    reach_q = _reach_beyond_partner(other, p, k) if paired else other.query(p, k=[k])[0][:, 0]
+    if paired:
+        reach_q = _reach_beyond_partner(other, p, k)
+    else:
+        reach_q = other.query(p, k=[k])[0][:, 0]
     if (reach_p == 0).any() or (reach_q == 0).any():
         raise InputError(
             "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for "

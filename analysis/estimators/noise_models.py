@@ -114,13 +114,15 @@ class Normal:
 
     def __init__(self, values: Floats, deviations: Floats, exact: Floats | None = None) -> None:
         random = deviations > 0
+        scales = np.where(random, deviations, 1.0)
         self._values = values
         self._deviations = deviations
-        known = [random, np.where(random, 0.0, values), *([] if exact is None else [exact])]
+        known = [random, np.where(random, 0.0, values)]
+        if exact is not None:
+            known.append(exact)
         self._known: Codes = row_codes(np.column_stack(known))
-        self._precisions = 1 / np.where(random, deviations, 1.0)
-        self._precisions[~random] = 0.0
-        self._log_scales = np.log(np.where(random, deviations, 1.0)).sum(axis=1)
+        self._precisions = np.where(random, 1 / scales, 0.0)
+        self._log_scales = np.log(scales).sum(axis=1)
 
     def draw(self, rng: Generator) -> Floats:
         """As `Channel`."""

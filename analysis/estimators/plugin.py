@@ -32,6 +32,7 @@ _TRAITS = Traits(
 
 
 _FEW_ALONE = 10
+"""Rows alone in their pair of symbols that never matter."""
 _MOST_ALONE = 0.1
 """Share of rows alone in their pair of symbols beyond which corrections are off by more than their
 standard error.
@@ -119,39 +120,28 @@ class Plugin(SpecString):
                 f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; "
                 "bin them or use ip.discrete"
             )
-        ca = row_codes(a.values)
-        cb = row_codes(b.values)
-        bits = information_bits(ca, cb, self.used_correction)
-        ceiling = min(entropy_bits(counts_of(ca)), entropy_bits(counts_of(cb)))
+        codes_a = row_codes(a.values)
+        codes_b = row_codes(b.values)
+        bits = information_bits(codes_a, codes_b, self.used_correction)
+        ceiling = min(entropy_bits(counts_of(codes_a)), entropy_bits(counts_of(codes_b)))
         if self.target == "probe-set":
             return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
-        se, low, high = table_interval(ca, cb, self.used_correction)
-        alone = float((joint_counts(ca, cb) == 1).sum()) / a.n
+        stderr, low, high = table_interval(codes_a, codes_b, self.used_correction)
+        alone = float((joint_counts(codes_a, codes_b) == 1).sum()) / a.n
+        found = Estimate(
+            bits,
+            a.n,
+            self.name,
+            stderr=stderr,
+            ceiling_bits=ceiling,
+            target="population",
+            coverage=1 - alone,
+        )
         if alone * a.n > max(_FEW_ALONE, _MOST_ALONE * a.n):
             note = (
                 f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the "
                 "bias of unseen pairs is unknown"
             )
-            return Estimate(
-                bits,
-                a.n,
-                self.name,
-                stderr=se,
-                ceiling_bits=ceiling,
-                target="population",
-                coverage=1 - alone,
-                notes=(note,),
-            )
-        apart = abs(bits - information_bits(ca, cb, "cwj"))
-        return Estimate(
-            bits,
-            a.n,
-            self.name,
-            "point",
-            low - apart,
-            high + apart,
-            se,
-            ceiling,
-            "population",
-            1 - alone,
-        )
+            return replace(found, notes=(note,))
+        apart = abs(bits - information_bits(codes_a, codes_b, "cwj"))
+        return replace(found, low=low - apart, high=high + apart)

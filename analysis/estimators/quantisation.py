@@ -49,8 +49,7 @@ def spread_ties(
         if not columns:
             spread = values.copy()
         left, right = cells
-        place = _uniform(keys, column)
-        spread[:, column] += place * (left + right) - left
+        spread[:, column] += _uniform(keys, column) * (left + right) - left
         columns += 1
     return spread, columns
 
@@ -89,9 +88,15 @@ def _tied_columns(values: Floats) -> Ids:
 
 
 def _cells(column: Floats, k: int, most_symbols: int) -> tuple[Floats, Floats] | None:
-    """How far the rounding cell of every row reaches to either side; None without a lattice.
+    """Return how far the rounding cell of every row reaches to either side, ``(n,)``; 0 at atoms.
 
-    Shapes ``(n,)``; 0 at atoms.
+    Args:
+        column: shape ``(n,)``.
+        k: neighbours.
+        most_symbols: values up to which a column is symbols.
+
+    Returns:
+        None where the values lie on no lattice.
     """
     levels, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
     if len(levels) <= most_symbols:
@@ -101,7 +106,7 @@ def _cells(column: Floats, k: int, most_symbols: int) -> tuple[Floats, Floats] |
     if not _is_regular(gaps, spacing):
         return None
     whole = np.where(gaps <= 2.5 * spacing, gaps, spacing)
-    left = np.r_[whole[0], whole] / 2
+    left = np.r_[whole[0], whole] / 2  # (levels,)
     right = np.r_[whole, whole[-1]] / 2
     atoms = _stand_out(counts, left + right, k)
     if (counts[~atoms] == 1).all():
@@ -118,7 +123,7 @@ def _is_regular(gaps: Floats, spacing: Floats) -> bool:
 
 
 def _stand_out(counts: Counts, widths: Floats, k: int) -> Mask:
-    """Which levels hold far more rows than the density of the levels around them explains."""
+    """Return which levels hold far more rows than the density around them explains."""
     near = _window_sum(counts.astype(np.float64)) - counts
     room = _window_sum(widths) - widths
     expected = near / room * widths
@@ -126,19 +131,21 @@ def _stand_out(counts: Counts, widths: Floats, k: int) -> Mask:
 
 
 def _local_minimum(gaps: Floats) -> Floats:
-    padded = np.pad(gaps, _WINDOW, constant_values=np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
-    return windows.min(axis=1)
+    return _windows(gaps, np.inf).min(axis=1)
 
 
 def _window_sum(values: Floats) -> Floats:
-    padded = np.pad(values, _WINDOW)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
-    return windows.sum(axis=1)
+    return _windows(values, 0.0).sum(axis=1)
+
+
+def _windows(values: Floats, beyond: float) -> Floats:
+    """Return every value with those around it, ``(m,)`` to ``(m, window)``; ``beyond`` outside."""
+    padded = np.pad(values, _WINDOW, constant_values=beyond)
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
 
 
 def _occurrences(keys: Keys) -> Keys:
-    """How many equal keys stand before each, shape ``(n,)``."""
+    """Return how many equal keys stand before each, shape ``(n,)``."""
     order = np.argsort(keys, kind="stable")
     ascending = keys[order]
     starts = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]])
@@ -149,16 +156,16 @@ def _occurrences(keys: Keys) -> Keys:
 
 
 def _uniform(keys: Keys, column: int) -> Floats:
-    """Pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``."""
+    """Return pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``."""
     with np.errstate(over="ignore"):
         drawn = _mixed(keys + np.uint64(column + 1) * np.uint64(0xD1342543DE82EF95))
     return ((drawn >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
 def _mixed(keys: Keys) -> Keys:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that scatters bits."""
+    """Scatter bits by the finaliser of SplitMix64, a bijection (Steele, Lea and Flood 2014)."""
     with np.errstate(over="ignore"):
-        z = keys + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+        mixed = keys + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))

@@ -84,15 +84,14 @@ def ksg_reading(x: Distances, z: Distances, neighbours: Neighbours) -> Reading:
         z: of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
-    near, far = (
-        float(
-            digamma(reach.neighbours).mean()
-            + digamma(x.n)
-            - sum(digamma(count_within(v, reach.distances) + 1).mean() for v in (x, z))
-        )
-        for reach in reaches([x, z], neighbours)
-    )
+    near, far = (_ksg_nats([x, z], reach) for reach in reaches([x, z], neighbours))
     return Reading((0.0, 0.0), (near, far))
+
+
+def _ksg_nats(vectors: Sequence[Distances], reach: Reach) -> float:
+    first, second = (digamma(count_within(v, reach.distances) + 1).mean() for v in vectors)
+    together = digamma(reach.neighbours).mean() + digamma(vectors[0].n)
+    return float(together - (first + second))
 
 
 def mean_reading(readings: Sequence[Reading]) -> Reading:

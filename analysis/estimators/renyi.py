@@ -212,7 +212,7 @@ class MatrixRenyi(SpecString):
         return self._parts(v, (), rng, self.width_of(v, labels))[0]
 
     def _result(self, bits: float, n: int, widths: str, *variables: Variable) -> Estimate:
-        dead = [note for v in variables for note in live_units(v)[1]]
+        dead = chain.from_iterable(live_units(v)[1] for v in variables)
         return Estimate(
             bits,
             n,

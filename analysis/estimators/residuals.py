@@ -67,23 +67,30 @@ def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> lis
     units = predicted.rows.shape[1]
     shrunk = left.log_volume + scaled.log_volume + units * float(log_scale.mean())
     of_rest = Distances(scaled.rows)
-    whole, rest = (ball_entropies(of, neighbours) for of in (Distances(predicted.rows), of_rest))
+    whole = ball_entropies(Distances(predicted.rows), neighbours)
+    rest = ball_entropies(of_rest, neighbours)
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
     return [Reading(entropies, ksg_reading(x, of_rest, neighbours).information)]
 
 
 def whiten(z: Floats) -> Whitened:
     """Turn and scale rows, ``(n, dim)``, to unit variance in every direction they have."""
-    z = z - z.mean(axis=0)
-    variances, directions = np.linalg.eigh(z.T @ z / len(z))
+    centred = z - z.mean(axis=0)
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     kept = (variances > 0) & (variances > _SINGULAR * variances[-1])
     deviations = np.sqrt(variances[kept])
-    rows = z @ (directions[:, kept] / deviations)
-    return Whitened(rows, float(np.log(deviations).sum()), float(min(variances[kept], default=0.0)))
+    rows = centred @ (directions[:, kept] / deviations)
+    least = float(min(variances[kept], default=0.0))
+    return Whitened(rows, float(np.log(deviations).sum()), least)
 
 
 def linear_residuals(x: Floats, z: Floats) -> Floats:
-    """Return what least squares leave of z, scaled to the variance that it has without the fit."""
+    """Return what least squares leave of z, scaled to the variance that it has without the fit.
+
+    Args:
+        x: shape ``(n, dx)``.
+        z: shape ``(n, dz)``.
+    """
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))
     leverage = np.minimum((basis**2).sum(axis=1), 1 - 1e-9)
     left = z - basis @ (basis.T @ z)
@@ -91,7 +98,7 @@ def linear_residuals(x: Floats, z: Floats) -> Floats:
 
 
 def log_scale_of(x: Floats, left: Floats) -> Floats:
-    """Log of the scale of residuals as a quadratic of the log distance of x, shape ``(n,)``.
+    """Return the log of the scale of residuals, a quadratic of the log distance of x, ``(n,)``.
 
     Heavy tails share their scale: given X, a Student vector is one whose scale grows with ``|X|``.
     """
@@ -104,7 +111,7 @@ def log_scale_of(x: Floats, left: Floats) -> Floats:
 
 
 def ball_entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
-    """Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
+    """Return Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
     near, far = (_ball_entropy(rows.dim, reach) for reach in reaches([rows], neighbours))
     return near, far
 

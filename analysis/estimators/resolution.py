@@ -92,22 +92,20 @@ def _unresolved_classes(z: Floats, codes: Codes, k: int, too_few: str) -> str | 
 
 
 def _reach_of_class(rows: Floats, k: int) -> float:
-    """How far k neighbours lie, in deviations of the thinnest direction of rows, ``(n, dim)``."""
+    """Return how far k neighbours lie, in deviations of the thinnest direction of ``(n, dim)``."""
     (near,) = kth_distances([rows], (k,))
     thinnest = float(np.sqrt(max(np.linalg.eigvalsh(np.cov(rows.T))[0], 0.0)))
     return float(np.median(near)) / thinnest if thinnest > 0 else np.inf
 
 
 def _gaussian_classes(classes: list[Floats]) -> bool:
-    """Whether no moment speaks against whitened classes, ``(n_c, dim)`` each, being Gaussian."""
+    """Return whether no moment of whitened classes, ``(n_c, dim)``, speaks against Gaussians."""
     units = classes[0].shape[1]
     if any(rows.shape[1] < units for rows in classes):
         return False
-    moments = [
-        moment
-        for rows in classes
-        for moment in (excess_kurtosis(rows), largest_skewness(rows), largest_mixed(rows))
-    ]
+    moments = []
+    for rows in classes:
+        moments += [excess_kurtosis(rows), largest_skewness(rows), largest_mixed(rows)]
     tests = len(classes) * (1 + units + 2 * units * (units - 1))
     return max(abs(moment) for moment in moments) < _clear_of_doubt(tests)
 
@@ -153,5 +151,5 @@ def _gaussian(x: Floats, z: Floats) -> bool:
 
 
 def _clear_of_doubt(tests: int) -> float:
-    """Standard errors that one of so many moments of Gaussian rows exceeds in a tenth of draws."""
+    """Return the standard errors that one of so many moments exceeds in a tenth of draws."""
     return float(ndtri(1 - _DOUBT / (2 * tests)))

@@ -105,7 +105,8 @@ def parse(spec: str | Estimator) -> Estimator:
             raise SpecError(f"{spec!r}: {key} is given twice")
         given[key] = _value(text)
     known = {f.name: f for f in fields(cls) if f.init}
-    if unknown := sorted(set(given) - set(known)):
+    unknown = sorted(set(given) - set(known))
+    if unknown:
         raise SpecError(
             f"{spec!r}: no such parameter: {unknown}; {prefix} has "
             f"{sorted(known)}{did_you_mean(unknown[0], known)}"
