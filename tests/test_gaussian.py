@@ -40,10 +40,10 @@ def test_a_gaussian_of_labels_needs_three_rows_a_class_and_has_their_entropy_as_
     z = np.random.default_rng(8).normal(size=(43, 1))
     e = Gaussian().estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [40, 3])))
     assert e.ceiling_bits == pytest.approx(stats.entropy([40, 3], base=2)) and any(
-        "shrunk" in n for n in e.notes
+        "not corrected" in n for n in e.notes
     )
     assert not any(
-        "shrunk" in n
+        "not corrected" in n
         for n in Gaussian()
         .estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [33, 10])))
         .notes

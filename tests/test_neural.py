@@ -10,6 +10,7 @@ import torch
 
 import infoplane as ip
 from infoplane.analysis.estimators import neural, parse
+from infoplane.analysis.estimators.critic import PairedRows
 from infoplane.errors import EstimatorError, InputError
 
 
@@ -18,7 +19,7 @@ def told(*values: float, batch: int = 16) -> neural.InfoNCE:
     left = iter(values)
 
     class Told(neural.InfoNCE):
-        def fit_and_read(self, x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> float:
+        def fit_and_read(self, rows: PairedRows, rng: np.random.Generator) -> float:
             return next(left)
 
     return Told(batch=batch, seeds=len(values))
@@ -103,7 +104,8 @@ def test_two_readings_of_one_ratio_may_differ_by_three_tenths_of_a_bit(
     scores[~torch.eye(4, dtype=bool)] = gap * math.log(
         2
     )  # the product's log mean exp, which the plug-in does not see
-    ratio, at, rows = neural.DensityRatio(batch=4), [torch.zeros(8, 1)] * 2, np.arange(8)
+    ratio, rows = neural.DensityRatio(batch=4), np.arange(8)
+    at = PairedRows(torch.zeros(8, 1), torch.zeros(8, 1))
     if fine:
         assert ratio.held_out_nats(lambda a, b: scores, at, rows) == pytest.approx(
             -gap * math.log(2)
