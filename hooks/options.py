@@ -19,21 +19,28 @@ from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.outputs import Selector
+from infoplane.hooks.option_types import check_option, check_options
 from infoplane.hooks.probing.probe import Forward, Probe
 from infoplane.hooks.recording.passes import draw_seed
 from infoplane.hooks.recording.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
-from infoplane.patterns import fits
+from infoplane.patterns import did_you_mean, fits
 from infoplane.positions import WantedRows
 from infoplane.positions.samples import sample_labels
+from infoplane.positions.wanted import Labels
 from infoplane.types import Kind
 
-Reduce = str | Custom | Mapping[str, str | Custom]
+Reduce = str | Custom | Mapping[str, str | Custom] | None
 OnError = Literal["raise", "warn"]
 Store = Literal["activations", "weights"]
 Noise = Literal["undeclared", "independent"]
+StoredType = Literal["float16", "float32", "float64"]
+_LEAST = {"draws": 1, "batch_size": 1, "seed": 0, "max_bytes": 1, "rank_timeout": 0}
+"""The smallest value of an option that is a number."""
+_CHECKED_ELSEWHERE = ("layers", "schedule", "max_overhead")
+"""Options whose own check says more than their type."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +107,7 @@ class CaptureOptions:
     draws: int = 1
     noise: Noise = "undeclared"
     autocast: torch.dtype | None = None
-    dtype: str | None = None
+    dtype: StoredType | None = None
     store: Store = "activations"
     chain: bool | Literal["auto"] = "auto"
     x_kind: Kind | None = None
@@ -124,17 +131,41 @@ class CaptureOptions:
     tags: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_choice("noise", self.noise, ("undeclared", "independent"))
-        _check_choice("store", self.store, ("activations", "weights"))
-        _check_choice("on_error", self.on_error, ("raise", "warn"))
-        _check_choice("chain", self.chain, ("auto", True, False))
-        _check_choice("x_kind", self.x_kind, (None, "discrete", "continuous"))
-        _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
-        if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
+        check_options(self, without=_CHECKED_ELSEWHERE)
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} must be at least {least}, got {value!r}")
+        if self.autocast is not None and not self.autocast.is_floating_point:
             raise InputError(
-                f"draws and batch_size are at least 1, got draws={self.draws}, "
-                f"batch_size={self.batch_size}"
+                f"autocast must be a floating type such as torch.bfloat16, got {self.autocast}"
             )
+        if self.row_ids is not None and np.asarray(self.row_ids).dtype.kind not in "iu":
+            raise InputError(
+                "row_ids must be whole numbers, the same for equal inputs, got "
+                f"{np.asarray(self.row_ids).dtype}"
+            )
+
+    def wanted_rows(self, rows: str, y: Labels | None) -> WantedRows:
+        """Return which rows and labels are asked for.
+
+        Args:
+            rows: as the `Recorder` takes it.
+            y: labels that are not in the probe.
+
+        Raises:
+            InputError: no such rows, or options that belong to others.
+        """
+        return WantedRows(
+            rows=rows,
+            x=self.x,
+            y=y,
+            mask=self.mask,
+            skip_first=self.skip_first,
+            max_rows=self.max_rows,
+            ignore_index=self.ignore_index,
+            seed=self.seed,
+        )
 
 
 class CaptureKeywords(TypedDict, total=False):
@@ -146,7 +177,7 @@ class CaptureKeywords(TypedDict, total=False):
     draws: int
     noise: Noise
     autocast: torch.dtype | None
-    dtype: str | None
+    dtype: StoredType | None
     store: Store
     chain: bool | Literal["auto"]
     x_kind: Kind | None
@@ -174,8 +205,9 @@ def chosen_options(options: CaptureOptions | None, more: Mapping[str, Any]) -> C
     """Return the options given as one object with those given by keyword in their place.
 
     Raises:
-        InputError: a keyword that is no option.
+        InputError: a keyword that is no option, or a value that an option does not take.
     """
+    check_option("options", options, CaptureOptions | None)
     known = [f.name for f in fields(CaptureOptions)]
     for name in more:
         if name not in known:
@@ -217,15 +249,22 @@ class Options(CaptureOptions):
     rows: WantedRows = field(default_factory=WantedRows)
     mode: Mode = "eval"
     y_kind: Kind | None = None
+    measure: Sequence[str] | str | None = None
+    watch: bool | int = False
     max_overhead: float | None = None
     overwrite: bool = False
     resume: bool = False
+    verbose: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_choice("mode", self.mode, ("eval", "train", "user"))
         _check_share(self.max_overhead)
+        if self.store == "weights" and (self.measure is not None or self.watch):
+            raise InputError(
+                "measure= needs activations (and so does watch=), and store='weights' keeps none "
+                "of them: leave one of the two out, and see `infoplane replay`"
+            )
         if not isinstance(self.schedule, Schedule):
             raise InputError(
                 "schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got "
@@ -246,6 +285,23 @@ class Options(CaptureOptions):
             if fits(layer, key) or fits(plain, key):
                 return spec
         return None
+
+    def check_names(self, layers: Collection[str], modules: Collection[str]) -> None:
+        """Refuse names in ``reduce=`` and ``select=`` that fit nothing.
+
+        Args:
+            layers: names of the captured layers.
+            modules: names of all modules.
+
+        Raises:
+            InputError: one fits none; it says what was perhaps meant.
+        """
+        if isinstance(self.reduce, Mapping):
+            plain = [layer.partition("#")[0].partition(":")[0] for layer in layers]
+            _require_names("reduce", self.reduce, [*layers, *plain])
+        if self.select is not None:
+            inputs = [f"{module}:input" for module in modules]
+            _require_names("select", self.select, [*modules, *inputs])
 
     def isolation(
         self,
@@ -283,14 +339,20 @@ class Options(CaptureOptions):
             sample_labels(self.rows.y, probe.y, probe.n, self.y_kind)
 
 
-def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise InputError(f"{name} must be one of {allowed}, got {value!r}")
+def _require_names(option: str, patterns: Collection[str], names: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not any(fits(name, pattern) for name in names):
+            raise InputError(
+                f"{option}= names {pattern!r}, which fits none of {list(dict.fromkeys(names))[:20]}"
+                + did_you_mean(pattern, names)
+            )
 
 
 def _check_share(share: object) -> None:
     """Refuse what is no share of the time: measuring beside a training takes at most 64 cores."""
-    if share is None or (isinstance(share, Real) and 0 < float(share) <= 64):
+    if share is None:
+        return
+    if isinstance(share, Real) and not isinstance(share, bool) and 0 < float(share) <= 64:
         return
     raise InputError(
         f"max_overhead is a share of the time above 0, for example 0.05, got {share!r}"

@@ -20,6 +20,7 @@ from infoplane.hooks.certificates.certificates import Certificates
 from infoplane.hooks.certificates.chain_test import ChainTest
 from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.network.isolate import Mode, dtype_of, unwrap
+from infoplane.hooks.option_types import check_option
 from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
 from infoplane.hooks.probing.ignored import without_ignored_rows
 from infoplane.hooks.probing.probe import make_probe
@@ -33,7 +34,6 @@ from infoplane.hooks.recording.troubles import Troubles
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
-from infoplane.positions.wanted import WantedRows
 from infoplane.types import Chain, Kind, LayerInfo
 
 
@@ -123,59 +123,47 @@ class Recorder:
         **more: Unpack[CaptureKeywords],
     ) -> None:
         self.model = unwrap(model)
-        self.path = Path(to).absolute()  # a training may change its working directory
-        self.schedule: Schedule = Every(1) if schedule is None else schedule
+        check_option("to", to, str | Path)
         further = chosen_options(options, more)
-        self.options = Options(
+        asked = Options(
             **vars(further),
-            to=self.path,
+            to=Path(to).absolute(),  # a training may change its working directory
             layers=layers,
-            schedule=self.schedule,
+            schedule=Every(1) if schedule is None else schedule,
             reduce=reduce,
-            rows=WantedRows(
-                rows=rows,
-                x=further.x,
-                y=y,
-                mask=further.mask,
-                skip_first=further.skip_first,
-                max_rows=further.max_rows,
-                ignore_index=further.ignore_index,
-                seed=further.seed,
-            ),
+            rows=further.wanted_rows(rows, y),
             mode=mode,
             y_kind=y_kind,
+            measure=measure,
+            watch=watch,
             max_overhead=max_overhead,
             overwrite=overwrite,
             resume=resume,
+            verbose=layers == "auto" if verbose is None else verbose,
         )
-        names = tuple(map(str, further.fixed))
+        names = tuple(map(str, asked.fixed))
         given = make_probe(probe, names, dtype=dtype_of(self.model))
-        self.probe, self.options = without_ignored_rows(given, self.options)
+        self.probe, self.options = without_ignored_rows(given, asked)
         self.options.check_labels(self.probe)
-        self._verbose = layers == "auto" if verbose is None else verbose
-        self._team = make_team(further.ranks, self.model, timeout=further.rank_timeout)
-        if further.store == "weights":
-            self._require_whole_weights()
+        self.path, self.schedule = asked.to, asked.schedule
         self.plan: Plan | None = None
         self.chain: Chain | None = None
+        self.probe_seconds = 0.0
+        self._team = make_team(asked.ranks, self.model, timeout=asked.rank_timeout)
+        if asked.store == "weights":
+            self._require_whole_weights()
+        self._companions = Companions(
+            self.path, measure=measure, watch=watch, max_overhead=max_overhead
+        )
+        self._troubles = Troubles(self.path, asked.on_error)
         self._certificates: Certificates | None = None
         self._interchange: ChainTest | None = None
-        self.probe_seconds = 0.0
-        self._due = self.schedule.due
-        self._troubles = Troubles(self.path, further.on_error)
         self._captures: Captures | None = None
+        self._due = self.schedule.due
         self._last: int | None = None
         self._on_entry: Weights | None = None
         self._recording = False
         self._in_training = True
-        self._companions = Companions(
-            self.path, measure=measure, watch=watch, max_overhead=max_overhead
-        )
-        if self._companions.measures and further.store == "weights":
-            raise InputError(
-                "measure= needs activations (and so does watch=), and store='weights' keeps none "
-                "of them: leave one of the two out, and see `infoplane replay`"
-            )
 
     def _require_whole_weights(self) -> None:
         """Refuse to store weights that this process does not hold."""
@@ -312,14 +300,14 @@ class Recorder:
         return self.plan
 
     def _say(self, text: str) -> None:
-        if self._verbose and self._team.rank == 0:
+        if self.options.verbose and self._team.rank == 0:
             print(text, flush=True)
 
     def _certify(self, step: int) -> Chain:
         """The interchange test of the network as it is now, as that of a checkpoint."""
         earlier = self.chain.untested if self._recording and self.chain is not None else ()
         budget = None if self.options.chain is True else Budget()
-        shown = self._verbose and not self._recording and self._team.rank == 0
+        shown = self.options.verbose and not self._recording and self._team.rank == 0
         return self._chain_test().run(step, budget=budget, skipped=earlier, shown=shown)
 
     def certify(self, step: int, *, shown: bool = True) -> Chain:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -67,3 +68,81 @@ def test_a_misspelt_option_is_refused_with_its_likely_name(
 def test_values_that_an_option_does_not_have_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         CaptureOptions(**wrong)
+
+
+WRONG: dict[str, Any] = {  # one value of a wrong type for every option
+    "probe": 7,
+    "to": None,
+    "layers": 3,
+    "schedule": 100,
+    "reduce": 3,
+    "rows": None,
+    "y": 3,
+    "mode": True,
+    "y_kind": 1,
+    "measure": 5,
+    "watch": "yes",
+    "max_overhead": True,
+    "overwrite": "no",
+    "resume": "no",
+    "verbose": "no",
+    "select": {"1": 2.5},
+    "forward": "f",
+    "batch_size": 2.5,
+    "draws": "2",
+    "noise": True,
+    "autocast": "bfloat16",
+    "dtype": 16,
+    "store": True,
+    "chain": 1,
+    "x_kind": 1,
+    "store_x": "no",
+    "x": 3,
+    "mask": [[1.0, 0.5, 0.0]],
+    "skip_first": "1",
+    "max_rows": "10",
+    "ignore_index": 1.5,
+    "fixed": "edges",
+    "row_ids": [0.5] * 9,
+    "split": 3,
+    "on_error": None,
+    "background": 3,
+    "max_bytes": "1GB",
+    "ranks": 0,
+    "rank_timeout": "60",
+    "gradients": nn.MSELoss,
+    "seed": 1.5,
+    "durable": None,
+    "tags": ["mine"],
+}
+
+
+@pytest.mark.parametrize("name", [*EVERY_DAY, *OPTIONS])
+def test_an_option_of_a_wrong_type_is_refused_before_training(name: str, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    given = {"probe": torch.randn(9, 3), "to": tmp_path / "run", "durable": False}
+    with pytest.raises(InputError, match=r"got|leave mask= out") as refusal:
+        Recorder(net, **{"verbose": False, **given, name: WRONG[name]}).open()
+    assert name.removesuffix("_kind") in str(refusal.value)
+
+
+def test_a_class_in_place_of_a_function_is_asked_for_its_instance(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"did you mean MSELoss\(\)\?"):
+        _recorder(tmp_path, gradients=nn.MSELoss)
+
+
+@pytest.mark.parametrize("value", [np.int64(2), 2])
+def test_whole_numbers_of_numpy_are_whole_numbers(value: Any, tmp_path: Path) -> None:
+    assert _recorder(tmp_path, draws=value, seed=value).options.draws == 2
+
+
+@pytest.mark.parametrize("option", ["reduce", "select"])
+def test_a_name_that_fits_nothing_is_refused_with_the_likely_one(
+    option: str, tmp_path: Path
+) -> None:
+    value = {"encoder": "flatten"} if option == "reduce" else {"encoder": 0}
+    net = nn.Sequential()
+    net.add_module("encode", nn.Linear(3, 4))
+    recorder = Recorder(net, probe=torch.randn(9, 3), to=tmp_path / "run", **{option: value})
+    with pytest.raises(InputError, match=f"{option}= names 'encoder'.*did you mean 'encode'"):
+        recorder.open()

@@ -18,6 +18,8 @@ from infoplane.display.sizes import size_text
 from infoplane.errors import BudgetExceeded, InputError
 from infoplane.hooks.choice.layers import Survey
 from infoplane.hooks.choice.look import Look, look
+from infoplane.hooks.choice.named import named_modules
+from infoplane.hooks.choice.requests import all_names
 from infoplane.hooks.network.isolate import Isolation, Mode, device_of
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
@@ -202,6 +204,7 @@ def make_plan(
     seen = look(model, probe, options)
     with options.isolation(model, written=seen.written).entered():
         found, rows = settle_rows(model, probe, seen.survey, options)
+    options.check_names([site.name for site in found.sites], all_names(named_modules(model)))
     seen = replace(seen, survey=found)
     unreduced = _too_few_axes(found.sites, rows, options)
     reductions = _reductions([s for s in found.sites if s.name not in unreduced], rows, options)

@@ -254,6 +254,11 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
     """Whole samples, with the masks that reductions over positions need."""
     reduced = [s for s in found.sites if over_positions(options.reduction_of(s.name))]
     if not reduced:
+        if options.rows.mask is not None:
+            raise InputError(
+                "mask= says which positions are real, and nothing reads it here: give rows='token' "
+                "or reduce='token:mean' (or cls, last) too, or leave mask= out"
+            )
         return SampleRows(probe.n)
     inputs = named_inputs(model, probe, options)
     arrays = {name: to_numpy(t) for name, t in inputs.items()}
