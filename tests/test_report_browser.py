@@ -230,7 +230,7 @@ def test_labels_cover_neither_the_name_of_the_ceiling_nor_each_other(opened: Wat
     page = opened.page
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_timeout(300)
-    points = "[0.05, 0.2, 0.35].map((share) => [share * D.log2n, D.hy])"
+    points = "[0.05, 0.2, 0.35].map((share) => [share * D.log2n, view().hy])"
     boxes = page.evaluate(
         f"""(() => {{
             const points = {points};

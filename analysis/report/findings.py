@@ -6,15 +6,11 @@ Episodes in whole sentences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from infoplane.analysis.dpi.episodes import episodes_of
-from infoplane.analysis.report.sections import number
+from infoplane.analysis.report.json_values import Json, number
 from infoplane.plane import Failure, Plane
 from infoplane.types import VERDICTS, DPIReport, Episode, Finding
-
-Json = Any
-"""A JSON value."""
 
 MOST_FINDINGS = 1000
 """Findings embedded at most, the worst first; the page says how many it leaves out."""
@@ -25,20 +21,26 @@ def dpi_data(report: DPIReport, plane: Plane) -> dict[str, Json]:
 
     Explanations are stored once each.
     """
-    worst = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits))
-    worst = worst[:MOST_FINDINGS]
-    texts = {text: index for index, text in enumerate(dict.fromkeys(f.explanation for f in worst))}
+    worst = sorted(report.findings, key=_gravity)[:MOST_FINDINGS]
+    texts: dict[str, int] = {}
+    for finding in worst:
+        texts.setdefault(finding.explanation, len(texts))
     layers = {name: index for index, name in enumerate(plane.layers)}
     return {
         "passed": report.passed,
         "checked": report.checked,
-        "counts": {v: report.counts[v] for v in VERDICTS if report.counts.get(v)},
+        "counts": {key: report.counts[key] for key in VERDICTS if report.counts.get(key)},
         "limits": list(report.limits),
         "texts": list(texts),
         "omitted": len(report.findings) - len(worst),
         "episodes": _episodes(report, plane, texts),
-        "findings": [_finding(f, layers, texts) for f in worst],
+        "findings": [_finding(finding, layers, texts) for finding in worst],
     }
+
+
+def _gravity(finding: Finding) -> tuple[int, float]:
+    """Order findings: the worst verdict first, then the largest excess."""
+    return VERDICTS.index(finding.verdict), -finding.excess_bits
 
 
 def _finding(
@@ -59,41 +61,42 @@ def _finding(
 def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[dict[str, Json]]:
     """Return the worst episodes, each with a sentence, its worst finding and its meaning."""
     findings: dict[tuple[str, ...], list[Finding]] = {}
-    for f in report.findings:
-        key = (f.law, f.upstream, f.downstream, f.estimator, f.verdict)
-        findings.setdefault(key, []).append(f)
-    steps = sorted({*plane.steps, *(f.step for f in report.findings)})
+    for finding in report.findings:
+        findings.setdefault(_subject(finding), []).append(finding)
+    steps = sorted({*plane.steps, *(finding.step for finding in report.findings)})
     episodes = report.episodes or episodes_of(report.findings, steps)
     layers = {name: index for index, name in enumerate(plane.layers)}
     rows = []
     for episode in episodes[:MOST_FINDINGS]:
-        key = (
-            episode.law,
-            episode.upstream,
-            episode.downstream,
-            episode.estimator,
-            episode.verdict,
-        )
-        worst = _worst(findings.get(key, ()), episode)
-        rows.append(
-            {
-                "v": episode.verdict,
-                "law": episode.law,
-                "e": episode.estimator,
-                "u": layers.get(episode.upstream, episode.upstream),
-                "d": layers.get(episode.downstream, episode.downstream),
-                "step": episode.first_step if worst is None else worst.step,
-                "text": sentence_of(episode) + ("" if worst is None else _evidence(worst)),
-                "t": -1 if worst is None else texts.get(worst.explanation, -1),
-            }
-        )
+        worst = _worst(findings.get(_subject(episode), ()), episode)
+        row: dict[str, Json] = {
+            "v": episode.verdict,
+            "law": episode.law,
+            "e": episode.estimator,
+            "u": layers.get(episode.upstream, episode.upstream),
+            "d": layers.get(episode.downstream, episode.downstream),
+            "step": episode.first_step,
+            "text": sentence_of(episode),
+            "t": -1,
+        }
+        if worst is not None:
+            row["step"] = worst.step
+            row["text"] += _evidence(worst)
+            row["t"] = texts.get(worst.explanation, -1)
+        rows.append(row)
     return rows
+
+
+def _subject(found: Finding | Episode) -> tuple[str, ...]:
+    """Return what an episode and its findings have in common."""
+    return found.law, found.upstream, found.downstream, found.estimator, found.verdict
 
 
 def _worst(findings: Sequence[Finding], episode: Episode) -> Finding | None:
     """Return the finding of an episode with the largest excess."""
-    within = [f for f in findings if episode.first_step <= f.step <= episode.last_step]
-    return max(within, key=lambda f: f.excess_bits, default=None)
+    steps = range(episode.first_step, episode.last_step + 1)
+    within = [finding for finding in findings if finding.step in steps]
+    return max(within, key=lambda finding: finding.excess_bits, default=None)
 
 
 def sentence_of(episode: Episode) -> str:
@@ -146,7 +149,7 @@ def failures_data(plane: Plane) -> list[dict[str, Json]]:
         groups.setdefault(key, []).append(failure)
     rows = []
     for (layer, estimator, message), failures in list(groups.items())[:MOST_FINDINGS]:
-        steps = sorted(f.step for f in failures)
+        steps = sorted(failure.step for failure in failures)
         when = f"step {steps[0]}"
         if len(steps) > 1:
             when = f"{len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"

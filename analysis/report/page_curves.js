@@ -108,7 +108,7 @@ async function drawCurves(id, quantity, on) {
     const s = series(layer, quantity);
     if (s) traces.push(...tracesOfLayer(layer, s, quantity));
   }
-  const ceiling = quantity === "i_xz" ? D.log2n : D.hy;
+  const ceiling = quantity === "i_xz" ? D.log2n : view().hy;
   const shapes = ceiling === null ? [] : [dashed({ xref: "paper", x0: 0, x1: 1, y0: ceiling, y1: ceiling })];
   const name = quantity === "i_xz" ? view().sx : view().sy;
   const yaxis = { title: { text: broken(name), font: { size: 11 } }, rangemode: "tozero" };

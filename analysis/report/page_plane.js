@@ -132,9 +132,12 @@ function nullTrace() {
 }
 
 // A line between the two layers of every finding of one verdict; null where there is none.
+// A ring stands where a marker would cover the line, and at both ends of what fails a check.
 function flagTrace(verdict) {
   const x = [];
   const y = [];
+  const rings = [];
+  const mild = verdict === "estimator";
   for (const finding of findings()) {
     const isOff = S.off.has(finding.u) || S.off.has(finding.d);
     if (finding.v !== verdict || !concerns(finding) || isOff) continue;
@@ -144,18 +147,21 @@ function flagTrace(verdict) {
     if (upper[0] === null || lower[0] === null) continue;
     x.push(upper[0], lower[0], null);
     y.push(upper[1], lower[1], null);
+    const [a, b] = [pixelsOf(upper), pixelsOf(lower)];
+    const covered = Math.hypot(a[0] - b[0], a[1] - b[1]) < 13;
+    const size = covered ? 15 : mild ? 0 : 11;
+    rings.push(size, size, 0);
   }
   if (!x.length) return null;
-  const mild = verdict === "estimator";
   return {
     x,
     y,
-    mode: mild ? "lines" : "lines+markers",
+    mode: "lines+markers",
     line: { color: FLAG[verdict], width: mild ? 0.8 : 2.5, dash: mild ? "dot" : "solid" },
-    marker: { size: 11, symbol: "circle-open", color: FLAG[verdict], line: { width: 2 } },
+    marker: { size: rings, symbol: "circle-open", color: FLAG[verdict], line: { width: mild ? 1 : 2 } },
     hoverinfo: "skip",
     meta: "flag-" + verdict,
-    opacity: mild ? 0.5 : 1,
+    opacity: mild ? 0.7 : 1,
     visible: $("flags").checked,
   };
 }
@@ -178,6 +184,11 @@ function dashed(position) {
   return { type: "line", ...position, line: { dash: "dash", width: 1, color: GREY } };
 }
 
+// What the ceiling of the labels is called: "H(Y) = 1".
+function ceilingName() {
+  return `${view().yname} = ${num(view().hy)}`;
+}
+
 // The ceilings: log2 of the rows across, and the entropy of the labels up.
 function ceilings() {
   const shapes = [
@@ -193,10 +204,11 @@ function ceilings() {
       showarrow: false, xanchor: "right", yanchor: "bottom",
     },
   ];
-  if (D.hy !== null) {
-    shapes.push(dashed({ xref: "paper", x0: 0, x1: 1, y0: D.hy, y1: D.hy }));
+  const { hy } = view();
+  if (hy !== null) {
+    shapes.push(dashed({ xref: "paper", x0: 0, x1: 1, y0: hy, y1: hy }));
     notes.push({
-      xref: "paper", x: 0.01, y: D.hy, text: `${D.yname} = ${num(D.hy)}`,
+      xref: "paper", x: 0.01, y: hy, text: ceilingName(),
       showarrow: false, xanchor: "left", yanchor: "bottom",
     });
   }
@@ -223,7 +235,7 @@ function planeFrame() {
     },
     yaxis: {
       title: { text: long ? broken(sy) : safe(sy) },
-      range: rangeOf("i_zy", D.hy || 0),
+      range: rangeOf("i_zy", view().hy || 0),
     },
     margin: { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false },
   };
@@ -255,7 +267,7 @@ function lookAt(layer, step) {
 function pixelsOf(point) {
   const full = $("now-layer")._fullLayout;
   if (full) return [full.xaxis.d2p(point[0]), full.yaxis.d2p(point[1])];
-  return [(560 * point[0]) / D.log2n, (480 * point[1]) / (D.hy || D.log2n)];
+  return [(560 * point[0]) / D.log2n, (480 * point[1]) / (view().hy || D.log2n)];
 }
 
 // One label for markers that touch: "1–3, 5" at the first of them.
@@ -298,10 +310,11 @@ function obstacles(points) {
   const boxes = points.map(pixelsOf).map(([x, y]) => (
     { left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }
   ));
-  if (D.hy !== null) {
-    const line = pixelsOf([0, D.hy])[1];
-    const name = `${D.yname} = ${num(D.hy)}`;
-    boxes.push({ left: 0, right: 10 + LETTER * name.length, top: line - LINE, bottom: line });
+  const { hy } = view();
+  if (hy !== null) {
+    const line = pixelsOf([0, hy])[1];
+    const right = 10 + LETTER * ceilingName().length;
+    boxes.push({ left: 0, right, top: line - LINE, bottom: line });
   }
   return boxes;
 }

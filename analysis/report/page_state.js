@@ -60,6 +60,8 @@ const NO_VIEW = {
   y: "I(Z;Y) [bits]",
   sx: "I(X;Z) [bits]",
   sy: "I(Z;Y) [bits]",
+  yname: "",
+  hy: null,
   caption: "",
 };
 

@@ -5,24 +5,22 @@ Phases, sensitivity, mechanism, several runs. Each number once, in columns.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.report.json_values import Json, number, numbers
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
+    from infoplane.analysis.studies.compression import Compression
     from infoplane.analysis.studies.mechanism import Mechanism
-    from infoplane.analysis.studies.phases import Phases
+    from infoplane.analysis.studies.phases import LayerPhase, Phases
     from infoplane.analysis.studies.sensitivity import Sensitivity
-
-Json = Any
-"""A JSON value."""
 
 
 @dataclass(frozen=True)
@@ -45,49 +43,49 @@ class Judged:
 
     def sentences(self) -> list[str]:
         """Return what these parts show, in plain words."""
-        said = [] if self.phases is None else _phase_sentences(self.phases)
+        sentences = [] if self.phases is None else _phase_sentences(self.phases)
         if self.sensitivity is not None:
-            split = [
-                p.layer
-                for p in self.sensitivity.phases.layers
-                if 0 < len(self.sensitivity.compressing(p.layer)) < len(p.curves)
-            ]
-            about = (
-                f"whether {_listed(split)} compress depends on the convention"
-                if split
-                else "every convention gives the same answer"
-            )
-            said.append(
-                f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; "
-                "the table below has the falls."
-            )
-        return said
+            sentences.append(_sensitivity_sentence(self.sensitivity))
+        return sentences
+
+
+def _sensitivity_sentence(sensitivity: Sensitivity) -> str:
+    divided = []
+    for phase in sensitivity.phases.layers:
+        if 0 < len(sensitivity.compressing(phase.layer)) < len(phase.curves):
+            divided.append(phase.layer)
+    about = "every convention gives the same answer"
+    if divided:
+        about = f"whether {_listed(divided)} compress depends on the convention"
+    return (
+        f"Sensitivity over {len(sensitivity.plane.estimators)} conventions: {about}; "
+        "the table below has the falls."
+    )
 
 
 def _phase_sentences(phases: Phases) -> list[str]:
-    """One sentence per verdict, with the layers' largest falls."""
-    said = []
+    """Return one sentence per verdict, with the layers' largest falls."""
+    sentences = []
     for verdict in ("exact", "robust", "estimator-dependent"):
-        found = [p for p in phases.layers if p.verdict == verdict]
-        if found:
-            names = short_names([p.layer for p in found], 40)
-            falls = [
-                max(
-                    (c for c in p.curves if c.compresses), key=lambda c: c.drop, default=p.curves[0]
-                )
-                for p in found
-            ]
-            each = ", ".join(
-                f"{name} ({c.drop:.2f} bits, {c.estimator})"
-                for name, c in zip(names[:6], falls, strict=False)
-            )
-            said.append(
-                f"Phases: {verdict} compression in "
-                f"{each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}."
-            )
-    if quiet := [p.layer for p in phases.layers if p.verdict == "none"]:
-        said.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")
-    return said
+        found = [phase for phase in phases.layers if phase.verdict == verdict]
+        names = short_names([phase.layer for phase in found], 40)
+        falls = []
+        for name, phase in zip(names[:6], found, strict=False):
+            fall = _largest_fall(phase)
+            falls.append(f"{name} ({fall.drop:.2f} bits, {fall.estimator})")
+        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+        if falls:
+            sentences.append(f"Phases: {verdict} compression in {', '.join(falls)}{more}.")
+    quiet = [phase.layer for phase in phases.layers if phase.verdict == "none"]
+    if quiet:
+        sentences.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")
+    return sentences
+
+
+def _largest_fall(phase: LayerPhase) -> Compression:
+    """Return the largest fall that counts as compression; the first curve where none does."""
+    falls = [curve for curve in phase.curves if curve.compresses]
+    return max(falls, key=lambda curve: curve.drop, default=phase.curves[0])
 
 
 def _listed(layers: Sequence[str]) -> str:
@@ -95,20 +93,13 @@ def _listed(layers: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def number(value: float | None, digits: int = 6) -> float | None:
-    """A finite number with ``digits`` significant digits, None otherwise (JSON has no NaN)."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.{digits}g}")
-
-
 def sections_data(judged: Judged) -> dict[str, Json]:
     """Return the parts that are there, by the names the page knows."""
     data: dict[str, Json] = {}
     if judged.phases is not None:
-        data["phases"] = _phases(judged.phases)
+        data["phases"] = [_phase(phase) for phase in judged.phases.layers]
     if judged.sensitivity is not None:
-        data["sensitivity"] = _sensitivity(judged.sensitivity.plane, judged.sensitivity.phases) | {
-            "verdict": judged.sensitivity.verdict
-        }
+        data["sensitivity"] = _sensitivity(judged.sensitivity)
     if judged.mechanism:
         data["mechanism"] = _mechanism(judged.mechanism)
     if judged.pooled:
@@ -116,87 +107,74 @@ def sections_data(judged: Judged) -> dict[str, Json]:
     return data
 
 
-def _phases(phases: Phases) -> list[dict[str, Json]]:
-    return [
-        {
-            "layer": phase.layer,
-            "verdict": phase.verdict,
-            "why": phase.explanation,
-            "curves": [
-                {
-                    "e": c.estimator,
-                    "d": number(c.drop, 4),
-                    "lo": number(c.low, 4),
-                    "hi": number(c.high, 4),
-                    "at": c.onset,
-                    "from": c.onset_low,
-                    "to": c.onset_high,
-                    "fit": c.fitting_end,
-                    "yes": c.compresses,
-                }
-                for c in phase.curves
-            ],
-        }
-        for phase in phases.layers
-    ]
+def _phase(phase: LayerPhase) -> dict[str, Json]:
+    return {
+        "layer": phase.layer,
+        "verdict": phase.verdict,
+        "why": phase.explanation,
+        "curves": [_fall(curve) for curve in phase.curves],
+    }
 
 
-def _sensitivity(plane: Plane, phases: Phases) -> dict[str, Json]:
-    """One small plane per convention, and the table of falls."""
-    place = {name: k for k, name in enumerate(plane.layers)}
+def _fall(curve: Compression) -> dict[str, Json]:
+    return {
+        "e": curve.estimator,
+        "d": number(curve.drop, 4),
+        "lo": number(curve.low, 4),
+        "hi": number(curve.high, 4),
+        "at": curve.onset,
+        "from": curve.onset_low,
+        "to": curve.onset_high,
+        "fit": curve.fitting_end,
+        "yes": curve.compresses,
+    }
+
+
+def _sensitivity(sensitivity: Sensitivity) -> dict[str, Json]:
+    """Return one small plane per convention, and the table of falls."""
+    plane, falls = sensitivity.plane, []
+    for phase in sensitivity.phases.layers:
+        for curve in phase.curves:
+            fall = {"e": curve.estimator, "layer": phase.layer, "yes": curve.compresses}
+            falls.append(fall | {"d": number(curve.drop, 3)})
     return {
         "layers": short_names(plane.layers),
-        "planes": [
-            {
-                "e": spec,
-                "paths": [
-                    {
-                        "l": place[p.layer],
-                        "x": [number(v, 4) for v in p.x],
-                        "y": [number(v, 4) for v in p.y],
-                    }
-                    for p in trajectories(plane, spec)
-                ],
-            }
-            for spec in plane.estimators
-        ],
-        "falls": [
-            {"e": c.estimator, "layer": phase.layer, "d": number(c.drop, 3), "yes": c.compresses}
-            for phase in phases.layers
-            for c in phase.curves
-        ],
+        "planes": [{"e": spec, "paths": _paths(plane, spec)} for spec in plane.estimators],
+        "falls": falls,
+        "verdict": sensitivity.verdict,
     }
+
+
+def _paths(plane: Plane, spec: str) -> list[dict[str, Json]]:
+    paths = []
+    for path in trajectories(plane, spec):
+        index = plane.layers.index(path.layer)
+        paths.append({"l": index, "x": numbers(path.x, 4), "y": numbers(path.y, 4)})
+    return paths
 
 
 def _mechanism(found: Sequence[Mechanism]) -> dict[str, Json]:
-    layers = list(dict.fromkeys(m.layer for m in found))
-    by_layer: Mapping[str, list[Mechanism]] = {
-        name: [m for m in found if m.layer == name] for name in layers
-    }
-    return {
-        "panels": [{"key": key, "title": title} for key, title in PANELS.items()],
-        "layers": [
-            {"name": name, "steps": [m.step for m in mine]}
-            | {key: [number(getattr(m, key), 4) for m in mine] for key in PANELS}
-            for name, mine in by_layer.items()
-        ],
-    }
+    layers: dict[str, dict[str, Json]] = {}
+    for result in found:
+        empty = {"name": result.layer, "steps": []} | {key: [] for key in PANELS}
+        columns = layers.setdefault(result.layer, empty)
+        columns["steps"].append(result.step)
+        for key in PANELS:
+            columns[key].append(number(getattr(result, key), 4))
+    panels = [{"key": key, "title": title} for key, title in PANELS.items()]
+    return {"panels": panels, "layers": list(layers.values())}
 
 
 def _pooled(pooled: Sequence[Pooled]) -> dict[str, Json]:
-    layers = list(dict.fromkeys(p.layer for p in pooled))
+    layers = list(dict.fromkeys(curve.layer for curve in pooled))
+    curves = []
+    for curve in pooled:
+        columns = {"l": layers.index(curve.layer), "q": curve.quantity, "steps": list(curve.steps)}
+        runs = [numbers(run, 5) for run in curve.values]
+        curves.append(columns | {"runs": runs, "mid": numbers(curve.median, 5)})
     return {
         "runs": list(pooled[0].names),
         "estimator": pooled[0].estimator,
         "layers": short_names(layers),
-        "curves": [
-            {
-                "l": layers.index(p.layer),
-                "q": p.quantity,
-                "steps": list(p.steps),
-                "runs": [[number(v, 5) for v in row] for row in p.values],
-                "mid": [number(float(v), 5) for v in p.median],
-            }
-            for p in pooled
-        ],
+        "curves": curves,
     }

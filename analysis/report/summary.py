@@ -11,7 +11,7 @@ from infoplane.analysis.caveats import warnings_of
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.units import specs_in_bits
-from infoplane.plane import Plane
+from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport
 
 
@@ -40,7 +40,7 @@ def summarise(
             out.
     """
     shows, cannot = sentences_of(plane, report, tested=tested)
-    return [said.text for said in shows], [said.text for said in cannot]
+    return [sentence.text for sentence in shows], [sentence.text for sentence in cannot]
 
 
 def sentences_of(
@@ -51,8 +51,7 @@ def sentences_of(
         return [Sentence("Nothing has been measured yet.")], []
     shows = [_extent(plane)]
     for spec in specs_in_bits(plane):
-        if text := _movement(plane, spec):
-            shows.append(Sentence(text, spec))
+        shows += [Sentence(text, spec) for text in _movement(plane, spec)]
     if report is not None:
         shows.append(_check(report))
     return shows, _limits(plane, report, tested)
@@ -82,33 +81,37 @@ def _check(report: DPIReport) -> Sentence:
     )
 
 
-def _movement(plane: Plane, spec: str) -> str:
-    """How far the X-coordinate moved under one estimator, in the layer where it fell most."""
+def _across(plane: Plane, spec: str) -> list[Point]:
+    """Return the points of one estimator's I(X;Z)."""
+    return [point for point in plane if point.estimator == spec and point.quantity == "i_xz"]
+
+
+def _movement(plane: Plane, spec: str) -> list[str]:
+    """Return how far the X-coordinate moved under one estimator, where it fell most."""
     if traits_of(spec).family == "exact codes":
-        values = [p.bits for p in plane if p.estimator == spec and p.quantity == "i_xz"]
-        return (
+        values = [point.bits for point in _across(plane, spec)]
+        if not values:
+            return []
+        return [
             f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all "
             f"layers and checkpoints (ceiling {plane.log2_n:.4g})."
-            if values
-            else ""
-        )
-    best: tuple[float, str, int] | None = None
+        ]
+    drops = []
     for layer in plane.layers:
         steps, estimates = plane.series(layer, "i_xz", spec)
-        if len(estimates) > 1:
-            peak = max(range(len(estimates)), key=lambda i: estimates[i].bits)
-            drop = estimates[peak].bits - estimates[-1].bits
-            if best is None or drop > best[0]:
-                best = (drop, layer, steps[peak])
-    if best is None:
-        return ""
-    drop, layer, step = best
+        bits = [estimate.bits for estimate in estimates]
+        if len(bits) > 1:
+            drops.append((max(bits) - bits[-1], layer, steps[bits.index(max(bits))]))
+    if not drops:
+        return []
+    drop, layer, step = max(drops, key=lambda found: found[0])
     if drop < 0.05:
-        return f"Under {spec} the X-coordinate of no layer ends more than 0.05 bit below its peak."
-    return (
+        words = f"Under {spec} the X-coordinate of no layer ends more than 0.05 bit below its peak."
+        return [words]
+    return [
         f"Under {spec} the X-coordinate falls most in layer {short_names([layer], 40)[0]}: "
         f"{drop:.3g} bits from its peak (step {step}) to the last checkpoint."
-    )
+    ]
 
 
 def _percent(share: float) -> str:
@@ -116,17 +119,18 @@ def _percent(share: float) -> str:
 
 
 def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[Sentence]:
-    out = [Sentence(_RESOLUTION)]
+    sentences = [Sentence(_RESOLUTION)]
     if not tested:
-        out.append(Sentence(_RAW))
+        sentences.append(Sentence(_RAW))
     for spec in plane.estimators:
-        out += [_at_the_end(words, spec) for words in warnings_of(plane, spec)]
-        out += _saturation(plane, spec)
+        sentences += [_at_the_end(words, spec) for words in warnings_of(plane, spec)]
+        sentences += _saturation(plane, spec)
         if traits_of(spec).family == "kde":
-            out.append(Sentence(_KDE, spec))
-    out += _of_the_plane(plane)
-    out += [Sentence(f"Not judged: {limit}") for limit in (report.limits if report else ())]
-    return list(dict.fromkeys(out))
+            sentences.append(Sentence(_KDE, spec))
+    sentences += [Sentence(words) for words in _of_the_plane(plane)]
+    if report is not None:
+        sentences += [Sentence(f"Not judged: {limit}") for limit in report.limits]
+    return list(dict.fromkeys(sentences))
 
 
 _RESOLUTION = (
@@ -151,8 +155,8 @@ def _at_the_end(words: str, spec: str) -> Sentence:
 
 
 def _saturation(plane: Plane, spec: str) -> list[Sentence]:
-    points = [p for p in plane if p.estimator == spec and p.quantity == "i_xz"]
-    full = sum(p.estimate.saturated for p in points)
+    points = _across(plane, spec)
+    full = sum(point.estimate.saturated for point in points)
     if not full or traits_of(spec).family == "exact codes":
         return []
     return [
@@ -165,28 +169,30 @@ def _saturation(plane: Plane, spec: str) -> list[Sentence]:
     ]
 
 
-def _of_the_plane(plane: Plane) -> list[Sentence]:
+def _of_the_plane(plane: Plane) -> list[str]:
     """Return what holds whatever the estimator: reduced layers, a missing certificate, failures."""
-    out = []
-    if reduced := [name for name, how in plane.reductions.items() if how != "none"]:
+    sentences = []
+    reduced = [name for name, how in plane.reductions.items() if how != "none"]
+    if reduced:
         names = ", ".join(short_names(reduced[:3], 40)) + (", ..." if len(reduced) > 3 else "")
-        out.append(
+        sentences.append(
             f"{len(reduced)} layers were reduced before measuring ({names}): they are not compared "
             "with other layers."
         )
-    if (kind := plane.row_info.kind) != "sample" and plane.chain is not None:
-        out.append(
+    kind = plane.row_info.kind
+    if kind != "sample" and plane.chain is not None:
+        sentences.append(
             f"Rows are {kind}s: where a layer mixes positions its {kind} is not computed from the "
             f"same {kind} below alone, so such pairs of layers are not comparable."
         )
     if plane.chain is None:
-        out.append(
+        sentences.append(
             "No chain certificate: which layers screen the input off from which was not tested, so "
             "no pair of layers is judged."
         )
     if plane.failures:
-        out.append(
+        sentences.append(
             f"{len(plane.failures)} cells could not be measured; they are listed below and left "
             "empty."
         )
-    return [Sentence(text) for text in out]
+    return sentences

@@ -31,12 +31,12 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
         >>> scalars(Plane((point,), ("fc1",), 8), 5)
         {'infoplane/fc1/I(Z;Y) exact': 0.5}
     """
-    return {
-        f"infoplane/{p.layer}/{plane.row_info.name(QUANTITY[p.quantity])} {p.estimator}"
-        + (f" {p.sense}" if p.sense in ("upper", "lower") else ""): p.bits
-        for p in plane
-        if p.step == step
-    }
+    found = {}
+    for point in plane.select(step=[step]):
+        quantity = plane.row_info.name(QUANTITY[point.quantity])
+        bound = f" {point.sense}" if point.sense in ("upper", "lower") else ""
+        found[f"infoplane/{point.layer}/{quantity} {point.estimator}{bound}"] = point.bits
+    return found
 
 
 def log_tensorboard(
@@ -81,11 +81,9 @@ def log_wandb(
     count = 0
     for step in plane.steps:
         values = scalars(plane, step)
-        picture = (
-            {"infoplane/plane": image(pixels(drawn[step]))}
-            if image is not None and step in drawn
-            else {}
-        )
+        picture = {}
+        if image is not None and step in drawn:
+            picture["infoplane/plane"] = image(pixels(drawn[step]))
         run.log({step_metric: step, **values, **picture})
         count += len(values)
     return count
@@ -108,9 +106,8 @@ def log_mlflow(
         mlflow.log_metrics({names[name]: bits for name, bits in values.items()}, step=step)
         count += len(values)
     for step, figure in _figures(plane, figures, estimator):
-        mlflow.log_figure(
-            figure, "infoplane/plane.png" if figures == "last" else f"infoplane/plane-{step}.png"
-        )
+        which = "" if figures == "last" else f"-{step}"
+        mlflow.log_figure(figure, f"infoplane/plane{which}.png")
     return count
 
 
@@ -123,14 +120,14 @@ def mlflow_names(names: Sequence[str]) -> dict[str, str]:
         >>> mlflow_names(["infoplane/fc1/I(Z;Y) kde:variance=0.1 upper"])
         {'infoplane/fc1/I(Z;Y) kde:variance=0.1 upper': 'infoplane/fc1/I_ZY kde:variance_0.1 upper'}
     """
-    out: dict[str, str] = {}
+    allowed: dict[str, str] = {}
     for name in names:
-        plain = re.sub(
-            r"[^A-Za-z0-9_\-./: ]", "_", name.replace("I(X;Z)", "I_XZ").replace("I(Z;Y)", "I_ZY")
-        ).replace("..", "._")
-        plain = plain if len(plain) <= 240 else f"{plain[:120]}_{plain[-119:]}"
-        out[name] = plain if plain not in out.values() else f"{plain} {len(out)}"
-    return out
+        spelled = name.replace("I(X;Z)", "I_XZ").replace("I(Z;Y)", "I_ZY")
+        plain = re.sub(r"[^A-Za-z0-9_\-./: ]", "_", spelled).replace("..", "._")
+        if len(plain) > 240:
+            plain = f"{plain[:120]}_{plain[-119:]}"
+        allowed[name] = f"{plain} {len(allowed)}" if plain in allowed.values() else plain
+    return allowed
 
 
 def _figures(
@@ -143,7 +140,5 @@ def _figures(
         raise InputError(f"figures is last, every or none, got {figures!r}")
     steps = {"last": plane.steps[-1:], "every": plane.steps, "none": ()}[figures]
     for step in steps:
-        yield (
-            step,
-            draw(plane.select(step=[s for s in plane.steps if s <= step]), estimator=estimator),
-        )
+        so_far = plane.steps[: plane.steps.index(step) + 1]
+        yield step, draw(plane.select(step=so_far), estimator=estimator)

@@ -23,6 +23,10 @@ def cell(text: object, limit: int = 80) -> str:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return an HTML table of text; every cell through `cell`."""
-    head = "".join(f"<th>{cell(h)}</th>" for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell(v)}</td>" for v in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(_row("td", row) for row in rows)
+    return f"<table><thead>{_row('th', heads)}</thead><tbody>{body}</tbody></table>"
+
+
+def _row(tag: str, texts: Sequence[object]) -> str:
+    cells = "".join(f"<{tag}>{cell(text)}</{tag}>" for text in texts)
+    return f"<tr>{cells}</tr>"

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 from infoplane.display.say import say
@@ -60,14 +61,12 @@ def progress_line(label: str, done: int, total: int, elapsed: float) -> str:
         >>> progress_line("measuring", 30, 120, 15.0)
         'measuring: 30 of 120 (25 %), about 45 s left'
     """
-    left = (
-        f", about {duration(elapsed / done * (total - done))} left"
-        if 0 < done < total
-        else f", {duration(elapsed)}"
-        if done
-        else ""
-    )
-    return f"{label}: {done} of {total} ({done / total:.0%}){left}".replace("%)", " %)")
+    time_text = ""
+    if done:
+        time_text = f", {duration(elapsed)}"
+    if 0 < done < total:
+        time_text = f", about {duration(elapsed / done * (total - done))} left"
+    return f"{label}: {done} of {total} ({100 * done / total:.0f} %){time_text}"
 
 
 @contextmanager
@@ -101,28 +100,58 @@ def progress(
         with _bar(label, total, stream) as step_bar:
             yield step_bar
         return
-    tell = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
-    pause = NOTEBOOK_SECONDS if place == "notebook" else LOG_SECONDS if every is None else every
-    started = told = clock()
-    done, said = 0, False
+    show = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
+    pause = LOG_SECONDS if every is None else every
+    lines = _Lines(label, total, show, NOTEBOOK_SECONDS if place == "notebook" else pause, clock)
+    with _later(SILENT_SECONDS, lines.begin):
+        yield lines.advance
+    if lines.shown:  # work that was over before the first line needs none
+        lines.show_progress()
 
-    def advance() -> None:
-        nonlocal done, told, said
-        done += 1
-        if clock() - told >= (pause if said else min(pause, SILENT_SECONDS)):
-            told, said = clock(), True
-            tell(progress_line(label, done, total, clock() - started))
 
-    def tell_of_first_piece() -> None:
-        nonlocal said
-        if not done and not said:
-            said = True
-            tell(f"{label}: 0 of {total}")
+@dataclass
+class _Lines:
+    """Lines of progress.
 
-    with _later(SILENT_SECONDS, tell_of_first_piece):
-        yield advance
-    if said:  # work that was over before the first line needs none
-        tell(progress_line(label, done, total, clock() - started))
+    Attributes:
+        label: of the work.
+        total: pieces of it.
+        show: what writes a line.
+        pause: seconds between two lines.
+        clock: the time in seconds.
+        done: pieces that are done.
+        shown: whether a line was written.
+    """
+
+    label: str
+    total: int
+    show: Callable[[str], object]
+    pause: float
+    clock: Callable[[], float]
+    done: int = 0
+    shown: bool = False
+
+    def __post_init__(self) -> None:
+        self.started = self.last = self.clock()
+
+    def begin(self) -> None:
+        """Say that the first piece takes long."""
+        if not self.done and not self.shown:
+            self.shown = True
+            self.show(f"{self.label}: 0 of {self.total}")
+
+    def advance(self) -> None:
+        """Count a piece, and write a line where the last one is old enough."""
+        self.done += 1
+        pause = self.pause if self.shown else min(self.pause, SILENT_SECONDS)
+        if self.clock() - self.last >= pause:
+            self.last, self.shown = self.clock(), True
+            self.show_progress()
+
+    def show_progress(self) -> None:
+        """Write how far the work is."""
+        elapsed = self.clock() - self.started
+        self.show(progress_line(self.label, self.done, self.total, elapsed))
 
 
 @contextmanager
@@ -147,9 +176,9 @@ def working(label: str, *, stream: TextIO | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _later(seconds: float, tell: Callable[[], object]) -> Iterator[None]:
+def _later(seconds: float, act: Callable[[], object]) -> Iterator[None]:
     """Call a function after some seconds, unless the block has ended by then."""
-    timer = threading.Timer(seconds, tell)
+    timer = threading.Timer(seconds, act)
     timer.daemon = True
     timer.start()
     try:
@@ -189,7 +218,7 @@ def _notebook() -> Callable[[str], object]:
 
     handle: Any = None  # Any: IPython's display handle
 
-    def tell(text: str) -> None:
+    def show(text: str) -> None:
         nonlocal handle
         shown = {"text/plain": text}
         if handle is None:
@@ -197,4 +226,4 @@ def _notebook() -> Callable[[str], object]:
         else:
             handle.update(shown, raw=True)
 
-    return tell
+    return show

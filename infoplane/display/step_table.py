@@ -26,39 +26,40 @@ def say_steps(title: str, rows: Sequence[Row]) -> None:
     from rich.text import Text
 
     console = console_here()
-    prefix, short = fold_names(list(dict.fromkeys(row[0] for row in rows)))
-    several = len({row[1] for row in rows}) > 1
-    lines: dict[tuple[str, str], dict[int, str]] = {}
+    prefix, short = fold_names(list(dict.fromkeys(layer for layer, *_ in rows)))
+    several = len({kind for _, kind, *_ in rows}) > 1
+    lines: dict[str, dict[int, str]] = {}
     for layer, kind, step, text in rows:
-        lines.setdefault((layer, kind if several else ""), {})[step] = text
-    steps = sorted({row[2] for row in rows})
-    names = [" ".join((short[layer], kind)).strip() for layer, kind in lines]
+        name = f"{short[layer]} {kind if several else ''}".strip()
+        lines.setdefault(name, {})[step] = text
     head = printable(title, 200) + (f"; layers of {prefix}" if prefix else "")
     console.print(Text(head))
-    for block in _blocks(steps, lines, max(map(len, names)), console.width):
+    for block in _blocks(lines, console.width):
         table = Table("layer")
         for step in block:
             table.add_column(Text(f"step {step}"), justify="right", no_wrap=True)
-        for name, texts in zip(names, lines.values(), strict=True):
-            table.add_row(Text(printable(name)), *(Text(texts.get(step, "")) for step in block))
+        for name, texts in lines.items():
+            cells = [Text(texts.get(step, "")) for step in block]
+            table.add_row(Text(printable(name)), *cells)
         console.print(table)
 
 
-def _blocks(
-    steps: Sequence[int],
-    lines: dict[tuple[str, str], dict[int, str]],
-    name_width: int,
-    width: int,
-) -> list[list[int]]:
-    """Return the checkpoints in blocks that fit beside the names."""
+def _blocks(lines: dict[str, dict[int, str]], width: int) -> list[list[int]]:
+    """Return the checkpoints in blocks that fit beside the names.
+
+    Args:
+        lines: texts by name and checkpoint.
+        width: columns of the terminal.
+    """
+    room_of_block = width - min(max(map(len, lines)), width // 2) - 5
     blocks: list[list[int]] = []
     room = 0
-    for step in steps:
-        texts = [len(line.get(step, "")) for line in lines.values()]
+    for step in sorted(set().union(*lines.values())):
+        texts = [len(texts.get(step, "")) for texts in lines.values()]
         needed = max(len(f"step {step}"), *texts) + 3
         if not blocks or needed > room:
             blocks.append([])
-            room = width - min(name_width, width // 2) - 5
+            room = room_of_block
         blocks[-1].append(step)
         room -= needed
     return blocks

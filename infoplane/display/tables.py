@@ -53,7 +53,9 @@ def table_of(
     from rich.table import Table
     from rich.text import Text
 
-    heads = list(dict.fromkeys(key for row in rows for key in row))
+    heads: dict[str, None] = {}
+    for row in rows:
+        heads |= dict.fromkeys(row)
     table = Table(title=Text(printable(title, 200)), title_justify="left")
     for head in heads:
         table.add_column(
@@ -64,19 +66,16 @@ def table_of(
             min_width=None if whole is None else _longest_word(head, rows),
         )
     for row in rows:
-        table.add_row(
-            *(
-                Text(printable(row.get(h, ""), 200), style=COLOURS.get(str(row.get(h, "")), ""))
-                for h in heads
-            )
-        )
+        texts = [printable(row.get(head, ""), 200) for head in heads]
+        table.add_row(*(Text(text, style=COLOURS.get(text, "")) for text in texts))
     return table
 
 
 def _longest_word(head: str, rows: Sequence[Mapping[str, object]]) -> int:
     """Return the letters of the longest word of a column, which a narrow column must not break."""
     texts = [head, *(printable(row.get(head, ""), 200) for row in rows)]
-    return min(20, max(len(word) for text in texts for word in [*text.split(), ""]))
+    words = " ".join(texts).split()
+    return min(20, max(map(len, words), default=0))
 
 
 def say_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
@@ -124,14 +123,15 @@ def _last_rows(plane: Plane) -> list[dict[str, str]]:
     quantities = [plane.row_info.name("I(X;Z)"), plane.row_info.name("I(Z;Y)")]
     found: dict[tuple[str, str], dict[str, str]] = {}
     last = plane.steps[-1] if plane.steps else None
-    for p in plane.points:
-        if p.step != last:
+    for point in plane.points:
+        if point.step != last:
             continue
-        bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
-        empty = {"layer": p.layer, "estimator": p.estimator + bound} | dict.fromkeys(quantities, "")
-        row = found.setdefault((p.layer, p.estimator + bound), empty)
-        star = "*" if p.estimate.saturated else ""
-        row[quantities[p.quantity == "i_zy"]] = f"{p.bits:.3f}{star}"
+        bound = f" {point.sense}" if point.sense in ("upper", "lower") else ""
+        key = (point.layer, point.estimator + bound)
+        empty = {"layer": point.layer, "estimator": point.estimator + bound}
+        row = found.setdefault(key, empty | dict.fromkeys(quantities, ""))
+        star = "*" if point.estimate.saturated else ""
+        row[quantities[point.quantity == "i_zy"]] = f"{point.bits:.3f}{star}"
     order = {name: place for place, name in enumerate(plane.layers)}
     rows = sorted(found.values(), key=lambda row: order[row["layer"]])
     for row, above in zip(reversed(rows[1:]), reversed(rows[:-1]), strict=True):
@@ -169,12 +169,14 @@ def say_report(report: DPIReport, console: Console | None = None) -> None:
             f"... and {len(report.episodes) - 20} more episodes (infoplane check --json lists all)",
             highlight=False,
         )
-    for f in _first_of_each(report):
-        console.print(
-            printable(f"{f.verdict}: {f.explanation}", 1000), markup=False, highlight=False
-        )
-    for limit in report.limits:
-        console.print(printable(f"not judged: {limit}", 1000), markup=False, highlight=False)
+    sentences = [f"{finding.verdict}: {finding.explanation}" for finding in _first_of_each(report)]
+    sentences += [f"not judged: {limit}" for limit in report.limits]
+    _print_sentences(console, sentences)
+
+
+def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        console.print(printable(sentence, 1000), markup=False, highlight=False)
 
 
 def _episode_layers(report: DPIReport) -> list[str]:
@@ -201,20 +203,21 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
         return
-    prefix, short = fold_names([p.layer for p in phases.layers])
+    prefix, short = fold_names([phase.layer for phase in phases.layers])
     rows = []
-    for p in phases.layers:
-        for c in p.curves:
-            first = c is p.curves[0]
+    for phase in phases.layers:
+        for curve in phase.curves:
+            first = curve is phase.curves[0]
+            fitted = curve.fitting_end
             rows.append(
                 {
-                    "layer": short[p.layer] if first else "",
-                    "verdict": p.verdict if first else "",
-                    "estimator": c.estimator,
-                    "fall [bits]": f"{c.drop:.3f}" + (" *" if c.compresses else "  "),
-                    "95 %": f"[{c.low:.3f}, {c.high:.3f}]",
-                    "peak at step": f"{c.onset} [{c.onset_low}, {c.onset_high}]",
-                    "fitted by": "" if c.fitting_end is None else str(c.fitting_end),
+                    "layer": short[phase.layer] if first else "",
+                    "verdict": phase.verdict if first else "",
+                    "estimator": curve.estimator,
+                    "fall [bits]": f"{curve.drop:.3f}" + (" *" if curve.compresses else "  "),
+                    "95 %": f"[{curve.low:.3f}, {curve.high:.3f}]",
+                    "peak at step": f"{curve.onset} [{curve.onset_low}, {curve.onset_high}]",
+                    "fitted by": "" if fitted is None else str(fitted),
                 }
             )
     if console.width < WIDE:  # the verdict stands in the sentences below
@@ -229,12 +232,8 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
             whole=("layer", "estimator", "fall [bits]"),
         )
     )
-    for p in phases.layers:
-        console.print(
-            printable(f"{p.layer}: {p.verdict}: {p.explanation}", 1000),
-            markup=False,
-            highlight=False,
-        )
+    sentences = [f"{phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers]
+    _print_sentences(console, sentences)
 
 
 def console_here() -> Console:
@@ -246,6 +245,6 @@ def console_here() -> Console:
 
 def _first_of_each(report: DPIReport) -> list[Finding]:
     seen: dict[str, Finding] = {}
-    for f in report.findings:
-        seen.setdefault(f.verdict, f)
+    for finding in report.findings:
+        seen.setdefault(finding.verdict, finding)
     return list(seen.values())
