@@ -568,3 +568,42 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slide
     shown.close()
     print(f"{size:.2f} MB, slider medians {', '.join(f'{m:.0f}' for m in medians)} ms")
     assert min(medians) < 100, f"medians {medians} ms"
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_long_list_of_layers_is_shut_at_first_and_whole_when_opened(
+    browser: Any, tmp_path: Path, width: int
+) -> None:
+    names = [f"model.layers.{k}.self_attn.o_proj" for k in range(60)]
+    plane = make_plane(names, estimators=("bin:szt",), steps=(0, 100_000))
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane))
+    try:
+        page = shown.page
+        page.set_viewport_size({"width": width, "height": 800})
+        assert not page.evaluate("document.getElementById('layer-list').open")
+        assert page.inner_text("#drawn") == "Layers: 60 of 60 drawn"
+        page.click("#drawn")
+        page.uncheck("input[data-layer='59']")
+        assert page.inner_text("#drawn") == "Layers: 59 of 60 drawn"
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        labels = "[...document.querySelectorAll('#layers label')]"
+        assert page.evaluate(f"{labels}.every((label) => label.scrollWidth <= label.clientWidth)")
+    finally:
+        shown.close()
+
+
+def test_an_estimator_has_the_ceiling_of_its_own_numbers(browser: Any, tmp_path: Path) -> None:
+    ceilings = {"bin:szt": 3.9, "exact": 12.0}
+    points = [
+        replace(p, estimate=replace(p.estimate, ceiling_bits=ceilings[p.estimator]))
+        for p in make_plane()
+    ]
+    plane = replace(make_plane(), points=tuple(points), h_y_bits=None)
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane))
+    try:
+        page = shown.page
+        assert page.evaluate("ceilingName()") == "H(bin(Y)) = 3.9"
+        page.select_option("#view", "1")
+        assert page.evaluate("ceilingName()") == "log2 N = 12"
+    finally:
+        shown.close()

@@ -28,6 +28,7 @@ function show(data, keepStep) {
     $("logx").checked = S.log;
   }
   layerBoxes();
+  if (!before) openShortList();
   fillFindings();
   tables();
   return Promise.all([drawAll(), drawSections()]);
@@ -54,10 +55,13 @@ function chooseStep(step) {
   $("step").value = String(D.measured.indexOf(S.step));
 }
 
+const MOST_OPEN = 24;  // layers whose list is open at first
+
 function layerBoxes() {
   const boxes = D.layers.map((names, layer) => {
     const change = (isOn) => {
       put(S.off, layer, !isOn);
+      countLayers();
       drawAll();
     };
     const dot = el("span", " ■ ");
@@ -69,6 +73,16 @@ function layerBoxes() {
     return label;
   });
   $("layers").replaceChildren(...boxes);
+  countLayers();
+}
+
+function countLayers() {
+  $("drawn").textContent = `Layers: ${layersOn().length} of ${D.layers.length} drawn`;
+}
+
+// A long list of layers would hide the plane: the reader opens it.
+function openShortList() {
+  $("layer-list").open = D.layers.length <= (narrow() ? 6 : MOST_OPEN);
 }
 
 // --- the checkpoint

@@ -48,7 +48,7 @@ function ticks() {
 }
 
 function tickTexts() {
-  return ticks().map((tick) => String(tick + D.steps[0]));
+  return ticks().map((tick) => stepText(tick + D.steps[0]));
 }
 
 // --- the trajectories
@@ -149,7 +149,7 @@ function flagTrace(verdict) {
     y.push(upper[1], lower[1], null);
     const [a, b] = [pixelsOf(upper), pixelsOf(lower)];
     const covered = Math.hypot(a[0] - b[0], a[1] - b[1]) < 13;
-    const size = covered ? 15 : mild ? 0 : 11;
+    const size = covered ? 19 : mild ? 0 : 11;
     rings.push(size, size, 0);
   }
   if (!x.length) return null;
@@ -158,10 +158,10 @@ function flagTrace(verdict) {
     y,
     mode: "lines+markers",
     line: { color: FLAG[verdict], width: mild ? 0.8 : 2.5, dash: mild ? "dot" : "solid" },
-    marker: { size: rings, symbol: "circle-open", color: FLAG[verdict], line: { width: mild ? 1 : 2 } },
+    marker: { size: rings, symbol: "circle-open", color: FLAG[verdict], line: { width: 2 } },
     hoverinfo: "skip",
     meta: "flag-" + verdict,
-    opacity: mild ? 0.7 : 1,
+    opacity: mild ? 0.8 : 1,
     visible: $("flags").checked,
   };
 }

@@ -27,7 +27,15 @@ function broken(text) {
   return lines.map(safe).join("<br>");
 }
 
-// Numbers as "1–3, 5".
+// A step as an axis shows it: "3000", "143k", "2.5M".
+function stepText(step) {
+  if (step < 1e4) return String(step);
+  return step < 1e6 ? `${+(step / 1e3).toPrecision(4)}k` : `${+(step / 1e6).toPrecision(4)}M`;
+}
+
+const MOST_RUNS = 3;
+
+// Numbers as "1–3, 5", of many the first.
 function runsOf(numbers) {
   const runs = [];
   for (const n of numbers) {
@@ -35,7 +43,8 @@ function runsOf(numbers) {
     if (last && last[1] === n - 1) last[1] = n;
     else runs.push([n, n]);
   }
-  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(", ");
+  const texts = runs.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
+  return texts.slice(0, MOST_RUNS).join(", ") + (texts.length > MOST_RUNS ? " …" : "");
 }
 
 function el(tag, text, cls) {

@@ -39,7 +39,7 @@ function runAxis(steps) {
   const x = (step) => Math.log10(1 + step);
   const marks = [0];
   for (let power = 1; power <= Math.max(...ordered); power *= 10) marks.push(power);
-  return { x, axis: { tickvals: marks.map(x), ticktext: marks.map(String) } };
+  return { x, axis: { tickvals: marks.map(x), ticktext: marks.map(stepText) } };
 }
 
 // plotly's name of the k-th axis: "x", "x2", "x3".
