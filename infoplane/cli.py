@@ -15,7 +15,7 @@ from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 
 USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names only this kind of it
-"""What typer raises of a command line that it cannot use."""
+"""What typer raises for a command line that it cannot use."""
 
 
 NUMBERS = {
@@ -23,22 +23,21 @@ NUMBERS = {
     "parse string as an integer": "expected a whole number",
     "Input should be a valid number, unable to parse string as a number": "expected a number",
 }
-"""Words of typer, and ours."""
+"""Messages of typer, and what is printed instead."""
 
 PYTHON = {
     "pass overwrite=True to replace it or resume=True to go on with it": "--overwrite replaces it",
     "or pass overwrite=True": "or give --overwrite",
     "pass overwrite=True": "give --overwrite",
     "overwrite=True": "--overwrite",
+    "chain=": "--chain",
+    "layers=[...]": "--layer",
 }
-"""Words of Python in a remedy, and the option that does the same."""
+"""Keywords of Python in a message, and the option that does the same."""
 
 
 class _App(typer.Typer):
-    """A Typer app that prints our errors as one readable line and exits with 2.
-
-    As for bad usage.
-    """
+    """A Typer app that prints our errors as one readable line and exits with 2."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(
@@ -55,8 +54,7 @@ class _App(typer.Typer):
             say("Aborted.", file=sys.stderr)
             raise SystemExit(1) from None
         except InfoplaneError as error:
-            words = _in_options(str(error))
-            say(f"infoplane: {type(error).__name__}: {words}", file=sys.stderr)
+            say(f"infoplane: {type(error).__name__}: {_in_options(str(error))}", file=sys.stderr)
             _say_notes(error)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
@@ -74,7 +72,7 @@ class _App(typer.Typer):
 
 
 def _plain(message: str) -> str:
-    """Return a usage error without the words of the library that reads the options."""
+    """Return a usage error without the jargon of typer."""
     for theirs, ours in NUMBERS.items():
         message = message.replace(theirs, ours)
     return message.rstrip(".")
@@ -105,8 +103,8 @@ def _say_warning(
 
 app = _App(
     name="infoplane",
-    help="Layer-wise information planes of trained networks: capture, measure, check the data "
-    "processing inequality, draw.",
+    help="Information planes of neural networks: capture layers, estimate their information, check "
+    "the data processing inequality, draw.\n\nExample: `infoplane demo --out runs/demo`",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -126,45 +124,56 @@ def _root(
 
 
 COMMANDS = {
-    "demo": "demo",
-    "info": "info",
-    "verify": "verify",
-    "pack": "pack",
-    "merge": "merge",
-    "compile": "compile:compile_",
-    "capture": "capture",
-    "import": "import_run:import_",
-    "replay": "replay",
-    "certify": "certify",
-    "measure": "measure",
-    "estimators": "estimators",
-    "check": "check",
-    "phases": "phases",
-    "invariance": "invariance",
-    "sensitivity": "sensitivity",
-    "compare": "compare",
-    "layer-info": "layer_info",
-    "conditional": "conditional",
-    "drift": "drift",
-    "held-out": "held_out",
-    "usable-beyond": "usable_beyond",
-    "codelength": "codelength",
-    "calibrate": "calibrate",
-    "plot": "plot",
-    "report": "report",
-    "watch": "watch",
-    "replicate": "replicate",
+    "Make a run": {
+        "demo": "demo",
+        "capture": "capture",
+        "import": "import_run:import_",
+        "replay": "replay",
+    },
+    "Measure, check and draw": {
+        "measure": "measure",
+        "check": "check",
+        "plot": "plot",
+        "report": "report",
+        "watch": "watch",
+    },
+    "Study layers": {
+        "phases": "phases",
+        "sensitivity": "sensitivity",
+        "invariance": "invariance",
+        "compare": "compare",
+        "layer-info": "layer_info",
+        "conditional": "conditional",
+        "drift": "drift",
+        "held-out": "held_out",
+        "usable-beyond": "usable_beyond",
+        "codelength": "codelength",
+    },
+    "Look after runs": {
+        "info": "info",
+        "verify": "verify",
+        "pack": "pack",
+        "merge": "merge",
+        "certify": "certify",
+    },
+    "Estimators and evidence": {
+        "estimators": "estimators",
+        "calibrate": "calibrate",
+        "replicate": "replicate",
+        "compile": "compile:compile_",
+    },
 }
-"""Command -> its module in `infoplane.commands`, and the function where it is not named like the
-module.
+"""By heading in `infoplane --help`: each command with its module in `infoplane.commands`, and the
+function where it is not named like the module.
 """
 
 
 def _register() -> None:
-    for name, place in COMMANDS.items():
-        module, _, function = place.partition(":")
-        found = importlib.import_module(f"infoplane.commands.{module}")
-        app.command(name)(getattr(found, function or module))
+    for heading, commands in COMMANDS.items():
+        for name, place in commands.items():
+            module, _, function = place.partition(":")
+            found = importlib.import_module(f"infoplane.commands.{module}")
+            app.command(name, rich_help_panel=heading)(getattr(found, function or module))
 
 
 _register()

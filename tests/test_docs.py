@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -111,6 +112,14 @@ def test_the_page_of_the_command_line_has_every_command_and_option() -> None:
         section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
         asked = {o for o in options_of(command) if o not in ("--help", "-h")}
         assert [o for o in asked if f"`{o}`" not in section] == [], name
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_help_of_a_command_has_an_example_that_it_accepts(name: str) -> None:
+    command = commands()[name]
+    example = re.search(rf"Example: `infoplane {name}(.*)`", command.help)
+    assert example, "no example"
+    assert command.make_context(name, shlex.split(example[1]))
 
 
 def test_every_public_name_is_in_the_reference() -> None:

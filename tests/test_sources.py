@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -398,6 +399,75 @@ def test_the_command_imports(shell: list[str], truth: ip.Archive, tmp_path: Path
     assert done.exit_code == 0, done.output
     run = ip.open_archive(tmp_path / "run")
     assert run.steps == STEPS and np.array_equal(run.z(7, "l2"), truth.z(7, "2"))
+
+
+SHELL_CHAINS = {
+    "sequential": ["sequential"],
+    "names in a row": ["l0,l1,l2"],
+    "pairs": ["l0,l1", "l1, l2"],
+}
+
+
+@pytest.mark.parametrize("words", SHELL_CHAINS.values(), ids=SHELL_CHAINS)
+def test_the_command_takes_a_declared_chain(
+    words: list[str], shell: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, [*shell, *(f"--chain={word}" for word in words)])
+    assert done.exit_code == 0, done.output
+    chain = ip.open_archive(tmp_path / "run").chain
+    assert chain is not None
+    assert chain.count("declared") == 3 and chain.relation("l0", "l2") == "declared"
+
+
+def test_a_pair_that_is_not_declared_is_not_compared(shell: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, [*shell, "--chain", "l1,l2"])
+    assert done.exit_code == 0, done.output
+    chain = ip.open_archive(tmp_path / "run").chain
+    assert chain is not None
+    assert chain.relation("l1", "l2") == "declared" and chain.relation("l0", "l1") == "unknown"
+
+
+def test_the_command_takes_the_certificate_of_a_run(
+    shell: list[str], truth: ip.Archive, tmp_path: Path
+) -> None:
+    named = {"l0": "0", "l1": "1", "l2": "2"}
+    for step in STEPS:
+        for new, old in named.items():
+            file = tmp_path / "dump" / f"step{step}" / f"{new}.npy"
+            file.rename(file.with_name(f"{old}.npy"))
+    done = CliRunner().invoke(app, [*shell, "--chain", str(truth.path)])
+    assert done.exit_code == 0, done.output
+    chain = ip.open_archive(tmp_path / "run").chain
+    assert chain is not None and truth.chain is not None
+    assert chain.relation("0", "2") == truth.chain.relation("0", "2") == "cut"
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["import", "dry run"])
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        ("parallel", "expected sequential, names of layers in a row"),
+        ("l0,", "expected sequential, names of layers in a row"),
+        ("l0,fc9", r"no such layers \['fc9'\]"),
+        ("l1,l0", "order of the layers"),
+    ],
+)
+def test_the_command_refuses_a_chain_that_cannot_be(
+    chain: str, message: str, dry: list[str], shell: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, [*shell, "--chain", chain, *dry])
+    assert re.search(message, str(done.exception))
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_certificates_of_other_layers_and_runs_without_one_are_refused(
+    shell: list[str], truth: ip.Archive, tmp_path: Path
+) -> None:
+    other = CliRunner().invoke(app, [*shell, "--chain", str(truth.path)])
+    assert "the certificate is of other layers" in str(other.exception)
+    bare = ip.from_arrays({"l0": np.eye(3)}, to=tmp_path / "bare")
+    without = CliRunner().invoke(app, [*shell, "--chain", str(bare.path)])
+    assert "no certificate of its layers; make one" in str(without.exception)
 
 
 def test_a_dry_run_says_what_is_what_and_writes_nothing(shell: list[str], tmp_path: Path) -> None:

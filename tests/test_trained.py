@@ -344,6 +344,15 @@ def test_the_command_makes_the_same_run(
     assert_same(ip.open_archive(tmp_path / "run"), truth[0])
 
 
+def test_the_command_says_which_pairs_of_layers_are_tested(
+    shell: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, [*shell, "--chain", "none"])
+    assert done.exit_code == 0, done.output
+    chain = ip.open_archive(tmp_path / "run").chain
+    assert chain is None or chain.count("cut") == 0
+
+
 def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
     shell: list[str], tmp_path: Path
 ) -> None:

@@ -12,7 +12,15 @@ from infoplane.commands.options import Workers, at_least, refuse_together
 from infoplane.display.say import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from infoplane.analysis.calibrate import Calibration, TaskScore
+    from infoplane.analysis.calibrate.result import Parting
+
+CASES, FILES = "Cases", "Files"
+"""Headings of options in `--help`."""
 
 
 def calibrate(
@@ -21,21 +29,27 @@ def calibrate(
         typer.Option(
             "-e",
             "--estimator",
-            help="Spec, may be given several times; see `infoplane estimators`.",
+            metavar="SPEC",
+            help="Estimator; may be given several times. `infoplane estimators` lists all.",
         ),
     ] = None,
     case: Annotated[
         list[str] | None,
         typer.Option(
-            "-c", "--case", help="Family, name or glob of cases, may be given several times."
+            "-c",
+            "--case",
+            metavar="CASE",
+            rich_help_panel=CASES,
+            help="Family, name or glob of cases; may be given several times.",
         ),
     ] = None,
     bank: Annotated[
         str,
         typer.Option(
             "--bank",
-            help="Where the cases come from: own; unseen and curves, chosen before any look; as "
-            "published: bmi (bmi1 and bmi2), mutinfo; wide: layers of real networks.",
+            rich_help_panel=CASES,
+            help="Where the cases come from: own; unseen or curves (chosen before any estimator "
+            "ran on them); bmi, bmi1, bmi2 or mutinfo (published); wide (layers of real networks).",
         ),
     ] = "own",
     n: Annotated[
@@ -43,54 +57,78 @@ def calibrate(
         typer.Option(
             "-n",
             "--rows",
-            help="Rows of a draw; those of the bank by default.",
+            rich_help_panel=CASES,
+            help="Rows of a draw; by default those of the bank.",
             callback=at_least(2),
         ),
     ] = None,
     seeds: Annotated[
         int,
         typer.Option(
-            help="Draws of every case; all estimators see the same.", callback=at_least(1)
+            rich_help_panel=CASES,
+            help="Draws of every case, the same for all estimators.",
+            callback=at_least(1),
         ),
     ] = 4,
     errorbars: Annotated[
         int,
         typer.Option(
-            help="Half-sample splits for intervals where an estimator has none; "
-            "10 is a good choice.",
+            help="Half-sample splits for intervals of estimators that give none; 10 is a good "
+            "choice.",
             callback=at_least(0),
         ),
     ] = 0,
     judges: Annotated[
         bool,
         typer.Option(
-            "--judges", help="The cases kept aside to judge by; for knn see docs/calibration.md."
+            "--judges",
+            rich_help_panel=CASES,
+            help="Use the cases that no estimator was tuned on; for knn see docs/calibration.md.",
         ),
     ] = False,
     workers: Workers = 1,
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Draw errors and coverage into FILE.png, .svg or .pdf."
+            "-o",
+            "--output",
+            metavar="FILE",
+            rich_help_panel=FILES,
+            help="Draw errors and coverage as a .png, .svg or .pdf file.",
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write every trial as CSV.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", rich_help_panel=FILES, help="Write every trial as CSV."
+        ),
+    ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write one self-contained page.")
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", rich_help_panel=FILES, help="Write one self-contained page."
+        ),
     ] = None,
     log: Annotated[
         Path | None,
         typer.Option(
             "--log",
-            help="Keep every trial in FILE.jsonl as it is made; a run that was stopped goes on "
-            "from there.",
+            metavar="FILE",
+            rich_help_panel=FILES,
+            help="Store every trial in a .jsonl file as it is made; a second call continues.",
         ),
     ] = None,
     list_cases: Annotated[
-        bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")
+        bool,
+        typer.Option(
+            "--list", rich_help_panel=CASES, help="Print the cases with their truths, and stop."
+        ),
     ] = False,
 ) -> None:
-    """Show error and interval coverage of estimators where the information is known."""
+    """Measure error and interval coverage of estimators where the information is known.
+
+    Example: `infoplane calibrate -e knn -e gauss --case 1-D --seeds 10`
+    """
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
     from infoplane.analysis.estimators.spec import parse
@@ -178,10 +216,13 @@ def _print_tasks(found: Calibration) -> None:
     for column in ("estimator", "nats", "bits", "within 0.1 nat", "answered"):
         whole.add_column(column, justify="left" if column == "estimator" else "right")
     for total in bank_scores(scores):
-        nats = "-" if total.error_nats is None else f"{total.error_nats:.4f}"
-        bits = "-" if total.error_bits is None else f"{total.error_bits:.4f}"
-        answered = f"{total.answered}/{total.tasks}"
-        whole.add_row(total.estimator, nats, bits, f"{total.within}/{total.tasks}", answered)
+        whole.add_row(
+            total.estimator,
+            _or_dash(total.error_nats, ".4f"),
+            _or_dash(total.error_bits, ".4f"),
+            f"{total.within}/{total.tasks}",
+            f"{total.answered}/{total.tasks}",
+        )
     console = Console()
     console.print(table)
     console.print(whole)
@@ -211,35 +252,47 @@ def _print_scores(found: Calibration) -> None:
         ("ms", "right"),
     ):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
-    before = ""
-    for s in found.scores():
-        if before and s.where != before:
+    family = ""
+    for score in found.scores():
+        if family and score.where != family:
             table.add_section()
-        error = "-" if s.error is None else f"{s.error:.4f}"
-        coverage = "-" if s.coverage is None else f"{s.coverage:.1%}"
         table.add_row(
-            "" if s.where == before else s.where,
-            s.estimator,
-            error,
-            "-" if s.bias is None else f"{s.bias:+.4f}",
-            coverage,
-            f"{s.refused}/{s.trials}",
-            f"{1000 * s.seconds:.0f}",
+            "" if score.where == family else score.where,
+            score.estimator,
+            _or_dash(score.error, ".4f"),
+            _or_dash(score.bias, "+.4f"),
+            _or_dash(score.coverage, ".1%"),
+            f"{score.refused}/{score.trials}",
+            f"{1000 * score.seconds:.0f}",
         )
-        before = s.where
+        family = score.where
     console.print(table)
-    if not (partings := found.partings()):
-        return
-    parted = Table(
-        title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest "
-        "is wrong"
+    partings = found.partings()
+    if partings:
+        console.print(_partings_table(partings))
+
+
+def _partings_table(partings: Sequence[Parting]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title="where estimators disagree (> 0.1 bit and 3 standard errors): the lowest or the "
+        "highest is wrong"
     )
     for column in ("case", "truth", "lowest", "bits", "highest", "bits"):
-        parted.add_column(
-            column, justify="right" if column in ("truth", "bits") else "left", overflow="fold"
+        justify = "right" if column in ("truth", "bits") else "left"
+        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
+    for parting in partings:
+        table.add_row(
+            parting.case,
+            f"{parting.truth_bits:.3f}",
+            parting.low,
+            f"{parting.low_bits:.3f}",
+            parting.high,
+            f"{parting.high_bits:.3f}",
         )
-    for p in partings:
-        parted.add_row(
-            p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}"
-        )
-    console.print(parted)
+    return table
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from infoplane.commands.options import (
+    TOKENS,
     DryRun,
     KindOfLabels,
     MaxRows,
+    Model,
     NewRun,
     Overwrite,
     RowKind,
@@ -22,75 +24,110 @@ from infoplane.commands.options import (
 )
 from infoplane.display.say import say
 
+CHAINS = {"auto": "auto", "all": True, "none": False}
+"""Words of `--chain`, and what the recorder takes."""
+READING = "Reading checkpoints"
+
 
 def capture(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="module:factory; the factory returns the network, or (network, probe)."
-        ),
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=Model)],
     out: NewRun,
     probe: Annotated[
         Path | None,
-        typer.Option(help=".npz with x and y (and split, row_ids), .npy or .pt."),
+        typer.Option(metavar="FILE", help=".npz with x and y (and split, row_ids), .npy or .pt."),
     ] = None,
     checkpoints: Annotated[
         str,
         typer.Option(
             "--checkpoints",
             "-c",
-            help="A glob in quotes or a folder; the model as it stands when left out.",
+            metavar="GLOB",
+            help="Checkpoint files, a glob in quotes or a folder; only the network itself when "
+            "left out.",
         ),
     ] = "",
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", help="Name or glob; may be given several times."),
+        typer.Option(
+            "--layer",
+            metavar="NAME",
+            help="Name or glob; may be given several times. Chosen when left out.",
+        ),
     ] = None,
     reduce: Annotated[str, typer.Option(help="Reduction of every layer, e.g. gap.")] = "none",
     mode: Annotated[
-        str, typer.Option(help="eval, train or user.", callback=one_of("eval", "train", "user"))
+        str,
+        typer.Option(
+            help="Mode of the network: eval, train, or user (as the factory returns it).",
+            callback=one_of("eval", "train", "user"),
+        ),
     ] = "eval",
+    chain: Annotated[
+        str,
+        typer.Option(
+            help="Pairs of layers that the interchange test compares: auto (what its budget "
+            "allows), all or none.",
+            callback=one_of(*CHAINS),
+        ),
+    ] = "auto",
     rows: RowKind = "sample",
     labels: Annotated[
         list[str] | None,
         typer.Option(
             "--labels",
-            help="Of tokens: token, next-token, position or ngram:2; several "
-            "give a label set each.",
+            metavar="LABEL",
+            rich_help_panel=TOKENS,
+            help="token, next-token, position or ngram:2; may be given several times.",
         ),
     ] = None,
     x: XOfTokens = "",
     mask: Annotated[
         str,
         typer.Option(
-            help="Of tokens the input of the probe that is true where a position is real."
+            rich_help_panel=TOKENS, help="Input of the probe that is true at real positions."
         ),
     ] = "",
     skip_first: SkipFirst = 0,
     max_rows: MaxRows = 0,
     y_kind: KindOfLabels = "",
     batch_size: Annotated[
-        int, typer.Option(help="Rows per forward; 0 chooses.", callback=at_least(0))
+        int, typer.Option(help="Rows in a forward pass; 0: chosen.", callback=at_least(0))
     ] = 0,
     step_from: Annotated[
-        str, typer.Option(help="Regular expression whose group is the step, e.g. 'ckpt(\\d+)'.")
+        str,
+        typer.Option(
+            rich_help_panel=READING,
+            metavar="REGEX",
+            help="Where the step is in a file name, as a group, e.g. 'ckpt(\\d+)'.",
+        ),
     ] = "",
     prefix: Annotated[
-        str | None, typer.Option(help="Of the stored keys; found if left out.")
+        str | None,
+        typer.Option(
+            rich_help_panel=READING,
+            help="Prefix of the stored keys, e.g. model.; found if left out.",
+        ),
     ] = None,
     entry: Annotated[
-        str | None, typer.Option(help="Which state dict of a file with several, e.g. ema.")
+        str | None,
+        typer.Option(
+            rich_help_panel=READING, help="Which state dict of a file with several, e.g. ema."
+        ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option(help="Refuse checkpoints with missing or unexpected keys.")
+        bool,
+        typer.Option(
+            rich_help_panel=READING, help="Refuse checkpoints with missing or unexpected keys."
+        ),
     ] = True,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Capture a trained network, as it stands or at every checkpoint of its training.
+    """Capture the layers of a trained network, or of every checkpoint of its training.
 
-    A second call goes on where the first ended.
+    A second call captures the checkpoints that are new.
+
+    Example: `infoplane capture my_module:make_model --probe probe.npz -c 'ckpts/*.pt' -o runs/then`
     """
     from infoplane.commands.models import build_model, read_probe
     from infoplane.commands.outputs import make_folder, say_new_run
@@ -117,6 +154,7 @@ def capture(
         "skip_first": skip_first,
         "max_rows": max_rows or None,
         "mode": mode,
+        "chain": CHAINS[chain],
         "y_kind": y_kind or None,
         "batch_size": batch_size or None,
     }

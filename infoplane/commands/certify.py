@@ -7,41 +7,42 @@ from typing import Annotated
 
 import typer
 
+from infoplane.commands.options import Model
 from infoplane.display.say import say
 
 
 def certify(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     model: Annotated[
         str,
         typer.Option(
             "--model",
             "-m",
-            help="module:factory or path/file.py:factory; the factory returns the network, or "
-            "(network, probe).",
+            metavar="MODEL",
+            help=Model,
         ),
     ],
     step: Annotated[
         int | None,
-        typer.Option(help="Step whose weights the network has; the last one when left out."),
+        typer.Option(help="Checkpoint whose weights the network has; by default the last."),
     ] = None,
 ) -> None:
-    """Make the interchange test on every pair of layers of a recorded run, and store it.
+    """Run the interchange test on every pair of layers of a run, and store the result.
 
-    The network is held against the stored activations of the step first. Weights that the run
-    stored are loaded.
+    The network must give the stored activations of the checkpoint. Weights that the run stored are
+    loaded.
+
+    Example: `infoplane certify runs/first --model my_module:make_model`
     """
     from infoplane.commands.models import build_model
     from infoplane.commands.subjects import open_run
-    from infoplane.hooks.certificates.certify_run import (
-        certify as make,
-    )  # before anything of a folder's
+    from infoplane.hooks.certificates.certify_run import certify as certify_run
 
     archive = open_run(run)
     network, probe = build_model(model, "--model")
-    chain = make(archive.path, network, probe=probe, step=step)
+    chain = certify_run(archive.path, network, probe=probe, step=step)
     counts = {name: chain.count(name) for name in ("cut", "partial", "no-path", "unknown")}
-    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    say(f"{archive.path}: {len(chain.layers)} layers certified on {chain.rows} rows: {said}")
+    tally = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    say(f"{archive.path}: {len(chain.layers)} layers certified on {chain.rows} rows: {tally}")
     if chain.reason:
         say(f"  {chain.reason}")

@@ -22,25 +22,24 @@ def check(
     workers: Workers = 1,
     alpha: Annotated[
         float,
-        typer.Option(help="Level: an excess that chance explains at this level is `sampling`."),
+        typer.Option(help="Significance level of the verdict `sampling`."),
     ] = 0.05,
     permutations: Annotated[
         int,
         typer.Option(
-            help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.",
+            help="Draws of the permutation test; 0 leaves the verdicts `sampling` and `bias` out.",
             callback=at_least(0),
         ),
     ] = 1999,
     run: RunOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON, for machines.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check the data processing inequality.
+    """Check the data processing inequality, and report the cause of each apparent violation.
 
-    Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0.
+    Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0. For a run, its
+    plane.h5 is checked if that is up to date; else the run is measured first.
 
-    Of a run its plane.h5 is judged where that is up to date, else a plane measured now.
+    Example: `infoplane check runs/first -e bin:szt`
     """
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.dpi.settings import DPISettings
@@ -67,7 +66,7 @@ def _as_dict(report: DPIReport) -> dict[str, object]:
         "passed": report.passed,
         "checked": report.checked,
         "counts": dict(report.counts),
-        "findings": [asdict(f) for f in report.findings],
-        "episodes": [asdict(e) for e in report.episodes],
+        "findings": [asdict(finding) for finding in report.findings],
+        "episodes": [asdict(episode) for episode in report.episodes],
         "limits": list(report.limits),
     }

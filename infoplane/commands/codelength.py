@@ -1,4 +1,4 @@
-"""`infoplane codelength`: how short the labels become, given a layer."""
+"""`infoplane codelength`: the length of the labels, coded given a layer."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from infoplane.commands.over_steps import Number, Question, over_steps
 
 @over_steps()
 def codelength(question: Question, family: Predictors = "linear") -> None:
-    """Show the length in bits of an online code of the labels given a layer.
+    """Measure the length in bits of an online code of the labels given a layer.
 
-    Minimum description length: short where labels are easy to learn.
+    It is short where labels are easy to learn from the layer (minimum description length).
+
+    Example: `infoplane codelength runs/first --family mlp`
     """
     from infoplane.analysis.studies.usable import code_lengths
 
     def at(step: int) -> Iterator[Number]:
-        for c in code_lengths(question.archive, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
-            length = c.length
+        for code in code_lengths(question.archive, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
+            length = code.length
             columns = {
-                "step": c.step,
-                "layer": c.layer,
+                "step": code.step,
+                "layer": code.layer,
                 "bits": length.bits,
                 "uniform": length.uniform_bits,
                 "times shorter": length.compression,
             }
-            yield Number(c.step, c.layer, length.bits, f"{length.bits:.0f}", columns=columns)
+            yield Number(code.step, code.layer, length.bits, f"{length.bits:.0f}", columns=columns)
 
     numbers = question.measure("coding the labels", at)
     uniform = numbers[0].columns["uniform"]

@@ -16,7 +16,7 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN|PLANE...",
-            help="Two or more runs or planes: seeds, activations, data sets.",
+            help="Two or more runs or planes, e.g. of several seeds.",
         ),
     ],
     estimator: Annotated[
@@ -24,8 +24,9 @@ def compare(
         typer.Option(
             "-e",
             "--estimator",
-            help="Spec to compare under. Left out: the first that the planes share, or that can "
-            "answer on the first run.",
+            metavar="SPEC",
+            help="Estimator. By default the first that all planes have, or one that is chosen for "
+            "the first run.",
         ),
     ] = "",
     output: Picture = None,
@@ -34,20 +35,23 @@ def compare(
         typer.Option(
             "-k",
             "--kind",
-            help="Of the picture: planes (side by side, curves pooled below) or pooled (one plane: "
-            "the centre over runs, the range as a band).",
+            help="Kind of picture: planes (side by side, pooled curves below) or pooled (one plane "
+            "with the range as a band).",
             callback=one_of("planes", "pooled"),
         ),
     ] = "planes",
     centre: Annotated[
         str,
         typer.Option(
-            help="Of kind pooled: median or mean over runs.", callback=one_of("median", "mean")
+            help="For kind pooled: median or mean over runs.", callback=one_of("median", "mean")
         ),
     ] = "median",
     workers: Workers = 1,
 ) -> None:
-    """Planes of several runs side by side, and pooled over runs with their range."""
+    """Compare the planes of several runs, side by side and pooled with their range.
+
+    Example: `infoplane compare runs/seed1 runs/seed2 runs/seed3 -o seeds.png`
+    """
     from infoplane.analysis.studies.compare import pool
     from infoplane.commands.outputs import PICTURES, prepare
     from infoplane.commands.pictures import write
@@ -56,9 +60,9 @@ def compare(
     from infoplane.display.tables import say_table
 
     if output is None or kind != "pooled":
-        refuse_together("they are of a pooled picture", centre=centre != "median")
+        refuse_together("only a picture of kind pooled has a centre", centre=centre != "median")
     if output is None:
-        refuse_together("no picture is asked for", kind=kind != "planes")
+        refuse_together("a kind needs a picture, -o FILE", kind=kind != "planes")
     seen: set[Path] = set()
     for path in run:
         is_plane_at(path)
@@ -69,13 +73,13 @@ def compare(
     planes, spec = named_planes(run, estimator or None, workers)
     pooled = pool(planes, estimator=spec)
     rows = []
-    for p in pooled:
-        low, high = p.band()
+    for curve in pooled:
+        low, high = curve.band()
         rows.append(
             {
-                "layer": p.layer,
-                "quantity": "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)",
-                "median": f"{p.median[-1]:.3f}",
+                "layer": curve.layer,
+                "quantity": "I(X;Z)" if curve.quantity == "i_xz" else "I(Z;Y)",
+                "median": f"{curve.median[-1]:.3f}",
                 "lowest run": f"{low[-1]:.3f}",
                 "highest run": f"{high[-1]:.3f}",
             }

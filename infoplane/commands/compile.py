@@ -1,4 +1,4 @@
-"""`infoplane compile`: every kernel is compiled now, so that no first call waits for it."""
+"""`infoplane compile`: the numerical kernels, compiled before they are needed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,11 @@ SPECS = (
     "knn:k=5",
     "renyi",
 )
-"""Estimators whose kernels `compile_kernels` makes: those that commands measure unasked, and one
-for every other kernel.
-"""
+"""Estimators that use every kernel: those that are measured by default, and some others."""
 
 
 def compile_kernels() -> None:
-    """Measure and check a run of a few rows, as commands do.
-
-    What they would compile is in the cache afterwards.
-    """
+    """Measure and check a small run, which compiles what later commands need."""
     import numpy as np
 
     from infoplane.analysis.dpi.check import check_dpi
@@ -38,31 +33,37 @@ def compile_kernels() -> None:
     from infoplane.sources import from_arrays
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(700, 4)).astype(np.float32)  # a full tile of 512 rows and a part of one
-    y = (x.sum(1) > 0).astype(np.int64)
-    wide = np.tanh(x @ rng.normal(size=(4, 32)))
-    narrow = np.tanh(x @ rng.normal(size=(4, 3)) / 30)
+    inputs = rng.normal(size=(700, 4)).astype(np.float32)  # more than one tile of 512 rows
+    labels = (inputs.sum(1) > 0).astype(np.int64)
+    wide = np.tanh(inputs @ rng.normal(size=(4, 32)))
+    narrow = np.tanh(inputs @ rng.normal(size=(4, 3)) / 30)
     layers = {
         "wide": wide.astype(np.float32),
         "narrow": narrow.astype(np.float32),
-        "last": (narrow * 30).astype(np.float32),  # an excess, so that it is resampled
+        "last": (narrow * 30).astype(np.float32),  # breaks the inequality, so that it is resampled
     }
     with tempfile.TemporaryDirectory() as folder:
-        archive = from_arrays(layers, x=x, y=y, to=Path(folder) / "run", chain="sequential")
+        run = Path(folder) / "run"
+        archive = from_arrays(layers, x=inputs, y=labels, to=run, chain="sequential")
         check_dpi(measure(archive, SPECS, resume=False), archive=archive)
-    permutation_p(np.zeros_like(y), y, y, draws=9)
-    block_sums(x[:, :1].repeat(3, axis=1), np.array([1.0]), y, 2)  # by differences
-    block_sums(x[:, :1].repeat(16, axis=1), np.array([1.0]), y, 2)  # by products in float32
-    block_sums(x[:, :1].repeat(16, axis=1), np.array([1e-6]), y, 2)  # by products in float64
+    permutation_p(np.zeros_like(labels), labels, labels, draws=9)
+    for units, scale in (
+        (3, 1.0),
+        (16, 1.0),
+        (16, 1e-6),
+    ):  # differences; products: float32, float64
+        block_sums(inputs[:, :1].repeat(units, axis=1), np.array([scale]), labels, 2)
 
 
 def compile_() -> None:
-    """Compile every kernel now, so that no first call waits for it.
+    """Compile the numerical kernels now, so that no later command waits for it.
 
-    Once for an installation, half a minute.
+    Needed once for an installation.
+
+    Example: `infoplane compile`
     """
     from infoplane.display.progress import working
 
     with working("compiling"):
         compile_kernels()
-    say("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
+    say("compiled; stored with the installed code, or in NUMBA_CACHE_DIR")

@@ -26,7 +26,9 @@ that is constant or infinite; a curve belongs to its width, and other widths dra
 def demo(
     out: Annotated[
         Path,
-        typer.Option("--out", help="Folder for the run, the plane, the table and the pictures."),
+        typer.Option(
+            "--out", metavar="FOLDER", help="For the run, the plane, the table and the pictures."
+        ),
     ] = Path("runs/demo"),
     task: Annotated[
         str, typer.Option(help="szt (12 bits, 4096 patterns) or digits (8x8 images).")
@@ -40,20 +42,23 @@ def demo(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Training epochs; enough to see fitting and compression by default.",
+            help="Training epochs; by default enough to see the layers move.",
             callback=at_least(1),
         ),
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(help="Initial weights, split and order of batches.", callback=at_least(0)),
+        typer.Option(help="Seed of weights, split and batches.", callback=at_least(0)),
     ] = 0,
     workers: Workers = 2,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a run of the same name.")
+        bool, typer.Option("--overwrite", help="Replace an existing run.")
     ] = False,
 ) -> None:
-    """Train, capture, measure, check and draw a small network, in two minutes."""
+    """Train a small network, and capture, measure, check and draw it, in two minutes.
+
+    Example: `infoplane demo --out runs/demo --activation relu`
+    """
     from rich.console import Console
     from rich.table import Table
 

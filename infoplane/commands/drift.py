@@ -1,4 +1,4 @@
-"""`infoplane drift`: how far layers have come from a reference checkpoint."""
+"""`infoplane drift`: how far layers moved from a reference checkpoint."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from infoplane.errors import InputError
 @over_steps(least=1)
 def drift(
     question: Question,
-    reference: Annotated[str, typer.Option(help="first, previous, or a captured step.")] = "first",
+    reference: Annotated[
+        str, typer.Option(help="first, previous, or the number of a checkpoint.")
+    ] = "first",
     method: Annotated[
         str,
         typer.Option(
-            help="knn, gauss, binned, or auto: by the rows of each pair.",
+            help="knn, gauss, binned, or auto, which chooses for each pair.",
             callback=one_of("auto", "knn", "gauss", "binned"),
         ),
     ] = "auto",
 ) -> None:
-    """Show the KL divergence in bits of a layer from its reference checkpoint."""
+    """Estimate how far every layer moved from a reference checkpoint, as a KL divergence in bits.
+
+    Example: `infoplane drift runs/first --reference previous -o drift.png`
+    """
     from infoplane.analysis.studies.drift import drift as measure_drift
     from infoplane.types import printable
 
@@ -39,20 +44,20 @@ def drift(
     notes: list[str] = []
 
     def at(step: int) -> Iterator[Number]:
-        for d in measure_drift(archive, layers=question.layers, steps=[step], **options):
-            if d.note:
-                notes.append(f"{d.layer}, step {d.step}: {d.note}")
+        for moved in measure_drift(archive, layers=question.layers, steps=[step], **options):
+            if moved.note:
+                notes.append(f"{moved.layer}, step {moved.step}: {moved.note}")
             columns = {
-                "layer": d.layer,
-                "reference": d.reference,
-                "step": d.step,
-                "bits": d.bits,
-                "stderr": d.stderr,
-                "method": d.method,
-                "note": d.note,
+                "layer": moved.layer,
+                "reference": moved.reference,
+                "step": moved.step,
+                "bits": moved.bits,
+                "stderr": moved.stderr,
+                "method": moved.method,
+                "note": moved.note,
             }
-            text = f"{d.bits:.3f}{'*' if d.note else ''} {d.method}"
-            yield Number(d.step, d.layer, d.bits, text, columns=columns)
+            text = f"{moved.bits:.3f}{'*' if moved.note else ''} {moved.method}"
+            yield Number(moved.step, moved.layer, moved.bits, text, columns=columns)
 
     numbers = question.measure("comparing", at)
     question.show(f"D(step || reference) [bits], reference {reference}", numbers)

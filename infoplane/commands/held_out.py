@@ -1,4 +1,4 @@
-"""`infoplane held-out`: labels in trained-on and in held-out rows."""
+"""`infoplane held-out`: information about labels in training rows and in held-out rows."""
 
 from __future__ import annotations
 
@@ -18,33 +18,40 @@ def held_out(
     divisions: Annotated[
         int,
         typer.Option(
-            help="Random divisions of the rows for the p-value of the gap; 0 for none.",
+            help="Random divisions of the rows, for the p-value of the difference; 0 for none.",
             callback=at_least(0),
         ),
     ] = 0,
 ) -> None:
-    """I(Z;Y) in bits on trained-on and on held-out rows, equally many of each. Drawn is the gap."""
+    """Estimate I(Z;Y) in bits on training rows and on equally many held-out rows.
+
+    The picture shows the difference of the two.
+
+    Example: `infoplane held-out runs/split --divisions 99 -o gap.png`
+    """
     from infoplane.analysis.studies.held_out import train_and_held_out
 
     specs = estimator or ("knn", "vinfo:family=linear")
 
     def at(step: int) -> Iterator[Number]:
-        for b in train_and_held_out(
+        for both in train_and_held_out(
             question.archive, specs, layers=question.layers, steps=[step], divisions=divisions
         ):
+            train, test = both.train, both.test
             columns = {
-                "step": b.step,
-                "layer": b.layer,
-                "estimator": b.train.estimator,
-                "n": b.train.n,
-                "train": b.train.bits,
-                "held out": b.test.bits,
-                "gap": b.gap_bits,
-                "p": b.p,
+                "step": both.step,
+                "layer": both.layer,
+                "estimator": train.estimator,
+                "n": train.n,
+                "train": train.bits,
+                "held out": test.bits,
+                "gap": both.gap_bits,
+                "p": both.p,
             }
-            text = f"{b.train.bits:.2f}/{b.test.bits:.2f}"
-            text += "" if b.p is None else f" p={b.p:.2g}"
-            yield Number(b.step, b.layer, b.gap_bits, text, b.train.estimator, columns)
+            text = f"{train.bits:.2f}/{test.bits:.2f}"
+            if both.p is not None:
+                text += f" p={both.p:.2g}"
+            yield Number(both.step, both.layer, both.gap_bits, text, train.estimator, columns)
 
     numbers = question.measure("measuring", at)
     question.show("I(Z;Y) [bits], trained on / held out", numbers)

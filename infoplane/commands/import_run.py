@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import (
+    TOKENS,
     DryRun,
     KindOfLabels,
     MaxRows,
@@ -22,58 +23,89 @@ from infoplane.display.say import say
 
 def import_(
     path: Annotated[
-        Path, typer.Argument(help="A folder, or a file: .npy .npz .pt .safetensors .h5 .zarr.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A folder, or a file: .npy .npz .pt .safetensors .h5 .zarr."
+        ),
     ],
     out: NewRun,
     pattern: Annotated[
         str,
-        typer.Option(help="Which file is what, e.g. 'step{step}/{layer}.npy', in quotes."),
+        typer.Option(
+            metavar="GLOB",
+            help="Step and layer in the file names, in quotes: 'step{step}/{layer}.npy'.",
+        ),
     ] = "",
     labels: Annotated[
         str,
         typer.Option(
             "--labels",
-            help="A file, or the name of an array in the file; of tokens also token, next-token, "
-            "position, ngram:2.",
+            metavar="FILE",
+            help="Labels: a file, or the name of an array in the file. For tokens also token, "
+            "next-token, position or ngram:2.",
         ),
     ] = "",
     inputs: Annotated[
-        str, typer.Option("--inputs", help="The same for the inputs, if they are at hand.")
+        str, typer.Option("--inputs", metavar="FILE", help="Inputs of the network.")
     ] = "",
     rows: RowKind = "sample",
     x: XOfTokens = "",
     mask: Annotated[
-        str, typer.Option(help="Of tokens a file or array that is true where a position is real.")
+        str,
+        typer.Option(
+            rich_help_panel=TOKENS,
+            metavar="FILE",
+            help="Array that is true at real positions.",
+        ),
     ] = "",
     skip_first: SkipFirst = 0,
     max_rows: MaxRows = 0,
     row_ids: Annotated[
-        str, typer.Option("--row-ids", help="The same for numbers that are equal for equal inputs.")
+        str,
+        typer.Option(
+            "--row-ids",
+            metavar="FILE",
+            help="Numbers that are equal for equal inputs, where --inputs is left out.",
+        ),
     ] = "",
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", help="Name or glob, several in order of execution."),
+        typer.Option(
+            "--layer",
+            metavar="NAME",
+            help="Name or glob; several in order of execution. By name when left out.",
+        ),
     ] = None,
     chain: Annotated[
-        str, typer.Option(help="sequential: each layer is computed from the one before alone.")
-    ] = "",
-    step: Annotated[int, typer.Option(help="Where the pattern has no {step}.")] = 0,
+        list[str] | None,
+        typer.Option(
+            "--chain",
+            metavar="CHAIN",
+            help="Which layers are computed from which alone: sequential (each from the one "
+            "before), names in a row such as fc1,fc2,fc3 (may be given several times), or a run "
+            "whose network was tested. Only such layers are compared.",
+        ),
+    ] = None,
+    step: Annotated[int, typer.Option(help="Step of all files, where the pattern has none.")] = 0,
     y_kind: KindOfLabels = "",
     keep_nonfinite: Annotated[
         bool, typer.Option("--keep-nonfinite", help="Store NaN and infinities as they are.")
     ] = False,
     overwrite: Overwrite = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that is there; its steps are kept.")
+        bool, typer.Option("--resume", help="Add new steps to an existing run.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Store activations that other tools captured as a run.
+    """Store activations that another tool captured as a run.
 
-    Layers are taken by name unless --layer gives their order.
+    Example: `infoplane import dump --pattern 'step{step}/{layer}.npy' --labels y.npy -o runs/new`
     """
     from infoplane.commands.outputs import make_folder, say_new_run
+    from infoplane.sources.chains import chain_of_words
     from infoplane.sources.files import import_run, preview_import
+
+    declared = chain_of_words(chain or [])
 
     if dry_run:
         say(
@@ -87,6 +119,7 @@ def import_(
                 layers=layer or None,
                 step=step,
                 y_kind=y_kind or None,
+                chain=declared,
             )
         )
         return
@@ -105,7 +138,7 @@ def import_(
         row_ids=row_ids or None,
         y_kind=y_kind or None,  # type: ignore[arg-type]  # checked inside
         layers=layer or None,
-        chain=chain or None,  # type: ignore[arg-type]  # checked inside
+        chain=declared,
         step=step,
         nonfinite="keep" if keep_nonfinite else "refuse",
         progress=True,

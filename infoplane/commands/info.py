@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from infoplane.types import Chain, LayerInfo
 
 MOST_CHARACTERS = 2000
-"""Of one line, whatever a file says."""
+"""Of one line; a foreign file may hold any text."""
 
 
 def info(run: Subject) -> None:
-    """Say what a run holds: layers, steps, probe, metrics; or a plane."""
+    """Show what a run holds (layers, checkpoints, probe, metrics), or what a plane holds.
+
+    Example: `infoplane info runs/first`
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -46,9 +49,11 @@ COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
     "stored as": lambda archive, layer: layer.store_dtype,
     "reduction": lambda archive, layer: layer.reduction,
     "per step": lambda archive, layer: size_text(layer.bytes_per_row * archive.n_rows),
-    "steps": lambda archive, layer: str(sum(archive.has(k, layer.name) for k in archive.steps)),
+    "steps": lambda archive, layer: str(
+        sum(archive.has(step, layer.name) for step in archive.steps)
+    ),
 }
-"""What the table says of every layer, by the head of its column."""
+"""The columns of the table of layers: a heading, and the text for a layer."""
 
 
 def _table(archive: Archive) -> Table:
@@ -67,14 +72,14 @@ def _table(archive: Archive) -> Table:
 
 
 def _lines(archive: Archive) -> Iterator[str]:
-    """What is said of the run as a whole."""
+    """The lines above the table, about the run as a whole."""
     yield repr(archive)
-    y, x = "no labels", "inputs not stored"
+    labels, inputs = "no labels", "inputs not stored"
     if archive.y is not None:
-        y = f"{archive.y_kind} labels of shape {archive.y.shape}"
+        labels = f"{archive.y_kind} labels of shape {archive.y.shape}"
     if archive.x is not None:
-        x = f"inputs {archive.x.dtype} of shape {archive.x.shape}"
-    yield f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"
+        inputs = f"inputs {archive.x.dtype} of shape {archive.x.shape}"
+    yield f"probe: {archive.n_rows} rows, {inputs}, {labels}; digest {archive.digest[:16]}"
     yield from _rows_text(archive)
     yield f"chain: {_chain_text(archive.chain)}"
     if archive.steps:
@@ -94,11 +99,13 @@ def _rows_text(archive: Archive) -> list[str]:
     if len(archive.labels) > 1:
         lines.append(f"label sets: {', '.join(archive.labels)}; measure --label takes one")
     notes = rows.settings.get("notes")
-    return lines + [f"note: {note}" for note in (notes if isinstance(notes, list) else [])]
+    if isinstance(notes, list):
+        lines += [f"note: {note}" for note in notes]
+    return lines
 
 
 def _chain_text(chain: Chain | None) -> str:
-    """How many pairs are comparable, and on whose word."""
+    """How many pairs of layers can be compared, and whether that was tested."""
     if chain is None:
         return "no certificate"
     if chain.reason:

@@ -1,4 +1,4 @@
-"""`infoplane invariance`: how much of a number is notation."""
+"""`infoplane invariance`: estimates under maps that keep, or remove, information."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ USUAL = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
 def invariance(
     run: Run,
     estimator: Specs = None,
-    step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
+    step: Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")] = None,
     layer: Layers = None,
     about: Annotated[
         str,
-        typer.Option(help="labels: I(Z;Y); inputs: I(X;Z).", callback=one_of("labels", "inputs")),
+        typer.Option(
+            help="labels for I(Z;Y), inputs for I(X;Z).", callback=one_of("labels", "inputs")
+        ),
     ] = "labels",
     output: Picture = None,
 ) -> None:
-    """Show how much of a number is notation, by maps that must, or must not, move it."""
+    """Measure how estimates change under maps of a layer that keep, or remove, information.
+
+    Example: `infoplane invariance runs/first --about inputs`
+    """
     from infoplane.analysis.studies.invariance import INVERTIBLE
     from infoplane.analysis.studies.invariance import invariance as battery
     from infoplane.commands.outputs import PICTURES, prepare
@@ -45,17 +50,16 @@ def invariance(
             quantity="i_zy" if about == "labels" else "i_xz",
         )
     rows = []
-    for f in found:
-        worst = max(INVERTIBLE, key=f.changes.__getitem__)
+    for result in found:
         rows.append(
             {
-                "layer": f.layer,
-                "estimator": f.estimator,
-                "bits": f"{f.value:.3f}",
-                "error": f"{f.error:.3f}",
-                "worst map": worst,
-                "sensitivity": f"{f.sensitivity:.3f}",
-                "discriminability": f"{f.discriminability:.2f}",
+                "layer": result.layer,
+                "estimator": result.estimator,
+                "bits": f"{result.value:.3f}",
+                "error": f"{result.error:.3f}",
+                "worst map": max(INVERTIBLE, key=result.changes.__getitem__),
+                "sensitivity": f"{result.sensitivity:.3f}",
+                "discriminability": f"{result.discriminability:.2f}",
             }
         )
     what = "I(Z;Y)" if about == "labels" else "I(X;Z)"

@@ -1,4 +1,4 @@
-"""`infoplane layer-info`: what layers know of one another."""
+"""`infoplane layer-info`: information between layers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ def layer_info(
         typer.Option(
             "-e",
             "--estimator",
-            help="Takes two layers: knn, ksg, gauss, sliced, renyi, cka, exact, bin.",
+            metavar="SPEC",
+            help="One for two layers: knn, ksg, gauss, sliced, renyi, cka, exact or bin.",
         ),
     ] = "knn",
-    step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
+    step: Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")] = None,
     layer: Layers = None,
     seed: Seed = 0,
     csv: Csv = None,
     output: Picture = None,
 ) -> None:
-    """I(Z_i;Z_j) in bits of every pair of layers at one checkpoint."""
+    """Estimate I(Z_i;Z_j) in bits for every pair of layers at one checkpoint.
+
+    Example: `infoplane layer-info runs/first -e knn -o layers.png`
+    """
     from infoplane.analysis.studies.layer_information import layer_information
     from infoplane.commands.outputs import PICTURES, prepare
     from infoplane.commands.pictures import write
@@ -38,7 +42,7 @@ def layer_info(
     archive = open_run(run)
     layers = names_like(layer, archive.layers)
     if layers is not None and len(layers) < 2:
-        raise InputError(f"layer-info is of pairs of layers: give at least 2, got {layers}")
+        raise InputError(f"layer-info measures pairs of layers: expected at least 2, got {layers}")
     prepare(output, PICTURES)
     prepare(csv)
     with working("measuring pairs of layers"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infoplane.commands.options import (
+    Csv,
     Layers,
     Run,
     Seed,
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
+ERRORS, MACHINES, GROWING = "Uncertainty", "Other machines and devices", "A run that grows"
+"""Headings of options in `--help`."""
 MOST_SAID = 5
-"""Failures, and cells where two estimators part, that are printed."""
+"""Failures and disagreements that are printed."""
 
 
 def measure(
@@ -37,31 +40,36 @@ def measure(
         typer.Option(
             "-o",
             "--output",
-            help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.",
+            metavar="FILE",
+            help="File of the plane; by default RUN/plane.h5, or next to a packed run.",
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
+    csv: Csv = None,
     layer: Layers = None,
     workers: Workers = 1,
     dask: Annotated[
         str,
         typer.Option(
             "--dask",
+            metavar="ADDRESS",
+            rich_help_panel=MACHINES,
             help="Address of a dask scheduler, e.g. tls://host:8786, or `local` for --workers "
-            "processes. Whoever reaches a tcp:// scheduler runs code as you.",
+            "processes. Anybody who reaches a tcp:// scheduler can run code as you.",
         ),
     ] = "",
     device: Annotated[
         str,
         typer.Option(
             "--device",
-            help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for the compiled ones.",
+            rich_help_panel=MACHINES,
+            help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for compiled kernels.",
         ),
     ] = "",
     seed: Seed = 0,
     errorbars: Annotated[
         int,
         typer.Option(
+            rich_help_panel=ERRORS,
             help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.",
             callback=at_least(0),
         ),
@@ -69,50 +77,55 @@ def measure(
     null: Annotated[
         int | None,
         typer.Option(
-            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for "
-            "labels of more symbols than a tenth of the rows.",
+            rich_help_panel=ERRORS,
+            help="Permutations of the labels for the null band of I(Z;Y); 0 for none. By default "
+            "20 where symbols exceed a tenth of the rows.",
             callback=at_least(0),
         ),
     ] = None,
     label: Annotated[
-        str, typer.Option(help="Which of the run's label sets is Y; the first by default.")
+        str, typer.Option(help="Name of the label set that is Y; by default the first.")
     ] = "",
     alone: Annotated[
         bool,
         typer.Option(
             "--alone",
-            help="Do not add a second estimator beside a single one of continuous information.",
+            help="Only the estimators named; no second one for comparison.",
         ),
     ] = False,
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", help="Measure everything again, whatever was measured before."),
+        typer.Option("--fresh", help="Measure everything again; use no stored results."),
     ] = False,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace a plane that was asked for by other options."),
+        typer.Option("--overwrite", help="Replace a plane that was made with other options."),
     ] = False,
     check: Annotated[
         bool,
-        typer.Option(
-            help="Judge the plane by the data processing inequality; `check` and `plot` read this "
-            "judgement again."
-        ),
+        typer.Option(help="Check the data processing inequality, too."),
     ] = True,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--follow",
+            rich_help_panel=GROWING,
+            help="Measure checkpoints as they appear, until Ctrl-C.",
+        ),
     ] = False,
     max_overhead: Annotated[
-        float, typer.Option(help="With --follow: the share of one core that measuring may use.")
+        float,
+        typer.Option(rich_help_panel=GROWING, help="Share of one core that --follow may use."),
     ] = SHARE,
 ) -> None:
-    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits.
+    """Estimate I(X;Z) and I(Z;Y) in bits for every layer and checkpoint of a run.
 
-    What was measured before is not measured again.
+    Estimators are chosen for the run unless -e names them. Results are stored in the run, and a
+    second call measures only what is new. A single estimator of continuous information (neighbours
+    or a Gaussian fit) is compared with one of the other kind; points where they disagree are
+    listed.
 
-    Without -e the run says which estimators can answer. A single estimator of continuous
-    information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells
-    where the two part are listed.
+    Example: `infoplane measure runs/first -e bin:szt -e exact`
     """
     if follow:
         refuse_together(
@@ -129,10 +142,6 @@ def measure(
             alone=alone,
             fresh=fresh,
         )
-        if run.is_file():
-            raise InputError(
-                f"{run} is a file; --follow measures the folder that a Recorder writes to"
-            )
         _follow(run, estimator, max_overhead, seed)
         return
     refuse_together("only --follow keeps to a share", max_overhead=max_overhead != SHARE)
@@ -148,18 +157,18 @@ def measure(
 
     archive = open_run(run)
     for spec in estimator or ():
-        parse(spec)  # a typing error is said before anything about files
+        parse(spec)  # before anything is written
     if device:
         require_device(device)
     layers = names_like(layer, archive.layers)
-    asked = (
+    options = (
         f"{estimator or 'chosen'}; layers {layers or 'all'}; seed {seed}; "
         f"errorbars {errorbars}; null {'where it helps' if null is None else null}; "
         f"label {label or 'first'}"
     )
     target = output or plane_target(archive)
     if output is None and not overwrite:
-        refuse_to_replace(target, asked)
+        refuse_to_replace(target, options)
     prepare(target, PLANES)
     prepare(csv)
     tell_read_only(archive)
@@ -178,19 +187,19 @@ def measure(
         label=label or None,
         resume=not fresh,
     )
-    plane, unfit = without_refused(plane, added)
-    plane = asked_by(plane, asked)
+    plane, refused = without_refused(plane, added)
+    plane = asked_by(plane, options)
     say_plane(plane)
-    _say_troubles(plane, unfit)
+    _say_failures(plane, refused)
     say(plane.save(target, overwrite=True))
     if csv is not None:
         say(plane.to_csv(csv))
     if check and plane.points:
-        _judge(plane, archive, target)
+        _check(plane, archive, target)
 
 
-def _judge(plane: Plane, archive: Archive, target: Path) -> None:
-    """Say in a line what the check finds; `infoplane check` reads this judgement again."""
+def _check(plane: Plane, archive: Archive, target: Path) -> None:
+    """Print what the check finds, in a line; `infoplane check` reads the report from the cache."""
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.types import printable
 
@@ -199,24 +208,24 @@ def _judge(plane: Plane, archive: Archive, target: Path) -> None:
     say(printable(f"DPI check: {report.tally}{which}", 1000))
 
 
-def _say_troubles(plane: Plane, unfit: str) -> None:
-    """Say what could not be measured, and where two estimators of one information part."""
+def _say_failures(plane: Plane, refused: str) -> None:
+    """Print what could not be measured, and where two estimators of one information disagree."""
     from infoplane.analysis.studies.disagreement import disagreements
     from infoplane.types import printable
 
     for failure in plane.failures[:MOST_SAID]:
         where = f"step {failure.step}, {failure.layer}, {failure.estimator}"
         say(printable(f"  not measured: {where}: {failure.message}", 400))
-    if unfit:
-        say(printable(f"  {unfit}", 400))
-    disagreeing = disagreements(plane)
-    if disagreeing:
+    if refused:
+        say(printable(f"  {refused}", 400))
+    found = disagreements(plane)
+    if found:
         say(
-            f"  {len(disagreeing)} cells where two estimators of one information part: at most one "
-            "is right (`infoplane calibrate`). The widest:"
+            f"  {len(found)} points where two estimators of one information disagree: at most one "
+            "is right (`infoplane calibrate`). The largest differences:"
         )
-    for apart in disagreeing[:MOST_SAID]:
-        say(printable(f"  {apart}", 400))
+    for disagreement in found[:MOST_SAID]:
+        say(printable(f"  {disagreement}", 400))
 
 
 def _follow(run: Path, specs: list[str] | None, max_overhead: float, seed: int) -> None:
@@ -224,6 +233,8 @@ def _follow(run: Path, specs: list[str] | None, max_overhead: float, seed: int) 
 
     from infoplane.analysis.measuring.follow import follow
 
+    if run.is_file():
+        raise InputError(f"{run} is a file; --follow measures the folder that a Recorder writes to")
     with contextlib.suppress(KeyboardInterrupt):
         follow(
             run,

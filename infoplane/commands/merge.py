@@ -11,11 +11,16 @@ from infoplane.display.say import say
 
 def merge(
     runs: list[Path] = typer.Argument(
-        ..., help="Run folders of the ranks: same probe, same layers."
+        ..., metavar="RUN...", help="Folders of the runs, with the same probe and layers."
     ),
-    output: Path = typer.Option(..., "-o", "--output", help="The folder of the joined run."),
+    output: Path = typer.Option(
+        ..., "-o", "--output", metavar="FOLDER", help="Folder of the joined run."
+    ),
 ) -> None:
-    """Join the rows that several ranks captured into one run."""
+    """Join the rows that the processes of a distributed training captured into one run.
+
+    Example: `infoplane merge runs/rank0 runs/rank1 -o runs/joined`
+    """
     from infoplane.archive import merge as merge_runs
     from infoplane.archive import open_archive
     from infoplane.commands.outputs import make_folder

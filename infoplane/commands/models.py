@@ -1,4 +1,4 @@
-"""The user's network and probe, as a command is told of them."""
+"""The user's network and probe, from what is typed in a shell."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ import numpy as np
 from infoplane.errors import InputError
 
 _INPUTS = ("x", "inputs", "input")
+_LABELS = ("labels", "label", "y", "targets")
 _PROBE_ROWS = ("split", "row_ids")
 
 
 def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's network and probe
-    """Import ``module:factory``, or ``path/file.py:factory``, and call it.
+    """Import a factory and call it; return the network, and its probe or None.
 
-    Returns the network, and its probe or None.
+    Args:
+        spec: ``module:factory`` or ``path/file.py:factory``.
+        option: that gave it, for messages.
 
     Raises:
         InputError: it cannot be imported.
     """
-    import infoplane.hooks.recorder  # noqa: F401  # whatever is ours is loaded before anything of a folder's
+    import infoplane.hooks.recorder  # noqa: F401  # before the user's folder is on the import path
 
     module, _, factory = spec.rpartition(":")
     if not module or not factory:
@@ -46,7 +49,7 @@ def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's n
 
 
 def _require_callable_alone(make: object, named: str) -> None:
-    """Refuse a factory that cannot be called, or not without arguments."""
+    """Refuse a factory that cannot be called, or needs arguments."""
     if not callable(make):
         raise InputError(f"{named}: expected a function that builds the network, got {make!r}")
     try:
@@ -66,8 +69,7 @@ def _require_callable_alone(make: object, named: str) -> None:
 def _importable(module: str) -> Iterator[str]:
     """Yield the name under which a module, or a file path/module.py, can be imported meanwhile.
 
-    Its folder comes last on the path, so that nothing that lies there is taken for an installed
-    module.
+    Its folder comes last on the import path, so that no file there hides an installed module.
     """
     file = Path(module)
     folder, name = (file.parent, file.stem) if file.suffix == ".py" else (Path(), module)
@@ -80,11 +82,10 @@ def _importable(module: str) -> Iterator[str]:
 
 
 def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
-    """Read a probe from a file, and the options of the recorder that lie in it.
+    """Return the probe in a file, and the recorder's options in it (``split``, ``row_ids``).
 
-    ``x`` (or ``inputs``) is the one input; other names are arguments of the network. ``y``,
-    ``labels``, ``label`` or ``targets`` are the labels; ``split`` and ``row_ids`` are what the
-    recorder calls so.
+    ``x`` (or ``inputs``) is the only input; other names are arguments of the network. ``y``,
+    ``labels``, ``label`` or ``targets`` are the labels.
 
     Raises:
         InputError: no such file, another format, or nothing in it.
@@ -92,7 +93,7 @@ def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
     arrays = _arrays(path)
     options = {name: arrays.pop(name) for name in _PROBE_ROWS if name in arrays}
     single = next((name for name in _INPUTS if name in arrays), None)
-    labels = next((n for n in ("labels", "label", "y", "targets") if n in arrays), None)
+    labels = next((name for name in _LABELS if name in arrays), None)
     if single is not None and len(arrays) == 1 + (labels is not None):
         return (arrays[single], None if labels is None else arrays[labels]), options
     if not arrays or set(arrays) == {labels}:
@@ -102,7 +103,7 @@ def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
 
 def _arrays(path: Path) -> dict[str, Any]:  # Any: arrays or tensors
     if not path.is_file():
-        raise InputError(f"{path}: no such probe")
+        raise InputError(f"{path}: no such file (the probe)")
     if path.suffix == ".npz":
         try:
             with np.load(path, allow_pickle=False) as archive:
@@ -116,4 +117,5 @@ def _arrays(path: Path) -> dict[str, Any]:  # Any: arrays or tensors
 
         content = load_tensors(path)
         return dict(content) if isinstance(content, dict) else {"x": content}
-    raise InputError(f"{path}: a probe is .npz, .npy or .pt, got {path.suffix or 'no ending'!r}")
+    ending = path.suffix or "no ending"
+    raise InputError(f"{path}: expected a probe in a .npz, .npy or .pt file, got {ending!r}")

@@ -39,8 +39,8 @@ def refuse_together(reason: str, **options: object) -> None:
 
     Args:
         reason: why they have none, for example ``a plane is measured already``.
-        **options: values by option name, with ``_`` for ``-`` and ``__`` for ``/``; those that are
-            None, False, empty or zero were not given.
+        **options: values by option name, with ``_`` for ``-`` and ``__`` for ``/``; None, False,
+            empty and zero count as not given.
 
     Raises:
         InputError: naming the options that were given.
@@ -54,20 +54,18 @@ def _as_typed(name: str) -> str:
     return "/".join("--" + part.replace("_", "-") for part in name.split("__"))
 
 
-Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run directory, or the packed file of one.")
-]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or a packed run.")]
 Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN...", help="Run directories, or packed files of runs.")
+    list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or packed runs.")
 ]
 Subject = Annotated[
     Path,
-    typer.Argument(metavar="RUN|PLANE", help="A run directory, a packed run, or a plane.h5."),
+    typer.Argument(metavar="RUN|PLANE", help="The folder of a run, a packed run, or a plane.h5."),
 ]
 RunOption = Annotated[
     Path | None,
     typer.Option(
-        "--run", help="Of a plane: the run behind it, where it does not lie beside the file."
+        "--run", metavar="RUN", help="For a plane: its run, if that is not next to the file."
     ),
 ]
 Specs = Annotated[
@@ -75,34 +73,41 @@ Specs = Annotated[
     typer.Option(
         "-e",
         "--estimator",
-        help="Spec, may be given several times; see `infoplane estimators`. Left out: what can "
-        "answer on the run.",
+        metavar="SPEC",
+        help="Estimator, e.g. bin:szt; may be given several times. Chosen for the run when left "
+        "out. `infoplane estimators` lists all.",
     ),
 ]
 Layers = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        help="Only this layer, or layers like 'block.*' (** also crosses dots); may be given "
+        metavar="NAME",
+        help="Only this layer, or all that match 'block.*' (** also crosses dots); may be given "
         "several times.",
     ),
 ]
 Steps = Annotated[
     list[int] | None,
-    typer.Option("--step", help="Only this checkpoint; may be given several times."),
+    typer.Option(
+        "--step", metavar="STEP", help="Only this checkpoint; may be given several times."
+    ),
 ]
 AllSteps = Annotated[
-    bool, typer.Option("--all", help="Every checkpoint, not only six spread over the run.")
+    bool, typer.Option("--all", help="Every checkpoint, instead of six spread over the run.")
 ]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the numbers as CSV.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Also write the numbers as CSV.")
+]
 Picture = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Also draw FILE.png, .svg or .pdf.")
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Also draw a .png, .svg or .pdf file."),
 ]
 Predictors = Annotated[
     str,
     typer.Option(
         "--family",
-        help="Predictors: linear, mlp, knn, gaussian.",
+        help="Family of predictors: linear, mlp, knn or gaussian.",
         callback=one_of("linear", "mlp", "knn", "gaussian"),
     ),
 ]
@@ -115,32 +120,56 @@ Workers = Annotated[
         callback=at_least(1),
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Of what is drawn at random.", callback=at_least(0))]
+Seed = Annotated[int, typer.Option(help="Seed of random draws.", callback=at_least(0))]
 
 # Of commands that make a run.
-NewRun = Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")]
+TOKENS = "Rows that are tokens, pixels or nodes"
+"""Heading of these options in `--help`."""
+NewRun = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the new run.")
+]
 RowKind = Annotated[
-    str, typer.Option("--rows", help="sample, token, pixel or node: what of a layer is a row.")
+    str,
+    typer.Option(
+        "--rows",
+        rich_help_panel=TOKENS,
+        help="What a row is: sample, token, pixel or node.",
+    ),
 ]
 XOfTokens = Annotated[
     str,
     typer.Option(
         "--x",
-        help="Of tokens what X is: prefix, sequence or token; see docs/tokens.md.",
+        rich_help_panel=TOKENS,
+        help="What X is at a token: prefix, sequence or token; see docs/tokens.md.",
     ),
 ]
 SkipFirst = Annotated[
     int,
-    typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0)),
+    typer.Option(
+        rich_help_panel=TOKENS,
+        help="Leave out this many tokens at the start of a sequence.",
+        callback=at_least(0),
+    ),
 ]
 MaxRows = Annotated[
-    int, typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0))
+    int,
+    typer.Option(
+        rich_help_panel=TOKENS,
+        help="At most this many rows, chosen at random; 0 takes all.",
+        callback=at_least(0),
+    ),
 ]
 KindOfLabels = Annotated[
     str,
-    typer.Option("--y-kind", help="discrete or continuous; needed for floating-point labels."),
+    typer.Option(
+        "--y-kind",
+        help="discrete or continuous; needed for labels that are floating-point numbers.",
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option(help="Replace a run that is there.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace an existing run.", show_default=False)]
+Model = "module:factory or path/file.py:factory; returns the network, or (network, probe)."
+"""Help of the argument that names the user's network."""
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
+    bool, typer.Option("--dry-run", help="Print what would be stored, and write nothing.")
 ]

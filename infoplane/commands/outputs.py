@@ -1,4 +1,4 @@
-"""Where a command writes: names are checked, and folders made, before work begins."""
+"""The files that a command writes: names are checked and folders made before work begins."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PLANES = (".h5", ".hdf5", ".nc")
 
 
 def prepare(path: Path | None, suffixes: Sequence[str] = ()) -> None:
-    """Make the folder of an output, once its name is one that can be written.
+    """Check the name of an output, and make its folder.
 
     Args:
-        path: the file to be written; None where none was asked for.
-        suffixes: endings that are possible; any when empty.
+        path: the file to be written; None for none.
+        suffixes: endings that are allowed; any when empty.
 
     Raises:
         InputError: another ending, or a folder of this name.
@@ -56,16 +56,16 @@ def make_folder(folder: Path) -> None:
 
 
 def say_new_run(archive: Archive, present: Collection[int] = ()) -> None:
-    """Say what was stored, and what to do next.
+    """Print what was stored, and what to do next.
 
     Args:
         archive: the run.
         present: steps that were there before.
     """
     rows = archive.row_info.counted(archive.n_rows)
-    kept = len(set(present) & set(archive.steps))
-    there = f" ({kept} of them were there)" if kept else ""
+    old = len(set(present) & set(archive.steps))
+    before = f" ({old} of them were there)" if old else ""
     say(
-        f"{archive.path}: {len(archive.steps)} steps{there}, {len(archive.layers)} layers, {rows}. "
-        f"Next: infoplane measure {archive.path}"
+        f"{archive.path}: {len(archive.steps)} steps{before}, {len(archive.layers)} layers, "
+        f"{rows}. Next: infoplane measure {archive.path}"
     )

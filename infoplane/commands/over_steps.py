@@ -1,7 +1,4 @@
-"""Commands that ask for a number of every layer at some checkpoints.
-
-Chosen, measured with progress, printed as layers by checkpoints, drawn, written.
-"""
+"""What commands share that give one number for every layer at some checkpoints."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 FEW = 6
-"""Checkpoints that are measured when nobody asks for all."""
+"""Checkpoints that are measured without `--all`."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +26,12 @@ class Number:
     """One number of the table.
 
     Attributes:
-        step, layer: where.
+        step, layer: its checkpoint and layer.
         bits: what is drawn.
         text: what the table shows.
         kind: which of several numbers of a layer it is, for example the estimator; empty for the
             only one.
-        columns: the row of the CSV.
+        columns: its row of the CSV file.
     """
 
     step: int
@@ -46,50 +43,53 @@ class Number:
 
 
 def chosen_steps(
-    archive: Archive, asked: Sequence[int] | None, every: bool, *, least: int = 0
+    archive: Archive, named: Sequence[int] | None, every: bool, *, least: int = 0
 ) -> list[int]:
-    """Return the checkpoints to measure.
-
-    Those asked for, all, or a few that are spread over the run.
+    """Return the checkpoints to measure: those named, all, or a few spread over the run.
 
     Args:
         archive: the run.
-        asked: steps that the user names.
-        every: all of them.
-        least: checkpoints at the start that have no number.
+        named: steps that the user names.
+        every: whether to take all of them.
+        least: how many checkpoints at the start have no number.
 
     Raises:
         InputError: a step that was not captured.
     """
     steps = list(archive.steps)
-    if asked:
-        missing = [step for step in asked if step not in steps]
-        if missing:
-            near = min(steps, key=lambda step: abs(step - missing[0]), default=None)
-            raise InputError(
-                f"no such step: {missing[0]}; the nearest captured step is {near} "
-                f"({len(steps)} captured, {steps[0]} to {steps[-1]})"
-                if steps
-                else f"{archive.path}: no captured steps yet"
-            )
-        return sorted(asked)
+    if named:
+        _require_captured(archive, named)
+        return sorted(named)
     steps = steps[least:] if len(steps) > least else steps
     if every or len(steps) <= FEW:
         return steps
-    last = len(steps) - 1
-    return [steps[round(k * last / (FEW - 1))] for k in range(FEW)]
+    spacing = (len(steps) - 1) / (FEW - 1)
+    return [steps[round(place * spacing)] for place in range(FEW)]
+
+
+def _require_captured(archive: Archive, named: Sequence[int]) -> None:
+    steps = archive.steps
+    if not steps:
+        raise InputError(f"{archive.path}: no captured steps yet")
+    for step in named:
+        if step not in steps:
+            nearest = min(steps, key=lambda captured: abs(captured - step))
+            raise InputError(
+                f"no such step: {step}; the nearest captured step is {nearest} "
+                f"({len(steps)} captured, {steps[0]} to {steps[-1]})"
+            )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a run: of which layers, at which checkpoints, and where the answer goes.
+    """Which layers and checkpoints of a run are measured, and where the numbers go.
 
     Attributes:
         archive: the run.
         layers: names; None for all.
         steps: checkpoints to measure.
-        csv: file for all columns; None for none.
-        output: file for a picture; None for none.
+        csv: file of all columns; None for none.
+        output: file of a picture; None for none.
     """
 
     archive: Archive
@@ -99,14 +99,14 @@ class Question:
     output: Path | None
 
     def measure(self, label: str, at: Callable[[int], Iterable[Number]]) -> list[Number]:
-        """Return the numbers of every checkpoint, with progress; one that is refused is left out.
+        """Return the numbers of all checkpoints but those that the estimator refuses.
 
         Args:
-            label: of the progress.
-            at: the numbers of a checkpoint, in the order of the layers.
+            label: of the progress bar.
+            at: returns the numbers of a checkpoint, in the order of the layers.
 
         Raises:
-            InputError: every checkpoint was refused; the last reason.
+            InputError: every checkpoint was refused; with the last reason.
         """
         from infoplane.display.progress import progress
 
@@ -124,7 +124,7 @@ class Question:
         return numbers
 
     def show(self, title: str, numbers: Sequence[Number]) -> None:
-        """Print the numbers as layers by checkpoints, and write them as asked.
+        """Print the numbers as layers by checkpoints, and write the files of the options.
 
         Args:
             title: what the numbers are, with their unit.
@@ -132,30 +132,29 @@ class Question:
         """
         from infoplane.display.step_table import say_steps
 
-        say_steps(title, [(n.layer, n.kind, n.step, n.text) for n in numbers])
-        shown, captured = len({n.step for n in numbers}), len(self.archive.steps)
+        rows = [(number.layer, number.kind, number.step, number.text) for number in numbers]
+        say_steps(title, rows)
+        shown, captured = len({number.step for number in numbers}), len(self.archive.steps)
         if shown < captured:
             say(f"{shown} of {captured} checkpoints; --all measures every one")
         if self.csv is not None:
             from infoplane.new_file import write_csv
 
-            columns = list(numbers[0].columns)
-            say(write_csv(self.csv, columns, [n.columns for n in numbers]))
+            columns = [number.columns for number in numbers]
+            say(write_csv(self.csv, list(columns[0]), columns))
         if self.output is not None:
             from infoplane.analysis.plot.over_steps import draw_over_steps
             from infoplane.commands.pictures import write
 
-            points = [(n.layer, n.kind, n.step, n.bits) for n in numbers]
+            points = [(number.layer, number.kind, number.step, number.bits) for number in numbers]
             write(draw_over_steps(title, points), self.output)
 
 
 def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the run, and the options of `Question`, beside its own.
+    """Decorate a command whose first argument is a `Question`: add the options that make one.
 
     Args:
-        least: checkpoints at the start that have no number.
-
-    The command's first argument is the question that is asked by them.
+        least: how many checkpoints at the start have no number.
     """
 
     def ask(

@@ -10,14 +10,19 @@ from infoplane.display.say import say
 
 
 def pack(
-    run: Path = typer.Argument(..., help="A run folder."),
-    output: Path = typer.Option(..., "-o", "--output", help="The .h5 file to write."),
+    run: Path = typer.Argument(..., metavar="RUN", help="The folder of a run."),
+    output: Path = typer.Option(
+        ..., "-o", "--output", metavar="FILE", help="The .h5 file to write."
+    ),
     compression: str = typer.Option(
-        "", "--compression", "-c", help="gzip or zstd; none when left out."
+        "", "--compression", "-c", help="gzip or zstd; not compressed when left out."
     ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing file."),
 ) -> None:
-    """Write a run into one portable HDF5 file, every checksum checked on the way."""
+    """Write a run into one portable HDF5 file, with every checksum verified.
+
+    Example: `infoplane pack runs/first -o first.h5`
+    """
     from infoplane.archive import pack as pack_run
     from infoplane.commands.outputs import prepare
     from infoplane.commands.subjects import open_run

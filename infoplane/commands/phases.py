@@ -19,9 +19,11 @@ def phases(
     ] = 5,
     seed: Seed = 0,
 ) -> None:
-    """Does a layer compress, when, and which estimators agree?
+    """Report for every layer whether and when it compresses, and which estimators agree.
 
     The peak is chosen on one half of the rows and measured on the other.
+
+    Example: `infoplane phases runs/first -o phases.png`
     """
     from infoplane.analysis.studies.phases import phases as judge
     from infoplane.commands.outputs import PICTURES, prepare
@@ -37,5 +39,5 @@ def phases(
         if output is not None:
             from infoplane.analysis.plot import plot_phases
 
-            several = output.with_stem(f"{output.stem}-{number}")
-            write(plot_phases(found).figure, output if len(run) == 1 else several)
+            numbered = output.with_stem(f"{output.stem}-{number}")
+            write(plot_phases(found).figure, output if len(run) == 1 else numbered)

@@ -1,4 +1,4 @@
-"""Pictures that commands write beside their tables."""
+"""Pictures that commands write in addition to their tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infoplane.display.say import say
 
 
 def write(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
-    """Write a figure and say where it is."""
+    """Write a figure and print its path."""
     from infoplane.analysis.plot.save import write_figure
 
     say(write_figure(figure, path))

@@ -1,7 +1,4 @@
-"""The plane that a command speaks of.
-
-The one in the run where it is up to date, else one measured now; said on stderr.
-"""
+"""The plane that a command uses: the one stored with the run if up to date, else measured now."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
 
 ASKED = "asked"
-"""Key of a plane's provenance: the options of `infoplane measure` that it was made with."""
+"""Key of a plane's provenance: the options of `infoplane measure` that made it."""
 
 
 def plane_of(
@@ -34,20 +31,20 @@ def plane_of(
     workers: int = 1,
     doing: str = "drawn",
 ) -> Plane:
-    """Return the plane that commands speak of when this path is named.
+    """Return the plane at a path.
 
-    For a plane's file that plane, for a run its ``plane.h5`` where that has the run's checkpoints,
-    else one measured now.
+    A plane's file is loaded. For a run it is ``plane.h5``, if that has the run's checkpoints; else
+    the run is measured.
 
     Args:
         subject: a run, a packed run, or a plane.
-        estimators: only these. Of a plane they must be in it; of a run they are measured.
-        run: of a plane: where its run lies.
+        estimators: only these. A plane must have them; a run is measured by them.
+        run: for a plane: its run.
         workers: threads for measuring.
-        doing: what is said of the plane: ``judged`` or ``drawn``.
+        doing: verb of the message that names the stored plane, such as ``drawn``.
 
     Raises:
-        InputError: an estimator that the plane has not.
+        InputError: an estimator that the plane does not have.
     """
     from infoplane.analysis.measuring.measure import measure
     from infoplane.plane import Plane
@@ -66,27 +63,24 @@ def plane_of(
 
 
 def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
-    """Return the plane with these estimators alone; all of them where none is named.
+    """Return the plane with only these estimators; with all where none is named.
 
     Raises:
-        InputError: one that the plane has not.
+        InputError: one that the plane does not have.
     """
     if not estimators:
         return plane
     for spec in estimators:
         if spec not in plane.estimators:
             raise InputError(
-                f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; "
-                f"measure the run by it to get another plane{did_you_mean(spec, plane.estimators)}"
+                f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; measure the run "
+                f"with -e {spec} to get it{did_you_mean(spec, plane.estimators)}"
             )
     return plane.select(estimator=list(estimators))
 
 
 def first_below_ceiling(plane: Plane) -> str | None:
-    """Return the first estimator most of whose layers are below their ceiling at the end.
-
-    None where none is.
-    """
+    """Return the first estimator with most layers below their ceiling at the end, or None."""
     for spec in plane.estimators:
         last = plane.select(estimator=spec, quantity="i_xz", step=plane.steps[-1])
         saturated = sum(point.estimate.saturated for point in last)
@@ -96,10 +90,7 @@ def first_below_ceiling(plane: Plane) -> str | None:
 
 
 def stored_plane(archive: Archive) -> Plane | None:
-    """Return the plane in or beside a run.
-
-    Where it is of the very checkpoints that the run has now.
-    """
+    """Return the plane stored with a run; None where its checkpoints are not those of the run."""
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
@@ -109,14 +100,12 @@ def stored_plane(archive: Archive) -> Plane | None:
     plane = Plane.load(file, run=archive.path)
     if plane.provenance.get("digest") == archive.digest and plane.points:
         return plane
-    say(f"{file} is not of the checkpoints that the run has now: measured anew", file=sys.stderr)
+    say(f"{file} has other checkpoints than the run: measured again", file=sys.stderr)
     return None
 
 
 def plane_target(archive: Archive) -> Path:
-    """Where the plane of a run goes when nobody says.
-
-    Into it or beside it, else to the user's cache.
+    """Return the default file of a run's plane: in the run or next to it, else in the user's cache.
 
     Raises:
         ArchiveError: neither may be written to.
@@ -124,12 +113,12 @@ def plane_target(archive: Archive) -> Path:
     from infoplane.archive.places import borrowed_folder, may_write
 
     run = archive.path
-    beside = _plane_file(run)
-    if may_write(beside):
-        return beside
+    file = _plane_file(run)
+    if may_write(file):
+        return file
     folder = borrowed_folder(run, archive.run_uuid)
     if folder is None:
-        raise ArchiveError(f"{run} may not be written to; say where the plane goes by --output")
+        raise ArchiveError(f"{run} may not be written to; give the file of the plane by --output")
     return folder / "plane.h5"
 
 
@@ -138,43 +127,43 @@ def _plane_file(run: Path) -> Path:
 
 
 def asked_by(plane: Plane, options: str) -> Plane:
-    """Return the plane with the options that it was asked for by."""
+    """Return the plane with the options that made it in its provenance."""
     return replace(plane, provenance={**plane.provenance, ASKED: options})
 
 
 def refuse_to_replace(target: Path, options: str) -> None:
-    """Refuse to write over anything but a plane of this run made by the same options.
+    """Refuse to replace anything but a plane made by the same options.
 
     Raises:
-        ArchiveExists: something else is there; says how it may be replaced.
+        ArchiveExists: something else is there; names the option that replaces it.
     """
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
     if not target.exists():
         return
-    way_on = "--overwrite replaces it, -o FILE writes another one"
     if not target.is_file() or not is_plane(target):
-        raise ArchiveExists(f"{target} is there and is no plane; give another -o FILE")
+        raise ArchiveExists(f"{target} exists and is no plane; give another file: -o FILE")
     plane = Plane.load(target)
     if plane.provenance.get(ASKED) != options:
         specs = printable(", ".join(plane.estimators), 200)
         raise ArchiveExists(
-            f"{target} holds a plane that was asked for otherwise ({specs}); {way_on}"
+            f"{target} holds a plane made with other options ({specs}); --overwrite replaces it, "
+            "-o FILE writes another one"
         )
 
 
 def named_planes(
     paths: Sequence[Path], estimator: str | None, workers: int = 1
 ) -> tuple[dict[str, Plane], str]:
-    """Return planes by a name that tells runs apart, and their estimator.
+    """Return planes by distinct names, and the estimator that they share.
 
-    ``a/run`` and ``b/run`` keep their folders.
+    Runs named ``a/run`` and ``b/run`` keep their folders in the name.
 
     Args:
         paths: runs or planes.
-        estimator: spec; None for the first that the planes at hand share, else one that can answer
-            on the first run.
+        estimator: spec; None for the first that all stored planes have, else one that is chosen for
+            the first run.
         workers: threads for measuring.
 
     Raises:
@@ -182,38 +171,39 @@ def named_planes(
     """
     from infoplane.analysis.measuring.measure import measure
 
-    at_hand = [_at_hand(path) for path in paths]
-    spec = estimator or _shared_estimator(paths, at_hand)
-    for path, plane in zip(paths, at_hand, strict=True):
+    stored = [_stored_at(path) for path in paths]
+    spec = estimator or _shared_estimator(paths, stored)
+    for path, plane in zip(paths, stored, strict=True):
         if plane is not None and is_plane_at(path):
-            of_estimators(plane, [spec])
+            of_estimators(plane, [spec])  # refused before anything is measured
     named: dict[str, Plane] = {}
-    for path, known in zip(paths, at_hand, strict=True):
-        name = path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem
-        name = name if name not in named else f"{name} ({len(named) + 1})"
-        if known is None or (spec not in known.estimators and not is_plane_at(path)):
+    for path, known in zip(paths, stored, strict=True):
+        name = f"{path.parent.name}/{path.stem}" if path.stem in ("run", "plane") else path.stem
+        if name in named:
+            name = f"{name} ({len(named) + 1})"
+        plane = known
+        if plane is None or (spec not in plane.estimators and not is_plane_at(path)):
             plane = measure(open_run(path), spec, workers=workers, progress=True)
-        else:
-            plane = known
         named[name] = of_estimators(plane, [spec])
     return named, spec
 
 
-def _at_hand(path: Path) -> Plane | None:
+def _stored_at(path: Path) -> Plane | None:
     from infoplane.plane import Plane
 
     return Plane.load(path) if is_plane_at(path) else stored_plane(open_run(path))
 
 
-def _shared_estimator(paths: Sequence[Path], at_hand: Sequence[Plane | None]) -> str:
-    """Return the first estimator of all planes at hand, or one that can answer on the first run."""
+def _shared_estimator(paths: Sequence[Path], stored: Sequence[Plane | None]) -> str:
+    """Return the first estimator that all stored planes have, or one chosen for the first run."""
     from infoplane.analysis.measuring.measure import say_choice
 
-    planes = [plane for plane in at_hand if plane is not None]
-    if not planes:
+    specs = [plane.estimators for plane in stored if plane is not None]
+    if not specs:
         return say_choice(open_run(paths[0])).specs[0]
-    shared = [s for s in planes[0].estimators if all(s in p.estimators for p in planes)]
-    if not shared:
-        have = "; ".join(", ".join(p.estimators) for p in planes)
-        raise InputError(f"the planes share no estimator ({have}); name one to measure: -e SPEC")
-    return shared[0]
+    shared = set(specs[0]).intersection(*specs[1:])
+    for spec in specs[0]:
+        if spec in shared:
+            return spec
+    listed = "; ".join(", ".join(names) for names in specs)
+    raise InputError(f"the planes share no estimator ({listed}); name one to measure: -e SPEC")

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infoplane.commands.options import Layers, RunOption, Subject, one_of, refuse_together
+from infoplane.commands.options import (
+    Layers,
+    RunOption,
+    Subject,
+    at_least,
+    one_of,
+    refuse_together,
+)
 from infoplane.commands.run_pictures import RUN_KINDS, Asked, draw_run
 from infoplane.display.say import say
 from infoplane.errors import InputError
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
     from infoplane.types import DPIReport
 
+AXES = "Axes"
+"""Heading of these options in `--help`."""
 PLANE_KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
 JUDGED = ("plane", "dpi")
 STEPPED = ("plane", "curves", "snapshots")
@@ -30,19 +39,22 @@ STEPPED = ("plane", "curves", "snapshots")
 def plot(
     subject: Subject,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="FILE.png, .svg, .pdf, .gif or .mp4.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A .png, .svg, .pdf, .gif or .mp4 file."
+        ),
     ],
     kind: Annotated[
         str,
         typer.Option(
             "--kind",
             "-k",
-            help="of a plane: plane (trajectories), curves (I versus step with loss and accuracy), "
-            "snapshots (one line per checkpoint), dpi (layer x layer verdicts), sensitivity "
-            "(one small plane per estimator), usable (V-information beside the plane); of a "
-            "run: histograms, units (activations over training per layer, per unit), "
-            "mechanism, widths (I(X;Z) against the width of the bins), gradients, snr, split "
-            "(train and test planes).",
+            help="From a plane: plane (trajectories), curves (bits over steps, with loss and "
+            "accuracy), snapshots (a line per checkpoint), dpi (verdicts, layer by layer), "
+            "sensitivity (a small plane per estimator), usable (V-information and the plane). "
+            "From a run: histograms (activations per layer), units (per unit), mechanism "
+            "(saturation), widths (I(X;Z) over bin widths), gradients, snr, split (training and "
+            "held-out planes).",
         ),
     ] = "plane",
     estimator: Annotated[
@@ -50,18 +62,19 @@ def plot(
         typer.Option(
             "--estimator",
             "-e",
-            help="Spec to draw; the plane's first that is below its ceiling when left out.",
+            metavar="SPEC",
+            help="Estimator to draw; by default the first that is below its ceiling.",
         ),
     ] = "",
     layer: Layers = None,
     check: Annotated[
         bool | None,
-        typer.Option("--check/--no-check", help="Mark the findings of the DPI check, or not."),
+        typer.Option("--check/--no-check", help="Mark the findings of the data processing check."),
     ] = None,
     size: Annotated[
         str,
         typer.Option(
-            help="column: one column of a two-column paper (3.5 in); page: across the page.",
+            help="column (3.5 in, one column of a paper) or page (its full width).",
             callback=one_of("column", "page"),
         ),
     ] = "page",
@@ -70,40 +83,53 @@ def plot(
         bool | None,
         typer.Option(
             "--log/--linear",
-            help="Logarithmic or linear steps; decided from the steps when left out.",
+            rich_help_panel=AXES,
+            help="Scale of the steps; by default chosen from the steps.",
         ),
     ] = None,
-    title: Annotated[str, typer.Option(help="Words above the picture.")] = "",
+    title: Annotated[str, typer.Option(rich_help_panel=AXES, help="Title of the picture.")] = "",
     unit: Annotated[
         str,
         typer.Option(
-            help="Of the axes and of --xlim and --ylim: bits or nats.",
+            rich_help_panel=AXES,
+            help="Unit of the axes, --xlim and --ylim: bits or nats.",
             callback=one_of("bits", "nats"),
         ),
     ] = "bits",
     xlim: Annotated[
         tuple[float, float] | None,
-        typer.Option(metavar="LOW HIGH", help="Limits across; of kind curves in steps."),
+        typer.Option(
+            metavar="LOW HIGH",
+            rich_help_panel=AXES,
+            help="Limits of the horizontal axis; steps for kind curves.",
+        ),
     ] = None,
     ylim: Annotated[
-        tuple[float, float] | None, typer.Option(metavar="LOW HIGH", help="Limits up.")
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", rich_help_panel=AXES, help="Limits of the vertical axis."),
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Axes around the data instead of from 0 to the ceilings.")
+        bool,
+        typer.Option(
+            "--fit",
+            rich_help_panel=AXES,
+            help="Axes that fit the data, instead of from 0 to the ceilings.",
+        ),
     ] = False,
     errorbars: Annotated[
         int,
         typer.Option(
-            min=0,
-            help="Of kind split: half-sample splits for 95 % intervals; 10 is a good choice. "
-            "A plane has those that it was measured with.",
+            help="For kind split: half-sample splits for 95 % intervals; 10 is a good choice.",
+            callback=at_least(0),
         ),
     ] = 0,
 ) -> None:
-    """Draw the plane of a run, or what its activations do, as a figure for paper or talk.
+    """Draw the plane of a run, or a study of its activations, as a figure for a paper or a talk.
 
-    Of a run its plane.h5 is drawn where that is up to date, else a plane measured now. Prints the
-    caption: what the axes and marks of the picture are.
+    For a run, its plane.h5 is drawn if that is up to date; else the run is measured first. The
+    caption that is printed explains axes and marks.
+
+    Example: `infoplane plot runs/first -o plane.pdf --size column`
     """
     from infoplane.commands.outputs import MOVIES, PICTURES, prepare
     from infoplane.commands.subjects import is_plane_at

@@ -1,4 +1,4 @@
-"""`infoplane replicate`: headline results of the literature, run again."""
+"""`infoplane replicate`: claims of the literature, tested."""
 
 from __future__ import annotations
 
@@ -11,28 +11,40 @@ from infoplane.commands.options import at_least, refuse_together
 
 
 def replicate(
-    name: Annotated[list[str] | None, typer.Argument(help="Names of claims; see --list.")] = None,
-    all_of_them: Annotated[bool, typer.Option("--all", help="Every claim.")] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Names of claims; --list prints them."),
+    ] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Test every claim.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="Only print the claims.")] = False,
     seeds: Annotated[
-        int, typer.Option(help="How many seeds; single runs vary widely.", callback=at_least(1))
+        int,
+        typer.Option(
+            help="How many trainings of each network; single ones vary widely.",
+            callback=at_least(1),
+        ),
     ] = 3,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Shorter trainings: to see it work, not to decide it.")
+        bool, typer.Option("--quick", help="Shorter trainings, which decide nothing.")
     ] = False,
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="Folder for runs, pictures and results; what is there is not run again."
+            "--out",
+            metavar="FOLDER",
+            help="For runs, pictures and results; what is there is read again.",
         ),
     ] = Path("runs/replications"),
     markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Also write the results as a page.")
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Also write the results as a page."),
     ] = None,
 ) -> None:
-    """Run headline results of the literature again: claim, our numbers per seed, verdict.
+    """Test claims of the literature: train, measure, and print the numbers with a verdict.
 
-    Exit code 1 if one is not replicated.
+    Exit code 1 if a claim is not replicated.
+
+    Example: `infoplane replicate szt2017 --quick`
     """
     from rich.console import Console
     from rich.markup import escape
@@ -40,6 +52,7 @@ def replicate(
 
     from infoplane.replications import claims
     from infoplane.replications import replicate as run
+    from infoplane.replications.evidence import number_list
 
     console, known = Console(), claims()
     if all_of_them:
@@ -62,21 +75,19 @@ def replicate(
     table = Table(title="results" + (" (quick settings)" if quick else ""), show_lines=True)
     for column in ("claim", "verdict", "assertion", "numbers per seed"):
         table.add_column(column)
-    for r in results:
-        numbers = "\n".join(
-            f"{key}: {', '.join(f'{v:.3g}' for v in values)}" for key, values in r.numbers.items()
-        )
+    for result in results:
+        numbers = [f"{name}: {number_list(values)}" for name, values in result.numbers.items()]
         table.add_row(
-            r.claim,
-            r.outcome,
-            escape(r.assertion) + f" (seeds that learnt: {r.learnt})",
-            escape(numbers),
+            result.claim,
+            result.outcome,
+            f"{escape(result.assertion)} (seeds that learnt: {result.learnt})",
+            escape("\n".join(numbers)),
         )
     console.print(table)
-    console.print(f"{sum(r.seconds for r in results):.0f} s in all")
+    console.print(f"{sum(result.seconds for result in results):.0f} s in all")
     if markdown is not None:
         from infoplane.replications.page import write_page
 
         console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
-    if any(r.outcome == "not replicated" for r in results):
+    if any(result.outcome == "not replicated" for result in results):
         raise typer.Exit(1)

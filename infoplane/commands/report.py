@@ -20,39 +20,46 @@ if TYPE_CHECKING:
 def report(
     subject: Subject,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The .html file to write.")
     ],
-    title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
+    title: Annotated[str, typer.Option(help="Heading; by default the name of the run.")] = "",
     estimator: Annotated[
         str,
         typer.Option(
             "-e",
             "--estimator",
-            help="Spec that the page shows first, and that other runs are compared under; the "
-            "plane's first that is below its ceiling when left out.",
+            metavar="SPEC",
+            help="Estimator that the page shows first, and compares runs by; by default the first "
+            "that is below its ceiling.",
         ),
     ] = "",
-    check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
+    check: Annotated[
+        bool, typer.Option(help="List the findings of the data processing check.")
+    ] = True,
     full: Annotated[
         bool,
         typer.Option(
             "--full",
-            help="Also phases, sensitivity and mechanism, from the run behind the plane: takes "
-            "minutes.",
+            help="Also phases, sensitivity and mechanism, measured from the run; takes minutes.",
         ),
     ] = False,
     run: RunOption = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            "--against", help="Another plane.h5 or run to compare with; may be given several times."
+            "--against",
+            metavar="RUN|PLANE",
+            help="Another run or plane.h5 to compare with; may be given several times.",
         ),
     ] = None,
     paths: Annotated[
-        bool, typer.Option("--paths", help="Keep the full path of the run in the file.")
+        bool, typer.Option("--paths", help="Write the full path of the run into the file.")
     ] = False,
 ) -> None:
-    """Write one interactive HTML file that works offline."""
+    """Write an interactive report, one HTML file that works offline.
+
+    Example: `infoplane report runs/first -o report.html`
+    """
     from infoplane.commands.outputs import prepare
     from infoplane.commands.planes import first_below_ceiling, of_estimators, plane_of
     from infoplane.commands.subjects import is_plane_at
@@ -88,20 +95,18 @@ def judge_all(
     against: Sequence[Path],
     estimator: str | None = None,
 ) -> Judged:
-    """Return the further sections.
-
-    Phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
+    """Return further sections: phases, sensitivity and mechanism of the run, and other runs.
 
     Args:
         plane: what was measured.
         subject: the run, or the file of the plane.
-        full: whether to judge the run behind the plane.
-        run: where it lies, of a plane.
+        full: whether the run is measured for phases, sensitivity and mechanism.
+        run: for a plane: its run.
         against: other runs or planes.
-        estimator: spec that runs are compared under; None takes the plane's first.
+        estimator: spec that runs are compared by; None takes the plane's first.
 
     Raises:
-        InputError: ``full`` is asked for and the run behind the plane is not where it was.
+        InputError: ``full`` needs the run of a plane, which is not there.
     """
     from infoplane.analysis.report import Judged
 

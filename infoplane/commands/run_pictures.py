@@ -1,7 +1,4 @@
-"""Pictures of what the activations and gradients of a run do.
-
-Each kind is measured here, then drawn.
-"""
+"""Pictures of the activations and gradients of a run: each kind is measured, then drawn."""
 
 from __future__ import annotations
 
@@ -18,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a picture of a run is asked for with.
+    """Options of a picture of a run.
 
     Attributes:
         layers: names of layers; None for all.
         estimator: spec; None for the kind's own.
         errorbars: half-sample splits for the intervals of kind ``split``; 0 for none.
-        title: words above the figure of kind ``split``.
+        title: of the figure of kind ``split``.
     """
 
     layers: Sequence[str] | None = None
@@ -71,7 +68,7 @@ def _mechanism(archive: Archive, asked: Asked) -> Figure:
 
     layers = asked.layers or archive.layers
     found = mechanism(archive, estimator=asked.estimator or "bin:szt")
-    return draw_mechanism([m for m in found if m.layer in layers])
+    return draw_mechanism([one for one in found if one.layer in layers])
 
 
 def _widths(archive: Archive, asked: Asked) -> Figure:

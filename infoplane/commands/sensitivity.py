@@ -9,9 +9,9 @@ from infoplane.display.say import say
 def sensitivity(
     run: Run, estimator: Specs = None, output: Picture = None, workers: Workers = 1
 ) -> None:
-    """The same activations under ten conventions: does layer k compress?
+    """Measure the same activations under ten conventions: under which does a layer compress?
 
-    Table, small-multiple planes, a verdict in words.
+    Example: `infoplane sensitivity runs/first -o planes.png`
     """
     from infoplane.analysis.studies.sensitivity import CONVENTIONS
     from infoplane.analysis.studies.sensitivity import sensitivity as vary

@@ -1,7 +1,4 @@
-"""What a command is about.
-
-The run or the plane at a path, however it is named, and the way on where neither is there.
-"""
+"""The run or the plane at a path; errors name what lies near it."""
 
 from __future__ import annotations
 
@@ -25,15 +22,15 @@ _LOOKED_AT = 200
 
 
 def open_run(path: Path, *, run: Path | None = None) -> Archive:
-    """Open the run at a path; of a plane the run behind it.
+    """Open the run at a path; for a plane, its run.
 
     Args:
-        path: a run folder, a packed run, or a plane that lies in its run or beside it.
-        run: of a plane: where its run lies.
+        path: a run folder, a packed run, or a plane in its run or next to it.
+        run: for a plane elsewhere: its run.
 
     Raises:
-        NotAnArchive: nothing of the kind is there; says what lies near.
-        InputError: a plane whose run is not beside it.
+        NotAnArchive: neither is there; names what lies near.
+        InputError: a plane whose run is not next to it.
     """
     from infoplane.archive import open_archive
 
@@ -45,10 +42,10 @@ def open_run(path: Path, *, run: Path | None = None) -> Archive:
 
 
 def is_plane_at(path: Path) -> bool:
-    """Say whether a plane lies at a path; False for a run or a packed run.
+    """Return whether a plane lies at a path; False for a run or a packed run.
 
     Raises:
-        NotAnArchive: neither is there; says what lies near.
+        NotAnArchive: neither is there; names what lies near.
     """
     from infoplane.archive.planes import is_plane
 
@@ -64,24 +61,24 @@ def is_plane_at(path: Path) -> bool:
 
 
 def run_behind(plane: Path, run: Path | None = None) -> Path:
-    """Return the run behind a plane's file.
+    """Return the run of a plane's file.
 
     Raises:
-        InputError: it does not lie beside the file, and nobody says where.
+        InputError: it is not next to the file, and ``run`` is None.
     """
     from infoplane.plane import Plane
 
     behind = Plane.load(plane, run=run).run_path
     if behind is None or not behind.exists():
         raise InputError(
-            f"{plane} is a plane, and this needs the activations of its run, which does not lie "
-            "beside the file; say where it is: --run RUN, or give the run itself"
+            f"{plane} is a plane, and this command needs the activations of its run, which is not "
+            "next to the file; give --run RUN, or the run itself"
         )
     return behind
 
 
 def tell_read_only(archive: Archive) -> None:
-    """Say where results go that cannot go into the run."""
+    """Print where results are stored when the run may not be written to."""
     from infoplane.archive.layout import PLANE_DIR
     from infoplane.archive.places import borrowed_folder, may_write
 
@@ -89,17 +86,15 @@ def tell_read_only(archive: Archive) -> None:
     if not run.is_dir() or may_write(run / PLANE_DIR):
         return
     folder = borrowed_folder(run, archive.run_uuid)
-    where = "are not remembered (INFOPLANE_CACHE is empty)" if folder is None else f"go to {folder}"
+    where = "are not stored (INFOPLANE_CACHE is empty)" if folder is None else f"go to {folder}"
     say(printable(f"{run} may not be written to: results {where}", 600), file=sys.stderr)
 
 
 def _point_to_what_is_near(folder: Path) -> None:
-    """Name the run around a folder, or the runs and planes below it.
-
-    Nothing where there are none.
+    """Name the run around a folder, or the runs and planes below it, if there are any.
 
     Raises:
-        NotAnArchive: with the way on.
+        NotAnArchive: there are.
     """
     if (folder.resolve().parent / "run.json").is_file():
         raise NotAnArchive(f"{folder} is a part of a run; give its folder: {folder.parent}")
@@ -120,7 +115,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _sibling(path: Path) -> str:
-    """Return the name in the same folder that was perhaps meant."""
+    """Return a hint at a similar name in the same folder; empty where there is none."""
     try:
         names = sorted(os.listdir(path.parent))
     except OSError:

@@ -15,11 +15,14 @@ from infoplane.commands.over_steps import Number, Question, over_steps
 def usable_beyond(
     question: Question,
     given: Annotated[
-        str, typer.Option(help="The layer whose usable information is taken as known.")
+        str, typer.Option(metavar="NAME", help="The layer that predictors see already.")
     ],
     family: Predictors = "linear",
 ) -> None:
-    """Show I_V(Z -> Y | given) in bits: what is usable of a layer beyond another."""
+    """Estimate I_V(Z -> Y | given) in bits: what predictors can use of a layer beyond another.
+
+    Example: `infoplane usable-beyond runs/first --given act1`
+    """
     from infoplane.analysis.studies.usable import usable_beyond as measure_beyond
     from infoplane.patterns import names_like
 
@@ -27,17 +30,18 @@ def usable_beyond(
     (known,) = (names_like([given], archive.layers) or [given])[:1]
 
     def at(step: int) -> Iterator[Number]:
-        for b in measure_beyond(archive, known, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
-            e = b.estimate
+        for beyond in measure_beyond(archive, known, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
+            estimate = beyond.estimate
+            bits = estimate.bits
             columns = {
-                "step": b.step,
-                "layer": b.layer,
-                "bits": e.bits,
-                "stderr": e.stderr,
-                "low": e.low,
-                "high": e.high,
+                "step": beyond.step,
+                "layer": beyond.layer,
+                "bits": bits,
+                "stderr": estimate.stderr,
+                "low": estimate.low,
+                "high": estimate.high,
             }
-            yield Number(b.step, b.layer, e.bits, f"{e.bits:.3f}", columns=columns)
+            yield Number(beyond.step, beyond.layer, bits, f"{bits:.3f}", columns=columns)
 
     numbers = question.measure("fitting predictors", at)
     question.show(f"I_V(Z->Y|{known}) [bits], {family}, held out", numbers)

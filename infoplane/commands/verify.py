@@ -11,9 +11,11 @@ from infoplane.display.say import say
 
 
 def verify(run: Subject) -> None:
-    """Recompute every checksum of a run, or of a plane.
+    """Recompute every checksum of a run or a plane.
 
-    Exit code 1, naming file and key, where something is damaged.
+    Exit code 1 where something is damaged; file and key are named.
+
+    Example: `infoplane verify runs/first`
     """
     from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of

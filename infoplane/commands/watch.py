@@ -20,11 +20,7 @@ def _port(value: int) -> int:
 
 
 def _require_address(host: str) -> None:
-    """Refuse a name that stands for no address.
-
-    Raises:
-        InputError: it does not.
-    """
+    """Refuse a host name that has no address."""
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a name at all
@@ -36,39 +32,45 @@ def _require_address(host: str) -> None:
 
 def watch(
     run: Annotated[
-        Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")
+        Path,
+        typer.Argument(
+            metavar="RUN", help="The folder that a recorder writes to; it need not exist yet."
+        ),
     ],
     estimator: Specs = None,
     follow: Annotated[
         bool,
         typer.Option(
             "--follow",
-            help="Measure nothing, only show the result lines that another process writes.",
+            help="Only show what another process measures.",
         ),
     ] = False,
     host: Annotated[
-        str, typer.Option(help="Address to bind; beyond loopback a token is required.")
+        str, typer.Option(help="Address to listen on; other machines need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.", callback=_port)] = 8321,
+    port: Annotated[int, typer.Option(help="Port to listen on.", callback=_port)] = 8321,
     linger: Annotated[
         float | None,
         typer.Option(
-            hidden=True, help="End when standard input closes and nobody looks for so long."
+            hidden=True,
+            help="Seconds without a reader after which it ends, once standard input is closed.",
         ),
     ] = None,
     listening: Annotated[
-        int | None, typer.Option(hidden=True, help="A socket that listens already.")
+        int | None, typer.Option(hidden=True, help="An open socket to listen on.")
     ] = None,
     secret: Annotated[
-        Path | None, typer.Option(hidden=True, help="File of the secret by which it is known.")
+        Path | None, typer.Option(hidden=True, help="File of the secret that identifies the page.")
     ] = None,
     token: Annotated[
-        str, typer.Option(help="Token for the address; made when needed and left out.")
+        str, typer.Option(help="Token in the address of the page; made if needed.")
     ] = "",
 ) -> None:
-    """Show a running training live in the browser.
+    """Show the plane of a running training live in the browser.
 
-    Read-only, and for this machine only unless told otherwise.
+    The page changes nothing, and only this machine sees it unless --host names another address.
+
+    Example: `infoplane watch runs/first`
     """
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.live.follow import RunSource, measure_beside

@@ -1,18 +1,60 @@
-"""A chain that somebody declares.
-
-Stored arrays cannot be intervened on, so the word of their owner stands for the test.
-"""
+"""Chains that a user declares, since the interchange test cannot run on stored arrays."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal
 
+from infoplane.archive import open_archive
 from infoplane.errors import InputError
 from infoplane.types import Chain, Relation
 
 Declared = Literal["sequential"] | Iterable[tuple[str, str]] | Chain | None
+
+
+def chain_of_words(words: Sequence[str]) -> Declared:
+    """Return the chain that a user of the shell declares.
+
+    Args:
+        words: ``sequential``; or per word layers in a row, ``fc1,fc2,fc3``, each computed from the
+            one before alone; or the path of a run, whose certificate is taken.
+
+    Raises:
+        InputError: none of these, or a run without a certificate.
+        NotAnArchive: no run at a path.
+
+    Example:
+        >>> chain_of_words(["fc1,fc2,fc3", "fc1,skip"])
+        [('fc1', 'fc2'), ('fc2', 'fc3'), ('fc1', 'skip')]
+    """
+    if not words:
+        return None
+    if list(words) == ["sequential"]:
+        return "sequential"
+    if len(words) == 1 and Path(words[0]).exists():
+        return _certificate(Path(words[0]))
+    pairs: list[tuple[str, str]] = []
+    for word in words:
+        names = [name.strip() for name in word.split(",")]
+        if len(names) < 2 or not all(names):
+            raise InputError(
+                f"--chain {word!r}: expected sequential, names of layers in a row (fc1,fc2,fc3), "
+                "or the folder of a run whose network was tested"
+            )
+        pairs += itertools.pairwise(names)
+    return pairs
+
+
+def _certificate(run: Path) -> Chain:
+    chain = open_archive(run).chain
+    if chain is None:
+        raise InputError(
+            f"--chain {run}: this run has no certificate of its layers; make one by infoplane "
+            f"certify {run} --model module:factory"
+        )
+    return chain
 
 
 def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
@@ -25,8 +67,14 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
             from which further pairs follow; or a `Chain`, as the interchange test gives it.
 
     Raises:
-        InputError: an unknown layer, or a pair against the order of the layers.
+        InputError: an unknown layer, a pair against the order of the layers, or a certificate of
+            other layers.
     """
+    if isinstance(chain, Chain) and set(chain.layers).isdisjoint(layers):
+        raise InputError(
+            f"chain=: the certificate is of other layers ({', '.join(chain.layers[:8])}) than the "
+            f"arrays ({', '.join(layers[:8])}); give the arrays the names of the network's layers"
+        )
     if chain is None or isinstance(chain, Chain):
         return chain
     if isinstance(chain, str):
@@ -36,7 +84,9 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
             )
         chain = list(itertools.pairwise(layers))
     below = _reached(layers, [_checked(layers, pair) for pair in chain])
-    matrix = [tuple(_relation(a, b, below) for b in layers) for a in layers]
+    matrix = []
+    for first in layers:
+        matrix.append(tuple(_relation(first, second, below) for second in layers))
     return Chain(tuple(layers), tuple(matrix), tolerance=0.0)
 
 
@@ -44,7 +94,8 @@ def _checked(layers: Sequence[str], pair: object) -> tuple[str, str]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise InputError(f"chain= expects pairs of layers (first, second), got {pair!r}")
     first, second = pair
-    if unknown := [name for name in pair if name not in layers]:
+    unknown = [name for name in pair if name not in layers]
+    if unknown:
         raise InputError(f"chain=: no such layers {unknown}; there are {list(layers)[:12]}")
     if layers.index(first) >= layers.index(second):
         raise InputError(
@@ -55,12 +106,9 @@ def _checked(layers: Sequence[str], pair: object) -> tuple[str, str]:
 
 
 def _reached(layers: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, set[str]]:
-    """Per layer those that get all they know of the input through it.
-
-    The order makes one sweep enough.
-    """
+    """For each layer, those that get all they know about the input through it."""
     below: dict[str, set[str]] = {name: set() for name in layers}
-    for name in reversed(layers):
+    for name in reversed(layers):  # in this order one sweep is enough
         for first, second in pairs:
             if first == name:
                 below[name] |= {second} | below[second]

@@ -19,6 +19,7 @@ from infoplane.positions.label_rules import rules_in
 from infoplane.positions.wanted import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
+from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
 from infoplane.sources.plan import Import, plan_import
 from infoplane.types import Kind
@@ -118,11 +119,15 @@ def preview_import(
     layers: Sequence[str] | None = None,
     step: int = 0,
     y_kind: str | None = None,
+    chain: Declared = None,
 ) -> str:
-    """Say what `import_run` would read as what; nothing is written.
+    """Return what `import_run` would store, in words; nothing is written.
+
+    Args:
+        path, pattern, y, x, rows, mask, layers, step, y_kind, chain: as for `import_run`.
 
     Raises:
-        InputError: as `import_run`: files or labels that it would refuse.
+        InputError: files, labels or a chain that `import_run` would refuse.
     """
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
@@ -133,6 +138,7 @@ def preview_import(
             "mask": files.array(mask, "mask"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
+        declared_chain(list(found.first), chain)
         kind = rows.partition(":")[0]
         unit = f"samples, whose {kind}s are rows" if kind in ("token", "pixel") else "rows"
         lines = [found.describe(unit)]
