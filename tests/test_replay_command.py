@@ -74,8 +74,7 @@ def test_the_command_writes_the_activations_of_every_stored_step_and_verifies_th
     )
     assert result.exit_code == 0, result.output
     assert (
-        "4 steps replayed from weights" in result.output
-        and "1 verified bit for bit" in result.output
+        "4 steps replayed from weights" in result.output and "1 equal bit for bit" in result.output
     )
     again, direct = ip.open_archive(out), ip.open_archive(weights.parent / "direct")
     assert again.steps == direct.steps == (0, 1, 2, 3) and again.metrics == direct.metrics

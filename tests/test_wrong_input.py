@@ -78,9 +78,9 @@ CASES = [
     ("report runs -o a.html", "below it lie runs/one/run"),
     ("info RUN/ckpt", "is a part of a run; give its folder: runs/one/run"),
     ("measure RUN/run.json", "is a part of a run; give its folder: runs/one/run"),
-    ("measure lost/plane.h5", "which does not lie beside the file; say where it is: --run RUN"),
-    ("plot lost/plane.h5 -o a.png -k histograms", "say where it is: --run RUN"),
-    ("report lost/plane.h5 -o a.html --full", "say where it is: --run RUN"),
+    ("measure lost/plane.h5", "which is not next to the file; give --run RUN"),
+    ("plot lost/plane.h5 -o a.png -k histograms", "not next to the file; give --run RUN"),
+    ("report lost/plane.h5 -o a.html --full", "not next to the file; give --run RUN"),
     ("plot RUN -o a.png --run RUN", "is a run already; leave --run out"),
     ("watch packed.h5", "is a file; watch follows the folder that a Recorder writes to"),
     # estimators, layers, steps, cases, kinds
