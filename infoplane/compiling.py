@@ -1,7 +1,4 @@
-"""Say that kernels are being compiled, where a person waits.
-
-They are compiled at their first use, once for an installation.
-"""
+"""A message when kernels are compiled, which happens at their first use in an installation."""
 
 from __future__ import annotations
 
@@ -12,15 +9,12 @@ _tell: list[Callable[[], object]] = []
 
 
 def tell_of_compiling(tell: Callable[[], object]) -> None:
-    """Call ``tell`` when this process first compiles a kernel. Loads nothing.
-
-    `heard`, called where kernels are loaded, sees to it.
-    """
+    """Call ``tell`` when this process first compiles a kernel; `heard` arranges that."""
     _tell[:] = [tell]
 
 
 def heard() -> None:
-    """Let numba say from now on when it compiles, where anybody wants to know."""
+    """Listen to numba for the first compilation, if `tell_of_compiling` was called."""
     if not _tell:
         return
     from numba.core import event

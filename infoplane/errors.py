@@ -34,14 +34,14 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    shown = [letter if letter.isprintable() or letter == "\n" else " " for letter in text]
+    return "".join(shown)
 
 
 class InfoplaneError(Exception):
     """Root of the tree: catch this to catch everything infoplane raises on purpose.
 
-    Its message shows names of layers and files, which may be a stranger's: control characters in it
-    are never shown.
+    Messages show names of layers and files, which may be a stranger's, without control characters.
     """
 
     def __str__(self) -> str:

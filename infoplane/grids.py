@@ -1,7 +1,4 @@
-"""The points of a plane as grids.
-
-Checkpoints by layers, one for each estimator, quantity and sense.
-"""
+"""The points of a plane as grids of checkpoints by layers."""
 
 from __future__ import annotations
 
@@ -16,14 +13,14 @@ from infoplane.types.arrays import Ids, Mask
 
 @dataclass(frozen=True)
 class Grid:
-    """All points of one estimator, quantity and sense; of several at one place the last.
+    """All points of one estimator, quantity and sense; the last where a place has several.
 
     Attributes:
         estimator, quantity, sense: of every point.
         layers: of the second axis: those of the plane, then any other that a point names.
-        at: places in ``plane.points``, shape ``(steps, layers)``; -1 where there is no point.
-        bits: their values; NaN where there is none.
-        saturated: whether they are.
+        at: indices into ``plane.points``, shape ``(steps, layers)``; -1 where there is no point.
+        bits: their values; NaN where there is no point.
+        saturated: whether they are saturated.
     """
 
     estimator: str
@@ -36,41 +33,30 @@ class Grid:
 
 
 def grids_of(plane: Plane) -> list[Grid]:
-    """Return the grids of a plane, in order of first appearance.
-
-    The first axis is ``plane.steps``.
-    """
+    """Return a grid for every estimator, quantity and sense, in order of first appearance."""
     columns, texts = plane.columns
-    values, codes = {"layer": list(plane.layers)}, {}
-    for key in ("layer", "estimator", "quantity", "sense"):
-        place = {
-            text: k for k, text in enumerate(dict.fromkeys([*values.get(key, ()), *texts[key]]))
-        }
-        values[key], codes[key] = (
-            list(place),
-            np.array([place[text] for text in texts[key]], np.int64)[columns[key]],
-        )
-    steps = np.searchsorted(plane.steps, columns["step"])
-    kinds = (codes["estimator"] * 2 + codes["quantity"]) * len(values["sense"]) + codes["sense"]
-    _, firsts, kind = np.unique(kinds, return_index=True, return_inverse=True)
-    saturated = np.array([p.estimate.saturated for p in plane.points], np.bool_)
+    layers = list(dict.fromkeys([*plane.layers, *texts["layer"]]))
+    axis = {name: place for place, name in enumerate(layers)}
+    layer_of_text = np.array([axis[name] for name in texts["layer"]], np.int64)
+    layer_of_point = layer_of_text[columns["layer"]]
+    step_of_point = np.searchsorted(plane.steps, columns["step"])
+    keys = np.stack([columns[key] for key in ("estimator", "quantity", "sense")], axis=1)
+    kinds, firsts, kind_of_point = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    saturated = np.array([point.estimate.saturated for point in plane.points], np.bool_)
     grids = []
-    for k in np.argsort(firsts):
-        members = np.flatnonzero(kind == k)
-        at = np.full((len(plane.steps), len(values["layer"])), -1, np.int64)
-        at[steps[members], codes["layer"][members]] = members
-        estimator, quantity, sense = (
-            values[key][codes[key][firsts[k]]] for key in ("estimator", "quantity", "sense")
-        )
-        bits = np.where(at < 0, np.nan, columns["bits"][at])
+    for kind in np.argsort(firsts):
+        members = np.flatnonzero(kind_of_point.reshape(-1) == kind)
+        at = np.full((len(plane.steps), len(layers)), -1, np.int64)
+        at[step_of_point[members], layer_of_point[members]] = members
+        estimator, quantity, sense = kinds[kind]
         grids.append(
             Grid(
-                estimator,
-                quantity,
-                sense,
-                tuple(values["layer"]),
+                texts["estimator"][estimator],
+                texts["quantity"][quantity],
+                texts["sense"][sense],
+                tuple(layers),
                 at,
-                bits,
+                np.where(at < 0, np.nan, columns["bits"][at]),
                 (at >= 0) & saturated[at],
             )
         )

@@ -1,4 +1,4 @@
-"""What inputs and labels are: symbols or amounts, and which labels mean "none"."""
+"""Kinds of inputs and labels: symbols or amounts; and labels that mean "none"."""
 
 from __future__ import annotations
 
@@ -40,12 +40,10 @@ def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kin
 
 
 def ignored_rows(y: Array) -> Mask:
-    """Return which rows of class labels carry `IGNORED` among classes from 0 up.
+    """Return which class labels are `IGNORED`, shape ``(n,)``.
 
-    Shape ``(n,)``. Classes are whole numbers, of integers or floats, one for each row.
-
-    Labels that hold other negative numbers count from below 0: there -100 is a class like any
-    other.
+    Classes are whole numbers, one for each row. Where other labels are negative too, -100 is a
+    class like any other.
     """
     none = np.zeros(len(y), bool)
     if y.dtype.kind not in "if" or y.size != len(y) or not bool((y == np.round(y)).all()):
@@ -55,9 +53,6 @@ def ignored_rows(y: Array) -> Mask:
 
 
 def looks_like_classes(y: Array) -> bool:
-    """Return whether floats are whole numbers of which several rows share each.
-
-    Classes stored as floats.
-    """
+    """Return whether floats look like classes: whole numbers, each of several rows."""
     whole = y.dtype.kind == "f" and bool(np.isfinite(y).all()) and bool((y == np.round(y)).all())
     return whole and len(np.unique(y)) <= max(2, len(y) // 4)

@@ -1,7 +1,4 @@
-"""What was derived from an object is remembered as long as the object lives.
-
-The one cache in memory.
-"""
+"""The one cache in memory: values derived from an object, for as long as the object lives."""
 
 from __future__ import annotations
 
@@ -15,9 +12,7 @@ _memo: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # Any: of a
 
 
 def remembered(owner: object, what: str, make: Callable[[], T]) -> T:
-    """Return ``make()``, called once for an owner.
-
-    Whoever lets go of the owner lets go of the value.
+    """Return ``make()``, called once for an owner; the value goes when the owner goes.
 
     Args:
         owner: a frozen object that is compared by identity, such as a `Variable` or an `Archive`.

@@ -1,7 +1,4 @@
-"""Files for the user are written beside their place and renamed.
-
-Whole or not there, and through no link.
-"""
+"""Files for the user: written under a temporary name and renamed, whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,13 +16,11 @@ from infoplane.open_flags import NO_LINK
 
 @contextlib.contextmanager
 def new_file(target: str | Path) -> Iterator[Path]:
-    """Yield the path of an empty temporary file in the folder of ``target``.
+    """Yield the path of an empty file that becomes ``target`` when the block ends without error.
 
-    It becomes ``target`` when the block ends well.
-
-    The temporary has a name that nobody can guess and is made anew, never opened. A link under the
-    name of ``target`` is replaced, not followed: whoever made the folder does not choose which of
-    the user's files is overwritten.
+    Its name cannot be guessed, and an existing file is never opened. A link at ``target`` is
+    replaced, not followed, so that the owner of the folder cannot choose which of the user's files
+    is overwritten.
 
     Args:
         target: where the file will be; the suffix is kept, so that writers can tell the format.
@@ -66,7 +61,7 @@ def _require_replaceable(target: Path) -> None:
 
 
 def write_text(target: str | Path, text: str) -> Path:
-    """Write a UTF-8 file by way of `new_file`; returns its path."""
+    """Write a UTF-8 file by `new_file`; return its path."""
     with new_file(target) as part:
         part.write_text(text, encoding="utf-8")
     return Path(target)
@@ -75,7 +70,7 @@ def write_text(target: str | Path, text: str) -> Path:
 def write_csv(
     target: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> Path:
-    """Write rows as UTF-8 CSV with a header by way of `new_file`; returns its path.
+    """Write rows as UTF-8 CSV with a header by `new_file`; return its path.
 
     Args:
         target: the file.

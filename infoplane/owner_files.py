@@ -1,7 +1,4 @@
-"""Small files that only their owner can read.
-
-Secrets by which a program of a user knows another one of the same user.
-"""
+"""Small files that only their owner can read: secrets that programs of one user share."""
 
 from __future__ import annotations
 
@@ -17,8 +14,9 @@ MOST_BYTES = 1000
 
 
 def state_folder() -> Path:
-    """Return ``INFOPLANE_STATE``, else a folder of ours where this system keeps state."""
-    if chosen := os.environ.get("INFOPLANE_STATE"):
+    """Return ``INFOPLANE_STATE``, else our folder among the state folders of this system."""
+    chosen = os.environ.get("INFOPLANE_STATE")
+    if chosen:
         return Path(chosen)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "infoplane"

@@ -1,7 +1,4 @@
-"""Names by pattern: ``*`` stands for any letters but dots, ``**`` also for dots.
-
-`did_you_mean` finds the name that was meant.
-"""
+"""Names by pattern: ``*`` matches any letters but dots, ``**`` also dots; likely names."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from infoplane.errors import InputError
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Say whether a dotted name has this form.
+    """Return whether a dotted name matches a pattern.
 
     Example:
         >>> pairs = ("h.0", "h.*"), ("h.0.mlp", "h.*"), ("h.0.mlp", "h.**"), ("fc1", "fc[12]")
@@ -36,7 +33,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
             parts.append(r"[^.]")
         elif token.startswith("[") and len(token) > 1:
             inside = token[1:-1].replace("\\", r"\\")
-            parts.append(f"[{'^' + inside[1:] if inside.startswith('!') else inside}]")
+            if inside.startswith("!"):
+                inside = f"^{inside[1:]}"
+            parts.append(f"[{inside}]")
         else:
             parts.append(re.escape(token))
     return re.compile("".join(parts), flags=re.DOTALL)
@@ -54,9 +53,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def names_like(patterns: Sequence[str] | None, known: Sequence[str]) -> list[str] | None:
-    """Return the known names, in their order, that are given or have a given form.
-
-    None for all of them.
+    """Return the known names, in their order, that match a name or pattern; None for all.
 
     Args:
         patterns: names and patterns; None or empty for every name.
@@ -71,12 +68,15 @@ def names_like(patterns: Sequence[str] | None, known: Sequence[str]) -> list[str
     """
     if not patterns:
         return None
+    matched: set[str] = set()
     for pattern in patterns:
-        if pattern not in known and not any(fits(name, pattern) for name in known):
+        found = {name for name in known if name == pattern or fits(name, pattern)}
+        if not found:
             raise InputError(
                 f"no such layer: {pattern!r}; there are {_few(known)}{did_you_mean(pattern, known)}"
             )
-    return [n for n in known if n in patterns or any(fits(n, p) for p in patterns)]
+        matched |= found
+    return [name for name in known if name in matched]
 
 
 def _few(names: Sequence[str], most: int = 12) -> str:

@@ -49,6 +49,8 @@ COLUMNS = (
 """Columns of `Plane.rows` and of the CSV, in order."""
 ROW_COLUMNS = ("rows", "x", "y")
 """Further columns: what a row, X and Y are, where rows are no samples or Y has a name."""
+SENSES = ("exact", "point", "upper", "lower")
+"""Senses of an estimate; of several, the first is shown."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,14 @@ class Point:
             **vars(self.estimate),
         }
         flat["notes"] = "; ".join(self.estimate.notes)
-        if (null := self.estimate.null) is not None:
+        null = self.estimate.null
+        if null is not None:
             flat |= {f"null_{key}": value for key, value in vars(null).items()}
-        else:
-            flat |= dict.fromkeys(("null_mean", "null_low", "null_high", "null_p"))
-        return {key: flat[key] for key in COLUMNS if key in flat}
+        return {key: flat.get(key) for key in COLUMNS if key != "reduction"}
 
 
 class Ceiling(NamedTuple):
-    """The most that a quantity can be, and what it is called; None where nothing is known."""
+    """The largest value of a quantity, with its name; None where it is not known."""
 
     name: str
     bits: float | None
@@ -104,7 +105,7 @@ class Ceiling(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be measured, recorded instead of a number."""
+    """A layer at a checkpoint that an estimator could not measure, with the reason."""
 
     step: int
     layer: str
@@ -129,7 +130,7 @@ class Plane:
         provenance: archive path and digest, versions, seed.
         row_info: what a row is, what X is at a row, and which label is Y.
         file: the file that the plane was read from; None for one that was measured here.
-        run: where its user says that the run behind it is.
+        run: its run, where the user gives it.
     """
 
     points: tuple[Point, ...]
@@ -148,18 +149,17 @@ class Plane:
 
     @property
     def run_path(self) -> Path | None:
-        """Where the run behind the plane may be read; None where nobody says so.
+        """Where the run of the plane may be read; None where that is not known.
 
-        A plane from a file may be a stranger's and name any folder of yours. Its run is followed
-        where you say that it is (``Plane.load(file, run=...)``) and else only beside the file, or
-        around it.
+        A file of a stranger could name any of your folders. So for a plane from a file the run is
+        the one that you give (``Plane.load(file, run=...)``), or one next to the file or around it.
         """
         if self.run is not None:
             return self.run
         stated = self.provenance.get("archive", "")
         if self.file is None:
             return Path(stated) if stated else None
-        return _run_beside(self.file, Path(stated).name)
+        return _run_next_to(self.file, Path(stated).name)
 
     @property
     def log2_n(self) -> float:
@@ -168,41 +168,37 @@ class Plane:
 
     @property
     def ceilings(self) -> dict[Quantity, Ceiling]:
-        """What no estimate of either quantity on these rows can honestly exceed, as drawn.
+        """What no estimate of either quantity on these rows can honestly exceed.
 
-        Log2 N (H(X) of positions) and H(Y).
+        For I(X;Z) log2 N, or H(X) where rows are positions; for I(Z;Y) H(Y).
         """
-        x = Ceiling("log2 N", self.log2_n)
+        of_x = Ceiling("log2 N", self.log2_n)
         if self.row_info.kind != "sample" and self.h_x_bits is not None:
-            x = Ceiling(f"H({self.row_info.x})", self.h_x_bits)
-        return {"i_xz": x, "i_zy": Ceiling(f"H({self.row_info.y})", self.h_y_bits)}
+            of_x = Ceiling(f"H({self.row_info.x})", self.h_x_bits)
+        return {"i_xz": of_x, "i_zy": Ceiling(f"H({self.row_info.y})", self.h_y_bits)}
 
     @cached_property
     def steps(self) -> tuple[int, ...]:
         """The measured checkpoints, ascending."""
-        return tuple(sorted({p.step for p in self.points}))
+        return tuple(sorted({point.step for point in self.points}))
 
     @cached_property
     def estimators(self) -> tuple[str, ...]:
         """The estimator specs, in order of first appearance."""
-        return tuple(dict.fromkeys(p.estimator for p in self.points))
+        return tuple(dict.fromkeys(point.estimator for point in self.points))
 
     @cached_property
     def columns(self) -> Columns:
-        """The points as files and keys have them, see `infoplane.columns`."""
+        """The points as columns, see `infoplane.columns`."""
         return columns_of(self.points)
 
     @cached_property
     def _series(self) -> dict[tuple[str, str, str], dict[str, list[Point]]]:
-        """The points of a layer, quantity and estimator by sense, ascending in step.
-
-        Looking through all points for each takes seconds for 100 layers.
-        """
+        """The points of a layer, quantity and estimator by sense, ascending in step."""
         found: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
-        for p in sorted(self.points, key=attrgetter("step")):
-            found.setdefault((p.layer, p.quantity, p.estimate.estimator), {}).setdefault(
-                p.estimate.sense, []
-            ).append(p)
+        for point in sorted(self.points, key=attrgetter("step")):
+            key = (point.layer, point.quantity, point.estimator)
+            found.setdefault(key, {}).setdefault(point.sense, []).append(point)
         return found
 
     def __len__(self) -> int:
@@ -231,33 +227,22 @@ class Plane:
         Raises:
             InputError: a named layer or estimator is not in the plane.
         """
-
-        def allowed(
-            value: Any, known: Collection[Any] | None, what: str
-        ) -> set[Any] | None:  # Any: ints or strings
-            if value is None:
-                return None
-            chosen = {value} if isinstance(value, (str, int)) else set(value)
-            if known is not None and (unknown := sorted(map(str, chosen - set(known)))):
-                raise InputError(f"no such {what}: {unknown}; the plane has {list(known)}")
-            return chosen
-
         wanted = {
-            "step": allowed(step, None, "step"),
-            "layer": allowed(layer, self.layers, "layer"),
-            "quantity": allowed(quantity, ("i_xz", "i_zy"), "quantity"),
-            "estimator": allowed(estimator, self.estimators, "estimator"),
-            "sense": allowed(sense, ("point", "lower", "upper", "exact"), "sense"),
+            "step": _allowed("step", step, None),
+            "layer": _allowed("layer", layer, self.layers),
+            "quantity": _allowed("quantity", quantity, ("i_xz", "i_zy")),
+            "estimator": _allowed("estimator", estimator, self.estimators),
+            "sense": _allowed("sense", sense, SENSES),
         }
-        kept: Iterable[Point] = self.points
+        points: Iterable[Point] = self.points
         for key, chosen in wanted.items():
             if chosen is not None:
-                of = attrgetter(key)
-                kept = [p for p in kept if of(p) in chosen]
-        layers = tuple(
-            name for name in self.layers if wanted["layer"] is None or name in wanted["layer"]
-        )
-        return replace(self, points=tuple(kept), layers=layers)
+                value_of = attrgetter(key)
+                points = [point for point in points if value_of(point) in chosen]
+        layers = self.layers
+        if wanted["layer"] is not None:
+            layers = tuple(name for name in layers if name in wanted["layer"])
+        return replace(self, points=tuple(points), layers=layers)
 
     def series(
         self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None
@@ -269,12 +254,11 @@ class Plane:
             sense: the first that is present of exact, point, upper, lower when left out.
         """
         by_sense = self._series.get((layer, quantity, estimator), {})
-        if sense is None:
-            sense = next(
-                (s for s in ("exact", "point", "upper", "lower") if s in by_sense), "point"
-            )
-        chosen = by_sense.get(sense, [])
-        return [p.step for p in chosen], [p.estimate for p in chosen]
+        for present in SENSES if sense is None else (sense,):
+            if present in by_sense:
+                points = by_sense[present]
+                return [point.step for point in points], [point.estimate for point in points]
+        return [], []
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -285,20 +269,21 @@ class Plane:
         """Return every point as a flat dictionary with the keys of `column_names`."""
         info = self.row_info
         same = {} if info.plain else {"rows": info.kind, "x": info.x, "y": info.y}
-        return [
-            p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} | same
-            for p in self.points
-        ]
+        rows = []
+        for point in self.points:
+            reduction = self.reductions.get(point.layer, "none")
+            rows.append(point.to_dict() | {"reduction": reduction} | same)
+        return rows
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write `rows` as UTF-8 CSV with a header; returns the path."""
+        """Write `rows` as UTF-8 CSV with a header; return the path."""
         return write_csv(path, self.column_names, self.rows())
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the plane as an HDF5 file, which xarray opens too; returns the path.
+        """Write the plane as an HDF5 file, which xarray opens too; return the path.
 
         Args:
-            path: of the file, which is whole or not there.
+            path: of the file, which is written whole or not at all.
             overwrite: replace a file.
 
         Raises:
@@ -314,8 +299,7 @@ class Plane:
 
         Args:
             path: the file.
-            run: the run behind it, for checks that look at activations; needed where it does not
-                lie beside the file.
+            run: its run, for checks that need activations; given where it is not next to the file.
 
         Raises:
             NotAnArchive, VersionError, DamagedArchive: naming file and key.
@@ -344,11 +328,8 @@ class Plane:
             ["bits", "low", "high", "stderr", "coverage"]
         ]
         dataset: xarray.Dataset = indexed.astype(float).to_xarray()
-        return dataset.assign_attrs(
-            n=self.n,
-            log2_n=self.log2_n,
-            **({} if self.h_y_bits is None else {"h_y_bits": self.h_y_bits}),
-        )
+        dataset = dataset.assign_attrs(n=self.n, log2_n=self.log2_n)
+        return dataset if self.h_y_bits is None else dataset.assign_attrs(h_y_bits=self.h_y_bits)
 
     def __getitem__(self, layer: str) -> Plane:
         """Return the plane of one layer: ``plane["act3"]``; notebooks complete its name.
@@ -362,24 +343,27 @@ class Plane:
         return list(self.layers)
 
     def last(self) -> list[dict[str, str]]:
-        """Return rows of text for a person.
+        """Return one row of text per layer with all estimates at the last checkpoint.
 
-        Per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*``
-        where saturated.
+        ``*`` marks saturated ones.
         """
         if not self.points:
             return []
-        step, rows = self.steps[-1], {name: {"layer": name} for name in self.layers}
-        for p in self.points:
-            if p.step == step:
-                bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
-                what = self.row_info.name("I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)")
-                if p.estimate.unit == "none":
-                    what = "X, Z" if p.quantity == "i_xz" else "Z, Y"
-                rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + (
-                    "*" if p.estimate.saturated else ""
-                )
+        rows = {name: {"layer": name} for name in self.layers}
+        for point in self.points:
+            if point.step == self.steps[-1]:
+                mark = "*" if point.estimate.saturated else ""
+                rows[point.layer][self._heading(point)] = f"{point.bits:.3f}{mark}"
         return [row for row in rows.values() if len(row) > 1]
+
+    def _heading(self, point: Point) -> str:
+        """Quantity, estimator and bound of a point."""
+        about_x = point.quantity == "i_xz"
+        quantity = self.row_info.name("I(X;Z)" if about_x else "I(Z;Y)")
+        if point.estimate.unit == "none":
+            quantity = "X, Z" if about_x else "Z, Y"
+        bound = f" {point.sense}" if point.sense in ("upper", "lower") else ""
+        return f"{quantity} {point.estimator}{bound}"
 
     def show(
         self, report: DPIReport | None = None, *, estimator: str | None = None, **options: Any
@@ -395,19 +379,19 @@ class Plane:
     def _repr_html_(self) -> str:
         from infoplane.display.notebook import cell, table
 
+        title = f"<p><b>{cell(self, 400)}</b></p>"
         rows = self.last()
-        heads = list(dict.fromkeys(key for row in rows for key in row))
-        shown = (
-            table(heads, [[row.get(key, "") for key in heads] for row in rows[:40]]) if rows else ""
-        )
+        if not rows:
+            return title
+        heads: dict[str, None] = {}
+        for row in rows:
+            heads |= dict.fromkeys(row)
+        cells = [list((dict.fromkeys(heads, "") | row).values()) for row in rows[:40]]
         more = f"<p>... and {len(rows) - 40} more layers</p>" if len(rows) > 40 else ""
-        note = (
-            f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in "
-            "their cell</p>"
-            if rows
-            else ""
+        return (
+            f"{title}{table(list(heads), cells)}{more}<p>bits at step {self.steps[-1]}; * "
+            "saturated: at the ceiling, or most rows alone in their cell</p>"
         )
-        return f"<p><b>{cell(self, 400)}</b></p>{shown}{more}{note}"
 
     def __str__(self) -> str:
         specs = printable(", ".join(self.estimators), 300)
@@ -420,30 +404,43 @@ class Plane:
 
 
 def refuse_empty(plane: Plane, doing: str) -> None:
-    """Nothing, where the plane has points.
+    """Refuse a plane without points.
 
     Raises:
-        InputError: it has none; says the first reason why.
+        InputError: it has none; with the first failure.
     """
-    if not plane.points:
-        failed = (
-            f"; {len(plane.failures)} cells could not be measured, first: "
-            f"{plane.failures[0].message}"
-            if plane.failures
-            else ""
-        )
-        raise InputError(
-            f"the plane is empty: measure at least one checkpoint before {doing} it{failed}"
-        )
+    if plane.points:
+        return
+    failed = ""
+    if plane.failures:
+        first = plane.failures[0].message
+        failed = f"; {len(plane.failures)} cells could not be measured, first: {first}"
+    raise InputError(
+        f"the plane is empty: measure at least one checkpoint before {doing} it{failed}"
+    )
 
 
-def _run_beside(file: Path, name: str) -> Path | None:
+def _allowed(
+    what: str, value: Any, known: Collection[Any] | None
+) -> set[Any] | None:  # Any: ints or strings
+    """The values that a condition allows; None for all."""
+    if value is None:
+        return None
+    chosen = {value} if isinstance(value, (str, int)) else set(value)
+    unknown = set() if known is None else chosen - set(known)
+    if unknown:
+        names = sorted(map(str, unknown))
+        raise InputError(f"no such {what}: {names}; the plane has {list(known or ())}")
+    return chosen
+
+
+def _run_next_to(file: Path, name: str) -> Path | None:
     """Return the run of this name in the folder of ``file``, or that folder itself.
 
     A link that leads elsewhere is not followed.
     """
     folder = file.resolve().parent
-    beside = folder / name
-    if name and beside.exists() and beside.resolve().parent == folder:
-        return beside
+    run = folder / name
+    if name and run.exists() and run.resolve().parent == folder:
+        return run
     return folder if (folder / "run.json").is_file() else None

@@ -1,4 +1,4 @@
-"""What the rows of a run and of a plane are, what X is at each, and which label is Y."""
+"""What the rows of a run and of a plane are, what X is at a row, and which label is Y."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from infoplane.errors import InputError
 from infoplane.types.arrays import Shape
 
 DEFAULT_LABEL = "y"
-"""Name of a label that nobody named."""
+"""Name of a label set without a name."""
 
 
 @dataclass(frozen=True)
 class RowInfo:
-    """The noun of a row, of X and of Y.
+    """What a row, X and Y are.
 
     Attributes:
         kind: ``sample``, ``token``, ``pixel`` or ``node``.
@@ -41,15 +41,12 @@ class RowInfo:
 
     @property
     def y(self) -> str:
-        """What Y is called on axes."""
+        """Name of Y on axes."""
         return "Y" if self.label == DEFAULT_LABEL else self.label
 
     @property
     def determines_layers(self) -> bool:
-        """Whether a layer of a network without noise is a function of X.
-
-        What reaches a row is X, not only what stands there.
-        """
+        """Whether a layer of a network without noise is a function of X."""
         return self.x not in ("token", "pixel", "node")
 
     def counted(self, n: int) -> str:
@@ -73,9 +70,8 @@ class RowInfo:
             return text
         text = text.replace("H(bin(Z))", "I(X;bin(Z))")
         for mark in ";,":
-            text = text.replace(f"(X{mark}", f"({self.x}{mark}").replace(
-                f"{mark}Y)", f"{mark}{self.y})"
-            )
+            text = text.replace(f"(X{mark}", f"({self.x}{mark}")
+            text = text.replace(f"{mark}Y)", f"{mark}{self.y})")
         return text
 
     def __str__(self) -> str:
@@ -97,7 +93,7 @@ class RowInfo:
 
     @classmethod
     def from_dict(cls, found: Any) -> RowInfo:  # Any: JSON
-        """Read it from a file; rows of a file that says nothing are samples.
+        """Return what `to_dict` wrote; None means samples.
 
         Raises:
             InputError: malformed.
@@ -106,8 +102,9 @@ class RowInfo:
             return cls()
         try:
             kind, x, label = found["kind"], found["x"], found["label"]
-            grid, samples = tuple(int(s) for s in found["grid"]), int(found["samples"])
-            if not all(isinstance(t, str) for t in (kind, x, label)) or min(*grid, samples, 0) < 0:
+            grid, samples = tuple(map(int, found["grid"])), int(found["samples"])
+            texts = all(isinstance(text, str) for text in (kind, x, label))
+            if not texts or min(*grid, samples, 0) < 0:
                 raise ValueError("not texts and sizes")
             return cls(kind, x, label, grid, samples, dict(found.get("settings") or {}))
         except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -1,7 +1,4 @@
-"""Rows as symbols: 128-bit digests and dense codes.
-
-Hashing is a compiled pass; importing this module compiles nothing.
-"""
+"""Rows as symbols: 128-bit digests and dense codes, by compiled loops that load when used."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
 DIGESTED = 64
-"""Rows that are digested side by side: pieces of a multiple of them leave no lane idle."""
+"""Rows that are digested together; pieces of a multiple of them are fastest."""
 
 _CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
     2: (1 << 15, 0x7C00, 0x7E00),
@@ -35,13 +32,11 @@ _CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
 _AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
-def row_digests(a: Array) -> Digests:
-    """Return a 128-bit digest of every row's values, shape ``(n, 2)``.
-
-    Equal rows have equal digests.
+def row_digests(rows: Array) -> Digests:
+    """Return a 128-bit digest of every row, shape ``(n, 2)``: equal rows have equal digests.
 
     Args:
-        a: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one
+        rows: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one
             value.
 
     Two of 10^6 different rows collide with probability below 1e-26. The dtype is part of the value:
@@ -50,37 +45,34 @@ def row_digests(a: Array) -> Digests:
     Raises:
         InputError: no row axis, or a dtype without fixed bits.
     """
-    return digested(a)[0]
+    return digested(rows)[0]
 
 
-def digested(a: Array) -> tuple[Digests, bool]:
+def digested(rows: Array) -> tuple[Digests, bool]:
     """Return `row_digests`, and whether all values are known to be finite (False of integers)."""
-    a = np.asarray(a)
-    if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
-        raise InputError(
-            "rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 "
-            f"bits, got {a.dtype} of shape {a.shape}"
-        )
-    n = a.shape[0]
-    flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
-    out = np.empty((n, 2), np.uint64)
-    little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
     from infoplane.rows_compiled import TILE, digest
 
-    zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
-    words = little.view(f"<u{a.dtype.itemsize}")
+    rows = np.asarray(rows)
+    dtype = rows.dtype
+    if rows.ndim == 0 or dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise InputError(
+            "rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 "
+            f"bits, got {dtype} of shape {rows.shape}"
+        )
+    n, floats = len(rows), dtype.kind == "f"
+    flat = np.ascontiguousarray(rows).reshape(n, -1) if rows.size else np.zeros((n, 0), dtype)
+    words = flat.astype(dtype.newbyteorder("<"), copy=False).view(f"<u{dtype.itemsize}")
+    zero, infinity, nan = map(np.uint64, _CANONICAL[dtype.itemsize] if floats else _AS_THEY_ARE)
     lanes = min(max(n, 1), DIGESTED)
-    room = np.zeros((TILE, lanes), words.dtype), *np.empty((2, lanes), np.uint64)
-    canonical = np.uint64(zero), np.uint64(infinity), np.uint64(nan)
-    strange = digest(words, *canonical, *room, out)
-    return out, a.dtype.kind == "f" and not strange
+    tile = np.zeros((TILE, lanes), words.dtype)
+    first, second = np.empty((2, lanes), np.uint64)
+    digests = np.empty((n, 2), np.uint64)
+    nonfinite = digest(words, zero, infinity, nan, tile, first, second, digests)
+    return digests, floats and not nonfinite
 
 
 def codes_of_digests(digests: Digests) -> Ids:
-    """Return dense codes 0..K-1 of digests of shape ``(n, 2)``, in order of first appearance.
-
-    Shape ``(n,)``.
-    """
+    """Return dense codes 0..K-1, ``(n,)``, of digests ``(n, 2)``, in order of first appearance."""
     from infoplane.rows_compiled import densify
 
     n = len(digests)
@@ -90,10 +82,8 @@ def codes_of_digests(digests: Digests) -> Ids:
     return codes
 
 
-def row_codes(a: Array) -> Ids:
-    """Return dense codes 0..K-1 of the rows of ``a``, shape ``(n,)``: equal rows share a code.
-
-    Codes follow first appearance.
+def row_codes(rows: Array) -> Ids:
+    """Return dense codes 0..K-1 of rows, shape ``(n,)``, in order of first appearance.
 
     Raises:
         InputError: as `row_digests`.
@@ -102,21 +92,18 @@ def row_codes(a: Array) -> Ids:
         >>> row_codes(np.array([[1, 2], [3, 4], [1, 2]])).tolist()
         [0, 1, 0]
     """
-    return codes_of_digests(row_digests(a))
+    return codes_of_digests(row_digests(rows))
 
 
-def codes_of(v: Variable) -> Ids:
-    """Return `row_codes` of a variable's values, remembered.
-
-    Labels are the same for every layer.
-    """
+def codes_of(variable: Variable) -> Ids:
+    """Return `row_codes` of a variable's values, computed once: labels serve every layer."""
 
     def make() -> Ids:
-        codes = row_codes(v.values)
+        codes = row_codes(variable.values)
         codes.flags.writeable = False
         return codes
 
-    return remembered(v, "row codes", make)
+    return remembered(variable, "row codes", make)
 
 
 def cell_codes(cells: NDArray[np.integer]) -> Ids:
@@ -134,16 +121,15 @@ def cell_keys(cells: NDArray[np.integer]) -> Keys:
     """
     from infoplane.rows_compiled import hash_cells
 
-    n, d = cells.shape
-    keys = np.empty(n, np.uint64)
-    hash_cells(np.ascontiguousarray(cells), cell_weights(d), keys)
+    keys = np.empty(len(cells), np.uint64)
+    hash_cells(np.ascontiguousarray(cells), cell_weights(cells.shape[1]), keys)
     return keys
 
 
 @lru_cache(maxsize=64)
-def cell_weights(d: int) -> NDArray[np.uint64]:
-    """Return the odd random weights by which ``d`` cells are added up to a key."""
-    return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
+def cell_weights(count: int) -> NDArray[np.uint64]:
+    """Return the odd random weights of so many cells in the sum that is a key."""
+    return np.random.PCG64(0x1F0).random_raw(count) | np.uint64(1)
 
 
 def codes_of_keys(keys: Keys) -> Ids:

@@ -1,7 +1,4 @@
-"""Traits against behaviour.
-
-What an estimator says of itself is tried on data, for `infoplane.testing.check_estimator`.
-"""
+"""Traits against behaviour on data, for `infoplane.testing.check_estimator`."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _ROWS = 60
 def broken_promises(estimator: Estimator, seed: int = 0) -> Iterator[str]:
     """Yield a sentence for each trait that does not hold on small hard samples.
 
-    Few rows, many symbols, repeated rows.
+    They have few rows, many symbols, and repeated rows.
     """
     rng = np.random.default_rng(seed)
     yield from _unit(estimator, rng)
@@ -34,10 +31,7 @@ def broken_promises(estimator: Estimator, seed: int = 0) -> Iterator[str]:
 
 
 def _samples(rng: Generator) -> Iterator[tuple[Variable, Variable]]:
-    """Return pairs of every kind.
-
-    Independent and dependent, with as many symbols as a sample of few rows can hardly hold.
-    """
+    """Yield pairs of every kind, independent and dependent, with many symbols for so few rows."""
     values = rng.normal(size=(_ROWS, 2))
     symbols = rng.integers(0, 20, _ROWS)
     yield continuous(values, "z"), discrete(symbols, "y")
@@ -63,12 +57,12 @@ def _unit(estimator: Estimator, rng: Generator) -> Iterator[str]:
         found = _estimate(estimator, a, b)
         if found is not None:
             if found.unit != unit:
-                yield f"traits.unit is {unit!r}, and an estimate says {found.unit!r}"
+                yield f"traits.unit is {unit!r}, and an estimate has {found.unit!r}"
             return
 
 
-def _entropy(v: Variable) -> float:
-    return entropy_of_counts(np.unique(v.values, axis=0, return_counts=True)[1])
+def _entropy(variable: Variable) -> float:
+    return entropy_of_counts(np.unique(variable.values, axis=0, return_counts=True)[1])
 
 
 def _bounds(estimator: Estimator, rng: Generator) -> Iterator[str]:
@@ -86,8 +80,8 @@ def _bounds(estimator: Estimator, rng: Generator) -> Iterator[str]:
 
 def _chain(estimator: Estimator, rng: Generator) -> Iterator[str]:
     """Yield where I grows along X -> first -> second, the second a function of the first."""
-    x = discrete(np.arange(_ROWS), "x")
-    y = discrete(rng.integers(0, 3, _ROWS), "y")
+    inputs = discrete(np.arange(_ROWS), "x")
+    labels = discrete(rng.integers(0, 3, _ROWS), "y")
     values = np.round(rng.normal(size=(_ROWS, 2)), 1)
     symbols = rng.integers(0, 12, _ROWS)
     chains = [
@@ -96,14 +90,15 @@ def _chain(estimator: Estimator, rng: Generator) -> Iterator[str]:
         (discrete(symbols, "first"), discrete(symbols // 2, "second")),
     ]
     for first, second in chains:
-        for other in (x, y):
-            above, below = (_estimate(estimator, other, z) for z in (first, second))
-            if above is None or below is None:
+        for other in (inputs, labels):
+            earlier = _estimate(estimator, other, first)
+            later = _estimate(estimator, other, second)
+            if earlier is None or later is None:
                 continue
-            if below.bits > above.bits + _ROUNDING_BITS:
+            if later.bits > earlier.bits + _ROUNDING_BITS:
                 yield (
-                    f"traits.keeps_chain: {below.bits:.3f} bits after {above.bits:.3f}, though the "
-                    "later layer is a function of the earlier"
+                    f"traits.keeps_chain: {later.bits:.3f} bits after {earlier.bits:.3f}, though "
+                    "the later layer is a function of the earlier"
                 )
 
 
@@ -124,6 +119,7 @@ def _edges(estimator: Estimator, rng: Generator) -> Iterator[str]:
     if not isinstance(estimator, FreezesEdges):
         yield f"traits.edges is {estimator.traits.edges!r}, and there is no method fit(variables)"
         return
-    frozen = estimator.fit([continuous(rng.normal(size=(_ROWS, 2)), "z") for _ in range(2)])
+    layers = [continuous(values, "z") for values in rng.normal(size=(2, _ROWS, 2))]
+    frozen = estimator.fit(layers)
     if frozen.name != estimator.name or frozen.traits.edges != "none":
         yield "fit: expected the same name, and traits.edges 'none' once the edges are frozen"

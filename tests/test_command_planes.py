@@ -73,7 +73,7 @@ def test_a_plane_of_fewer_checkpoints_than_the_run_has_is_not_judged(
     capsys.readouterr()
     call("check", run, "--permutations", "0")
     shown = capsys.readouterr().err
-    assert "is not of the checkpoints that the run has now" in shown and "estimators:" in shown
+    assert "has other checkpoints than the run: measured again" in shown and "estimators:" in shown
 
 
 def test_a_plane_of_the_same_options_is_renewed_and_one_of_others_only_when_asked(

@@ -340,7 +340,7 @@ def test_patterns_and_names_that_lead_nowhere_are_refused(
 
 def test_labels_that_nobody_named_do_not_become_a_layer(tmp_path: Path) -> None:
     np.savez(tmp_path / "z.npz", fc=np.eye(4), labels=np.arange(4))
-    with pytest.raises(InputError, match="say y='labels'"):
+    with pytest.raises(InputError, match="give y='labels'"):
         ip.import_run(tmp_path / "z.npz", to=tmp_path / "run")
     assert ip.import_run(tmp_path / "z.npz", to=tmp_path / "run", y="labels").layers == ("fc",)
 

@@ -61,7 +61,7 @@ def chain_of(body: Any, where: str) -> Chain:  # Any: JSON
         chain = Chain.from_dict(body)
     except (InputError, AttributeError) as error:
         raise DamagedArchive(f"{where}: key 'chain': {error}") from error
-    known = get_args(Relation)
-    if any(str(cell) not in known for row in chain.matrix for cell in row):
+    known = set(get_args(Relation))
+    if not known.issuperset(str(relation) for row in chain.matrix for relation in row):
         raise DamagedArchive(f"{where}: key 'chain': unknown relation in the matrix")
     return chain

@@ -1,7 +1,4 @@
-"""The points of a plane as columns of an HDF5 file.
-
-A quarter of the time that JSON takes, and as many points as there are.
-"""
+"""The points of a plane as columns of an HDF5 file, which are read faster than JSON."""
 
 from __future__ import annotations
 
@@ -34,11 +31,11 @@ from infoplane.types.arrays import Array, Json
 ADDED = ("bound", "unit", *NULL)
 """Columns that files of format 2.0 lack."""
 POINTS = "points"
-"""The group of the columns, and the key of what ``/meta`` says of them."""
+"""The group of the columns, and their key in ``/meta``."""
 
 
 def put_points(file: h5py.File, points: Columns) -> Json:
-    """Write the columns; what the header must say of them."""
+    """Write the columns; return what the header must hold about them."""
     columns, texts = points
     group = file.create_group(POINTS)
     return {
@@ -48,14 +45,14 @@ def put_points(file: h5py.File, points: Columns) -> Json:
 
 
 def read_points(
-    file: h5py.File, window: Window, said: Mapping[str, Any], where: str
+    file: h5py.File, window: Window, header: Mapping[str, Any], where: str
 ) -> tuple[tuple[Point, ...], Columns]:  # Any: JSON
-    """Return the points of the columns that the header speaks of, and these columns.
+    """Return the points in the columns, and the columns.
 
     Args:
         file: of the plane.
         window: guards it.
-        said: what the header says of the columns, as `put_points` returned it.
+        header: of the columns, as `put_points` returned it.
         where: the file, for messages.
 
     Raises:
@@ -66,13 +63,15 @@ def read_points(
     columns: dict[str, Array] = {}
     lists: dict[str, list[Any]] = {}  # Any: numbers, texts, lists of texts
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *NULL, *TEXTS):
-        if key not in said["arrays"] and key in ADDED:
+        if key not in header["arrays"] and key in ADDED:
             continue
-        columns[key] = column = _column(file, window, said["arrays"][key], key, where)
+        columns[key] = column = _column(file, window, header["arrays"][key], key, where)
         if key in TEXTS:
-            lists[key] = _texts(column, said["texts"][key], key)
+            lists[key] = _texts(column, header["texts"][key], key)
+        elif key in (*PERHAPS, *NULL):
+            lists[key] = _numbers(column)
         else:
-            lists[key] = _numbers(column) if key in (*PERHAPS, *NULL) else column.tolist()
+            lists[key] = column.tolist()
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
     if "bound" not in lists:
@@ -81,24 +80,26 @@ def read_points(
     lists["null"] = _nulls(lists, len(lists["step"]))
     lists["estimate"] = estimates = objects_of(Estimate, lists)
     for row in _rows_to_check(columns):
-        estimates[row].__post_init__()  # says what is wrong with it
-    texts = {key: said["texts"][key] for key in TEXTS if key in columns}
+        estimates[row].__post_init__()  # raises the error of a wrong value
+    texts = {key: header["texts"][key] for key in TEXTS if key in columns}
     return tuple(objects_of(Point, lists)), (columns, texts)
 
 
 def _column(file: h5py.File, window: Window, entry: Json, key: str, where: str) -> Array:
     """One column, of its own type, shape ``(points,)``."""
     shape, dtype, crc = array_entry(entry, where)
-    wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
-    if len(shape) != 1 or dtype != wanted:
+    expected = "<f8"
+    if key in INTEGERS or key in TEXTS:
+        expected = "<i8" if key in INTEGERS else "<i4"
+    if len(shape) != 1 or dtype != expected:
         raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
     return read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
 
 
 def _rows_to_check(columns: Mapping[str, Array]) -> list[int]:
-    """Rows that stand for all: the first odd number, and the first with each word."""
-    odd = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
-    rows = odd[:1].tolist()
+    """Rows to check for all: the first with a wrong number, and the first with each word."""
+    wrong = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
+    rows = wrong[:1].tolist()
     for key in ("sense", "target", "bound", "unit"):
         if key in columns:
             rows += np.unique(columns[key], return_index=True)[1].tolist()
@@ -127,12 +128,9 @@ def _numbers(column: NDArray[np.float64]) -> list[float | None]:
 def _texts(
     column: NDArray[np.int32], texts: Sequence[Any], key: str
 ) -> list[Any]:  # Any: texts, or lists of them
-    """Raise ValueError or InputError for a place that is not in the list.
-
-    A list of something else is refused too.
-    """
-    values = [tuple(v) if isinstance(v, list) else v for v in texts]
+    """The text of every row; raises ValueError or InputError for anything else."""
+    values = [tuple(text) if isinstance(text, list) else text for text in texts]
     refuse_other(values, key)
     if len(column) and not 0 <= int(column.min()) <= int(column.max()) < len(values):
         raise ValueError(f"{key}: a place beyond the {len(values)} texts")
-    return [values[k] for k in column.tolist()]
+    return [values[place] for place in column.tolist()]

@@ -1,7 +1,4 @@
-"""Open HDF5 files as if an enemy had written them.
-
-Hard links only, own storage only, nothing larger than the file can hold.
-"""
+"""Open HDF5 files of strangers: hard links only, own storage only, no claim beyond the file."""
 
 from __future__ import annotations
 
@@ -67,26 +64,26 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
 
 
 def require_own_storage(
-    d: Any, window: Window, nbytes: int, where: str
+    dataset: Any, window: Window, nbytes: int, where: str
 ) -> None:  # Any: h5py's id of a dataset
     """Refuse virtual and external storage, unknown filters, and claims beyond what is stored.
 
     Args:
-        d: h5py's id of a dataset.
+        dataset: its id in h5py.
         window: the guarded file.
         nbytes: that its shape claims.
         where: file and key, for messages.
     """
-    plist = d.get_create_plist()
+    plist = dataset.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.VIRTUAL or plist.get_external_count():
         raise DamagedArchive(
             f"{where}: stored in another file (virtual or external); such data is not followed"
         )
-    stored = d.get_storage_size()
+    stored = dataset.get_storage_size()
     ratio = 1
     if kind == h5py.h5d.CHUNKED:
-        ratio = _expansion(d, plist, where)
+        ratio = _expansion(dataset, plist, where)
     if stored > window.size:
         raise DamagedArchive(
             f"{where}: claims {stored} stored bytes in a file of {window.size}; truncated or forged"
@@ -95,27 +92,25 @@ def require_own_storage(
         raise DamagedArchive(
             f"{where}: claims {nbytes} bytes but stores {stored}; truncated or forged"
         )
-    if (
-        kind == h5py.h5d.CONTIGUOUS
-        and nbytes
-        and (d.get_offset() is None or d.get_offset() + nbytes > window.size)
-    ):
+    offset = dataset.get_offset()
+    beyond = offset is None or offset + nbytes > window.size
+    if kind == h5py.h5d.CONTIGUOUS and nbytes and beyond:
         raise DamagedArchive(
             f"{where}: its data lies beyond the end of the file; truncated or forged"
         )
 
 
-def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
-    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
-    packers = [f for f in filters if f not in _PLAIN_FILTERS]
-    if len(packers) > 1 or len(filters) > 3 or any(f not in MAX_RATIO for f in packers):
+def _expansion(dataset: Any, plist: Any, where: str) -> int:  # Any: h5py objects
+    filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    packers = [code for code in filters if code not in _PLAIN_FILTERS]
+    if len(packers) > 1 or len(filters) > 3 or not MAX_RATIO.keys() >= set(packers):
         raise DamagedArchive(
             f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of "
             "deflate, zstd"
         )
     if 32015 in packers and not h5py.h5z.filter_avail(32015):
         raise MissingExtra("hdf5plugin", "zstd")
-    if math.prod(map(int, plist.get_chunk())) * d.get_type().get_size() > MAX_CHUNK:
+    if math.prod(map(int, plist.get_chunk())) * dataset.get_type().get_size() > MAX_CHUNK:
         raise DamagedArchive(
             f"{where}: claims chunks of shape {plist.get_chunk()}; a chunk may have {MAX_CHUNK} "
             "bytes"
@@ -139,14 +134,14 @@ def checked_array(
     Raises:
         DamagedArchive: anything else.
     """
-    d = node(group, path, where)
+    dataset = node(group, path, where)
     at = f"{where}: key '{path}'"
     with naming(at):
-        if not isinstance(d, h5py.Dataset) or d.dtype.str not in ARRAY_DTYPES:
+        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.str not in ARRAY_DTYPES:
             raise DamagedArchive(f"{at}: expected an array of real numbers")
-        if d.shape != shape or d.dtype.str != dtype:
+        if dataset.shape != shape or dataset.dtype.str != dtype:
             raise DamagedArchive(
-                f"{at}: expected shape {shape} {dtype}, got {d.shape} {d.dtype.str}"
+                f"{at}: expected shape {shape} {dtype}, got {dataset.shape} {dataset.dtype.str}"
             )
-        require_own_storage(d.id, window, math.prod(shape) * d.dtype.itemsize, at)
-    return d
+        require_own_storage(dataset.id, window, math.prod(shape) * dataset.dtype.itemsize, at)
+    return dataset

@@ -34,11 +34,12 @@ def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
     Ends early where the file does.
     """
     done = 0
-    while done < len(view) and (
-        got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)
-    ):
-        yield view[done : done + got]
-        done += got
+    while done < len(view):
+        count = os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)
+        if not count:
+            return
+        yield view[done : done + count]
+        done += count
 
 
 def read_placed(path: Path, offset: object, shape: Shape, dtype: str, crc: object) -> Array | None:
@@ -118,13 +119,13 @@ def read_array(
     Raises:
         DamagedArchive: wrong structure or checksum.
     """
-    d = checked_array(group, path, window, shape, dtype, where)
-    a, found = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
+    dataset = checked_array(group, path, window, shape, dtype, where)
+    array, found = read_rows(dataset, window, 0, shape[0], f"{where}: key '{path}'")
     if found != crc:
         raise DamagedArchive(
             f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written"
         )
-    return a
+    return array
 
 
 def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes:
@@ -145,10 +146,11 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         if key not in group.id:
             raise NotAnArchive(f"{at} is missing: not a file of infoplane")
         refuse_soft_link(group.id, key, at)
-        d = h5py.h5o.open(group.id, key)
-        kind = d.get_type() if isinstance(d, h5py.h5d.DatasetID) else None
-        scalar = kind is not None and d.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
-        if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or not scalar:
+        dataset = h5py.h5o.open(group.id, key)
+        kind = dataset.get_type() if isinstance(dataset, h5py.h5d.DatasetID) else None
+        fixed = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+        scalar = fixed and dataset.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
+        if kind is None or not scalar:
             raise DamagedArchive(f"{at}: expected a scalar fixed-length string")
         size = kind.get_size()
         if size > layout.MAX_JSON:
@@ -156,7 +158,7 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
                 f"{at}: claims {size} bytes of JSON, more than the {layout.MAX_JSON} that a header "
                 "may have"
             )
-        require_own_storage(d, window, size, at)
+        require_own_storage(dataset, window, size, at)
         text = np.empty((), f"S{size}")
-        d.read(h5py.h5s.ALL, h5py.h5s.ALL, text, kind)
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, text, kind)
         return bytes(text[()])

@@ -45,21 +45,23 @@ def label_array(name: str, values: ArrayLike, y_kind: str | None) -> LabelArray:
     """
     if y_kind not in (None, "discrete", "continuous"):
         raise InputError(f"y_kind must be 'discrete' or 'continuous', got {y_kind!r}")
-    v = rows_array(values, "y")
-    refuse_more_axes(v, y_kind)
+    labels = rows_array(values, "y")
+    refuse_more_axes(labels, y_kind)
     names: tuple[str, ...] | None = None
-    if v.dtype.kind in "USO" and y_kind == "continuous":
+    if labels.dtype.kind in "USO" and y_kind == "continuous":
         raise InputError("y_kind='continuous' but y holds texts: give the amounts as numbers")
-    if v.dtype.kind in "USO":
-        v, names = _codes_of_strings(v)
-    elif v.dtype.kind == "f":
-        v = _checked_floats(v, y_kind)
-    elif v.dtype.kind in "iub":
-        v = _checked_integers(v, y_kind)
+    if labels.dtype.kind in "USO":
+        labels, names = _codes_of_strings(labels)
+    elif labels.dtype.kind == "f":
+        labels = _checked_floats(labels, y_kind)
+    elif labels.dtype.kind in "iub":
+        labels = _checked_integers(labels, y_kind)
     else:
-        raise InputError(f"y: expected integers, booleans, strings or floats, got dtype {v.dtype}")
-    kind: Kind = "continuous" if v.dtype.kind == "f" else "discrete"
-    return LabelArray(name, layout.storable(v, name), kind, names)
+        raise InputError(
+            f"y: expected integers, booleans, strings or floats, got dtype {labels.dtype}"
+        )
+    kind: Kind = "continuous" if labels.dtype.kind == "f" else "discrete"
+    return LabelArray(name, layout.storable(labels, name), kind, names)
 
 
 def rows_array(values: ArrayLike, what: str) -> Array:
@@ -79,47 +81,49 @@ def rows_array(values: ArrayLike, what: str) -> Array:
     return found
 
 
-def _codes_of_strings(v: Array) -> tuple[Ids, tuple[str, ...]]:
-    if v.dtype.kind == "O" and not all(isinstance(s, (str, np.str_)) for s in v.reshape(-1)):
+def _codes_of_strings(labels: Array) -> tuple[Ids, tuple[str, ...]]:
+    if labels.dtype.kind == "O" and not all(
+        isinstance(label, (str, np.str_)) for label in labels.reshape(-1)
+    ):
         raise InputError("y: expected integers, booleans, strings or floats, got mixed objects")
-    names, codes = np.unique(v.astype(str), return_inverse=True)
-    return codes.reshape(v.shape).astype(np.int64), tuple(str(name) for name in names)
+    names, codes = np.unique(labels.astype(str), return_inverse=True)
+    return codes.reshape(labels.shape).astype(np.int64), tuple(str(name) for name in names)
 
 
-def _checked_integers(v: Array, y_kind: str | None) -> Array:
+def _checked_integers(labels: Array, y_kind: str | None) -> Array:
     if y_kind == "continuous":
-        return v.astype(np.float64)
-    ignored = int(ignored_rows(v).sum())
+        return labels.astype(np.float64)
+    ignored = int(ignored_rows(labels).sum())
     if ignored:
         raise InputError(
-            f"y: {ignored} of {len(v)} labels are {IGNORED}, which losses ignore and which is no "
-            "class; leave these rows out of x, y and the layers"
+            f"y: {ignored} of {len(labels)} labels are {IGNORED}, which losses ignore and which is "
+            "no class; leave these rows out of x, y and the layers"
         )
-    return v.view(np.int64) if v.dtype == np.uint64 else v.astype(np.int64)
+    return labels.view(np.int64) if labels.dtype == np.uint64 else labels.astype(np.int64)
 
 
-def _checked_floats(v: Array, y_kind: str | None) -> Array:
+def _checked_floats(labels: Array, y_kind: str | None) -> Array:
     if y_kind is None:
-        classes = (
-            f" (here {len(np.unique(v))} different whole numbers)" if looks_like_classes(v) else ""
-        )
+        classes = ""
+        if looks_like_classes(labels):
+            classes = f" (here {len(np.unique(labels))} different whole numbers)"
         raise InputError(
             "y holds floats: state y_kind='continuous' for a regression target, "
             f"or y_kind='discrete' for class labels stored as floats{classes}"
         )
-    if not np.isfinite(v).all():
-        bad = int((~np.isfinite(v)).reshape(len(v), -1).any(axis=1).sum())
+    if not np.isfinite(labels).all():
+        bad = int((~np.isfinite(labels)).reshape(len(labels), -1).any(axis=1).sum())
         raise InputError(
-            f"y holds NaN or infinity in {bad} of {len(v)} rows; every probe row needs a label: "
-            "leave these rows out"
+            f"y holds NaN or infinity in {bad} of {len(labels)} rows; every probe row needs a "
+            "label: leave these rows out"
         )
     if y_kind == "continuous":
-        return v
-    if not (v == np.round(v)).all():
+        return labels
+    if not (labels == np.round(labels)).all():
         raise InputError(
             "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, "
             "or y_kind='continuous'"
         )
-    if np.abs(v).max(initial=0) >= 2.0**63:
+    if np.abs(labels).max(initial=0) >= 2.0**63:
         raise InputError("y_kind='discrete' but y holds numbers beyond 64 bits: number the classes")
-    return _checked_integers(v.astype(np.int64), y_kind)
+    return _checked_integers(labels.astype(np.int64), y_kind)

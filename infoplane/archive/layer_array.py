@@ -27,37 +27,36 @@ it is looked at twice.
 """
 
 
-def count_nonfinite(a: Array) -> int:
+def count_nonfinite(array: Array) -> int:
     """Count NaN and infinities."""
-    return int(a.size - np.count_nonzero(np.isfinite(a))) if a.dtype.kind == "f" else 0
+    if array.dtype.kind != "f":
+        return 0
+    return int(array.size - np.count_nonzero(np.isfinite(array)))
 
 
 def has_spare_core() -> bool:
-    """Whether work may go on beside this thread.
-
-    It is the main one, so that the training waits, and neither setting nor system says one core.
-    """
+    """Return whether a second thread may help: training waits for this one, and a core is free."""
     try:
         return threading.current_thread() is threading.main_thread() and min(cores(), at_hand()) > 1
-    # a setting that is no number is told of where something is measured; here it costs no capture
+    # a wrong setting is reported where something is measured; here it must not cost a capture
     except InputError:
         return False
 
 
-def look_at_pieces(a: Array, found: Digests | None, size: int, pieces: deque[int]) -> int:
-    """Count the values of some pieces that are not finite.
+def look_at_pieces(rows: Array, digests: Digests | None, size: int, pieces: deque[int]) -> int:
+    """Count the values of some pieces that are not finite, and digest their rows.
 
     Args:
-        a: shape ``(b, *features)``.
-        found: shape ``(b, 2)``: takes the digests of their rows; None where they are known.
+        rows: shape ``(b, *features)``.
+        digests: shape ``(b, 2)``, filled; None where they are known.
         size: rows of a piece.
-        pieces: first rows of those that no thread has taken yet.
+        pieces: first rows of the pieces that no thread has taken yet.
     """
     nonfinite = 0
     for start in taken(pieces):
-        part, finite = a[start : start + size], False
-        if found is not None:
-            found[start : start + size], finite = digested(part)
+        part, finite = rows[start : start + size], False
+        if digests is not None:
+            digests[start : start + size], finite = digested(part)
         nonfinite += 0 if finite else count_nonfinite(part)
     return nonfinite
 
@@ -65,7 +64,7 @@ def look_at_pieces(a: Array, found: Digests | None, size: int, pieces: deque[int
 class LayerArray:
     """One array of a shard, and the digests of its rows.
 
-    HDF5 says where they belong; they are written there without it, as they are read.
+    HDF5 reserves their places; they are written there without it.
 
     Args:
         sink: of ``file``.
@@ -74,7 +73,7 @@ class LayerArray:
         rows: how many will arrive.
         dtype: of all of them.
         torch_dtype: in which the layer computed.
-        thread: calls HDF5, and looks at many rows while they are written.
+        thread: calls HDF5, and checks many rows while they are written.
     """
 
     def __init__(
@@ -99,36 +98,37 @@ class LayerArray:
         digests = reserve(self.file, layout.rows_path(info), (self.rows, 2), "<u8")
         self.digests_place = digests.id.get_offset()
 
-    def append(self, a: Array, digests: Digests | None) -> None:
+    def append(self, rows: Array, digests: Digests | None) -> None:
         """Write the next rows.
 
         Args:
-            a: shape ``(b, *features)``; the caller's own again when this returns.
-            digests: shape ``(b, 2)``, of the raw rows; None where they are those of ``a``.
+            rows: shape ``(b, *features)``; not used after this returns.
+            digests: shape ``(b, 2)``, of the raw rows; None where they are those of ``rows``.
 
         Raises:
             InputError: more rows than there are, or another dtype than before.
         """
-        stop = self.at + len(a)
-        if stop > self.rows or a.dtype.str != self.dtype:
+        stop = self.at + len(rows)
+        if stop > self.rows or rows.dtype.str != self.dtype:
             raise InputError(
-                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into "
+                f"layer {self.info.name!r}: rows {self.at}:{stop} of {rows.dtype} do not go into "
                 f"{self.rows} rows of {np.dtype(self.dtype)}"
             )
-        raw, wide = layout.raw_bytes(a), a[:1].nbytes
-        found = np.empty((len(a), 2), np.uint64) if digests is None else digests
-        size = max(1, CACHED_BYTES // DIGESTED // max(1, wide)) * DIGESTED
-        # of both threads: each takes the next that nobody took
-        pieces = deque(range(0, len(a), size))
-        look = partial(look_at_pieces, a, found if digests is None else None, size, pieces)
-        summed = partial(crc32, raw, self.crc)
-        helped = a.nbytes >= LARGE_BYTES and has_spare_core()
-        aside = self.thread.begin(lambda: (summed(), look())) if helped else None
+        raw, row_bytes = layout.raw_bytes(rows), rows[:1].nbytes
+        found = np.empty((len(rows), 2), np.uint64) if digests is None else digests
+        size = max(1, CACHED_BYTES // DIGESTED // max(1, row_bytes)) * DIGESTED
+        pieces = deque(range(0, len(rows), size))  # two threads take from these
+        unknown = found if digests is None else None
+        look = partial(look_at_pieces, rows, unknown, size, pieces)
+        checksum = partial(crc32, raw, self.crc)
+        helper = None
+        if rows.nbytes >= LARGE_BYTES and has_spare_core():
+            helper = self.thread.begin(lambda: (checksum(), look()))
         try:
-            self._put(raw, self.place, self.at * wide)
+            self._put(raw, self.place, self.at * row_bytes)
             self.nonfinite += look()
-        finally:  # also after an error: the piece is the caller's own
-            self.crc, more = (summed(), 0) if aside is None else aside.get()
+        finally:  # also after an error: the helper must not use the rows any more
+            self.crc, more = (checksum(), 0) if helper is None else helper.get()
         self.nonfinite += more
         raw = layout.raw_bytes(found)
         self._put(raw, self.digests_place, self.at * 16)

@@ -69,11 +69,10 @@ class ShardName:
     def parse(cls, text: str) -> ShardName | None:
         """Return the parsed name, or None when ``text`` is not the name of a shard."""
         match = _SHARD_NAME.fullmatch(text)
-        return (
-            None
-            if match is None
-            else cls(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
-        )
+        if match is None:
+            return None
+        seq, step, rank, world = map(int, match.groups()[:4])
+        return cls(seq, step, rank, world, match[5])
 
 
 def call_index(layer: str) -> int:
@@ -96,18 +95,18 @@ ARRAYS = {"crc32": layer_path, "rows_crc32": rows_path}
 """Where the arrays of a layer live inside a shard, by the key of their checksum."""
 
 
-def crc32(a: Array) -> int:
+def crc32(array: Array) -> int:
     """Return the CRC-32 of the raw C-order little-endian bytes of an array."""
-    return crc32_of(raw_bytes(a))
+    return crc32_of(raw_bytes(array))
 
 
-def raw_bytes(a: Array) -> memoryview:
+def raw_bytes(array: Array) -> memoryview:
     """Return the bytes of an array in C order, the array's own where it is contiguous."""
-    flat: Any = np.ascontiguousarray(a).reshape(-1).view(np.uint8)
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return memoryview(flat) if flat.size else memoryview(b"")
 
 
-def storable(a: Array, what: str) -> Array:
+def storable(array: Array, what: str) -> Array:
     """Return the array, contiguous and little endian, in a dtype that the format allows.
 
     Booleans become uint8.
@@ -116,15 +115,15 @@ def storable(a: Array, what: str) -> Array:
         InputError: a dtype the format does not hold (complex, objects, strings, extended
             precision).
     """
-    if a.dtype == np.bool_:
-        a = a.astype(np.uint8)
-    little = a.dtype.newbyteorder("<")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    little = array.dtype.newbyteorder("<")
     if little.str not in ARRAY_DTYPES:
         raise InputError(
-            f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it "
+            f"{what}: expected real numbers of 1 to 8 bytes, got dtype {array.dtype}; convert it "
             "(bfloat16: to float32) before storing"
         )
-    return np.ascontiguousarray(a, dtype=little) if a.ndim else a.astype(little)
+    return np.ascontiguousarray(array, dtype=little) if array.ndim else array.astype(little)
 
 
 def to_json(value: object) -> str:
@@ -155,25 +154,22 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode(
-            "utf-8"
-        )  # lone surrogates have no UTF-8
+        # lone surrogates have no UTF-8
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
-        return {str(_plain(str(k))): _plain(v) for k, v in value.items()}
+        return {str(_plain(str(key))): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(v) for v in value]
+        return [_plain(item) for item in value]
     raise InputError(
         f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and "
         "dictionaries"
     )
 
 
-def revive(d: Json) -> Any:  # Any: JSON
-    return (
-        float(d["$float"])
-        if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf")
-        else d
-    )
+def revive(value: Json) -> Any:  # Any: JSON
+    if value.keys() == {"$float"} and value["$float"] in ("nan", "inf", "-inf"):
+        return float(value["$float"])
+    return value
 
 
 def parse_json(text: str | bytes) -> Any:  # Any: JSON
@@ -205,11 +201,8 @@ def sealed(body: Json) -> str:
         InputError: as `readable`.
     """
     plain = json.loads(to_json(body))
-    return readable(
-        json.dumps(
-            {**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False
-        )
-    )
+    plain["crc32"] = crc32_of(_canonical(plain))
+    return readable(json.dumps(plain, ensure_ascii=False, allow_nan=False))
 
 
 def readable(text: str) -> str:
@@ -218,10 +211,12 @@ def readable(text: str) -> str:
     Raises:
         InputError: longer than what is read.
     """
-    if len(text) > MAX_JSON // 4 and (size := len(text.encode("utf-8"))) > MAX_JSON:
+    size = len(text)
+    if size > MAX_JSON // 4:  # a letter has up to four bytes
+        size = len(text.encode("utf-8"))
+    if size > MAX_JSON:
         raise InputError(
-            f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not "
-            "written; attach less to it"
+            f"a header of {size} bytes of JSON: expected at most {MAX_JSON}; attach less to it"
         )
     return text
 
@@ -234,9 +229,9 @@ def _canonical(body: Json) -> bytes:
 
 
 def says_format(text: bytes, kind: str, where: str) -> bool:
-    """Whether a sealed JSON text is of the given ``format``.
+    """Return whether a sealed JSON text is of the given ``format``.
 
-    A glance where it begins as ours do, else all of it is read.
+    All of it is parsed only where it does not begin as ours do.
 
     Args:
         text: of a header.
@@ -246,10 +241,8 @@ def says_format(text: bytes, kind: str, where: str) -> bool:
     Raises:
         DamagedArchive: not JSON.
     """
-    return (
-        text.startswith(to_json({"format": kind})[:-1].encode() + b",")
-        or from_json(text, where).get("format") == kind
-    )
+    beginning = to_json({"format": kind})[:-1].encode() + b","
+    return text.startswith(beginning) or from_json(text, where).get("format") == kind
 
 
 def unsealed(text: str | bytes, kind: str, where: str) -> Json:
@@ -272,9 +265,8 @@ def unsealed(text: str | bytes, kind: str, where: str) -> Json:
         raise NotAnArchive(
             f"{where}: expected format {kind!r}, got {str(body.get('format'))[:80]!r}"
         )
-    check_version(
-        body.get("format_version"), where, PLANE_VERSION if kind == PLANE else FORMAT_VERSION
-    )
+    ours = PLANE_VERSION if kind == PLANE else FORMAT_VERSION
+    check_version(body.get("format_version"), where, ours)
     raw = dict(body if _as_written(text) else json.loads(text))
     claimed = raw.pop("crc32", None)
     if claimed != crc32_of(_canonical(raw)):
@@ -285,7 +277,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> Json:
 
 
 def _as_written(text: str | bytes) -> bool:
-    """Whether nothing in a JSON text stands, or could, for a float that JSON does not have."""
+    """Return whether no part of a JSON text can mean NaN or infinity."""
     marks = ("$float", "\\u") if isinstance(text, str) else (b"$float", b"\\u")
     return not any(mark in text for mark in marks)  # type: ignore[operator]  # of its own kind
 
@@ -321,24 +313,23 @@ def layer_to_dict(info: LayerInfo) -> Json:
     return asdict(info)
 
 
-def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
+def layer_from_dict(row: Any, where: str) -> LayerInfo:  # Any: JSON
     """Return a layer table row from JSON; keys of newer minor versions are ignored.
 
     Raises:
         DamagedArchive: a field is missing or has the wrong type.
     """
     try:
-        known = {f.name: d[f.name] for f in fields(LayerInfo) if f.name in d}
+        known = {field.name: row[field.name] for field in fields(LayerInfo) if field.name in row}
         for key in ("shape", "raw_shape"):
-            known[key] = tuple(as_size(s) for s in known.get(key, ()))
-        known["aliases"] = tuple(str(a) for a in known.get("aliases", ()))
+            known[key] = tuple(map(as_size, known.get(key, ())))
+        known["aliases"] = tuple(map(str, known.get("aliases", ())))
         wrong = [key for key in _TEXTS if not isinstance(known.get(key, ""), str)]
-        if (
-            wrong
-            or as_size(known["ordinal"]) > 10**6
-            or known.get("site", "output") not in ("output", "input")
-        ):
-            raise ValueError(f"{wrong or 'ordinal or site'}")
+        if wrong:
+            raise ValueError(str(wrong))
+        site = known.get("site", "output")
+        if as_size(known["ordinal"]) > 10**6 or site not in ("output", "input"):
+            raise ValueError("ordinal or site")
         return LayerInfo(**known)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedArchive(f"{where}: a row of the layer table is malformed: {error}") from error

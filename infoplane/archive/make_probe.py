@@ -1,9 +1,9 @@
-"""A checked probe from what a user gives: arrays, lists and tensors of any library."""
+"""A checked probe from arrays, lists and tensors of any library."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +33,7 @@ def make_probe(
     rows: RowInfo | None = None,
     positions: ArrayLike | None = None,
 ) -> Probe:
-    """Check what a user gives, and return it as a `Probe`.
+    """Return a probe of checked arrays.
 
     Args:
         x: inputs, shape ``(n, ...)``; None where they are not at hand.
@@ -50,44 +50,52 @@ def make_probe(
     Raises:
         InputError: arrays of different lengths, floats without ``y_kind``, unknown split names.
     """
-    xs = None if x is None else layout.storable(rows_array(x, "x"), "x")
-    first = None if y is None else label_array("y", y, y_kind)
-    given = None if row_ids is None else rows_array(row_ids, "row_ids")
+    inputs = None if x is None else layout.storable(rows_array(x, "x"), "x")
+    given_ids = None if row_ids is None else rows_array(row_ids, "row_ids")
     places = None if positions is None else np.asarray(positions, dtype=np.int64)
-    more = tuple(label_array(name, v, y_kind) for name, v in (labels or {}).items())
-    ys = None if first is None else first.values
-    named = [("x", xs), ("y", ys), ("row_ids", given), ("positions", places)]
-    named += [(f"labels {label.name!r}", label.values) for label in more]
-    lengths = {k: len(v) for k, v in named if v is not None}
-    if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
-        raise InputError(
-            f"expected x, y and row_ids with the same positive number of rows, got {lengths}"
-        )
-    n = next(iter(lengths.values()))
-    ids = _row_ids(xs, given, n)
+    named = {"x": inputs, "row_ids": given_ids, "positions": places}
+    first = None if y is None else label_array("y", y, y_kind)
+    named["y"] = None if first is None else first.values
+    further = tuple(label_array(name, values, y_kind) for name, values in (labels or {}).items())
+    for label in further:
+        named[f"labels {label.name!r}"] = label.values
+    n = _common_length(named)
+    ids = _row_ids(inputs, given_ids, n)
     codes = None if split is None else _split_codes(split, n)
-    further = [places] if places is not None else []
-    further += [label.values for label in more]
+    hashed = [inputs, named["y"], ids, codes]
+    if places is not None:
+        hashed.append(places)
+    hashed += [label.values for label in further]
     return Probe(
-        x=xs if store_x else None,
-        y=ys,
+        x=inputs if store_x else None,
+        y=named["y"],
         y_kind=None if first is None else first.kind,
         row_ids=ids,
         split=codes,
         chain=chain,
-        sha256=_sha256(xs, ys, ids, codes, *further),
+        sha256=_sha256(hashed),
         class_names=None if first is None else first.class_names,
-        labels=more,
+        labels=further,
         rows=RowInfo() if rows is None else rows,
         positions=places,
-        x_kind=None if xs is None else kind_of_inputs(xs.dtype.kind, x_kind),
+        x_kind=None if inputs is None else kind_of_inputs(inputs.dtype.kind, x_kind),
     )
 
 
-def _row_ids(x: Array | None, given: Array | None, n: int) -> Ids:
+def _common_length(arrays: Mapping[str, Array | None]) -> int:
+    """The number of rows that all arrays have."""
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        raise InputError(
+            f"expected x, y and row_ids with the same positive number of rows, got {lengths}"
+        )
+    return next(iter(lengths.values()))
+
+
+def _row_ids(inputs: Array | None, given: Array | None, n: int) -> Ids:
     """The ids that were given, else those of equal inputs, else all different; shape ``(n,)``."""
-    if given is None and x is not None:
-        return codes_of_digests(row_digests(x.reshape(n, -1)))
+    if given is None and inputs is not None:
+        return codes_of_digests(row_digests(inputs.reshape(n, -1)))
     if given is None:
         return np.arange(n, dtype=np.int64)
     if given.dtype.kind not in "iu" or given.ndim != 1:
@@ -98,20 +106,23 @@ def _row_ids(x: Array | None, given: Array | None, n: int) -> Ids:
 
 
 def _split_codes(split: ArrayLike, n: int) -> NDArray[np.uint8]:
-    v = np.asarray(split)
-    if (
-        v.shape != (n,)
-        or v.dtype.kind not in "UO"
-        or not set(map(str, np.unique(v.astype(str)))) <= set(layout.SPLITS)
-    ):
-        raise InputError(f"split: expected {n} of 'train', 'test' or '', got {v.dtype} {v.shape}")
-    return np.array([layout.SPLITS.index(str(s)) for s in v], dtype=np.uint8)
+    names = np.asarray(split)
+    if names.shape == (n,) and names.dtype.kind in "UO":
+        known = {name: code for code, name in enumerate(layout.SPLITS)}
+        codes = [known.get(str(name)) for name in names]
+        if None not in codes:
+            return np.array(codes, dtype=np.uint8)
+    raise InputError(
+        f"split: expected {n} of 'train', 'test' or '', got {names.dtype} {names.shape}"
+    )
 
 
-def _sha256(*arrays: Array | None) -> str:
-    h = hashlib.sha256()
-    for a in arrays:
-        h.update(b"-" if a is None else f"{a.dtype.str}{a.shape}".encode())
-        if a is not None:
-            h.update(layout.raw_bytes(a))
-    return h.hexdigest()
+def _sha256(arrays: Sequence[Array | None]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"-")
+        else:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(layout.raw_bytes(array))
+    return digest.hexdigest()

@@ -42,17 +42,14 @@ def _filters(compression: Compression | None) -> dict[str, Any]:  # Any: h5py op
 
 
 def _put(
-    group: h5py.Group, path: str, a: Array, options: dict[str, Any]
+    group: h5py.Group, path: str, array: Array, options: dict[str, Any]
 ) -> None:  # Any: stored dtype, h5py options
-    """Write an array; chunks of whole rows, about 4 MiB.
-
-    Where it is compressed and large enough to profit.
-    """
-    if not options or a.nbytes < 1 << 12:
-        group.create_dataset(path, data=a)
+    """Write an array; a large one that is compressed has chunks of whole rows, about 4 MiB."""
+    if not options or array.nbytes < 1 << 12:
+        group.create_dataset(path, data=array)
         return
-    rows = int(np.clip((4 << 20) // max(1, a.nbytes // len(a)), 1, len(a)))
-    group.create_dataset(path, data=a, chunks=(rows, *a.shape[1:]), **options)
+    rows = int(np.clip((4 << 20) // max(1, array.nbytes // len(array)), 1, len(array)))
+    group.create_dataset(path, data=array, chunks=(rows, *array.shape[1:]), **options)
 
 
 def _copy_shard(
@@ -126,7 +123,9 @@ def pack(
     options = _filters(compression)
     target = Path(out)
     make_folder(target.parent)
-    names = [name for step in archive.steps for name in archive._of(step)]
+    names: list[ShardName] = []
+    for step in archive.steps:
+        names += archive._of(step)
     with publishing_h5(target, replace=overwrite) as file:
         fill_probe(file.create_group("probe"), probe_of(archive), archive.run_uuid)
         for name in names:
@@ -135,7 +134,7 @@ def pack(
             "format": layout.PACKED,
             "format_version": layout.FORMAT_VERSION,
             "run": layout.sealed(_header(archive)),
-            "shards": [str(n) for n in names],
+            "shards": list(map(str, names)),
         }
         put_meta(file, layout.META, layout.sealed(body))
         put_attrs(
@@ -151,7 +150,7 @@ def pack(
 
 
 def _header(archive: Archive) -> dict[str, Any]:  # Any: JSON
-    return {k: v for k, v in archive.header.items() if k != "crc32"}
+    return {key: value for key, value in archive.header.items() if key != "crc32"}
 
 
 @dataclass(frozen=True)
@@ -184,69 +183,74 @@ def merge(runs: Sequence[AnyPath], out: AnyPath) -> Path:
         raise InputError("expected at least one run to merge")
     first = archives[0]
     for other in archives[1:]:
-        for key in ("probe_sha256", "n_rows"):
-            if other.header.get(key) != first.header.get(key):
-                raise InputError(
-                    f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were "
-                    "captured on different probes"
-                )
-        if [(i.name, i.shape, i.reduction) for i in other.infos] != [
-            (i.name, i.shape, i.reduction) for i in first.infos
-        ]:
-            raise InputError(f"{other.path}: cannot merge with {first.path}: the layers differ")
+        _require_same(first, other)
     target = Path(out)
     if os.path.lexists(target):
         raise ArchiveExists(f"{target} exists; choose another folder")
-    complete = {
-        step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)
-    }
+    complete = _complete_steps(archives)
     if not complete:
         raise InputError(
-            f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all "
-            f"{first.n_rows} rows"
+            f"no step is complete: the shards of {[str(archive.path) for archive in archives]} "
+            f"never cover all {first.n_rows} rows"
         )
     make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
     for seq, (step, pieces) in enumerate(sorted(complete.items())):
-        _write_joined(target, first, seq, step, sorted(pieces, key=lambda p: p.start))
+        _write_joined(target, first, seq, step, pieces)
     publish_text(target / layout.RUN_FILE, layout.sealed({**_header(first), "world_size": 1}))
     return target
 
 
-def _pieces(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
+def _require_same(first: Archive, other: Archive) -> None:
+    """Refuse runs of different probes or layers."""
+    for key in ("probe_sha256", "n_rows"):
+        if other.header.get(key) != first.header.get(key):
+            raise InputError(
+                f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were "
+                "captured on different probes"
+            )
+    tables = []
+    for archive in (first, other):
+        tables.append([(info.name, info.shape, info.reduction) for info in archive.infos])
+    if tables[0] != tables[1]:
+        raise InputError(f"{other.path}: cannot merge with {first.path}: the layers differ")
 
+
+def _complete_steps(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
+    """The steps whose pieces cover all rows, each in row order."""
     found: dict[int, list[_Piece]] = {}
     for archive in archives:
         for name in current(archive._store.names):
             head = archive.shard_head(name)
-            found.setdefault(name.step, []).append(
-                _Piece(archive, name, head["row_start"], head["row_stop"])
-            )
-    return found
-
-
-def _tiles(pieces: Sequence[_Piece], n: int) -> bool:
-    spans = sorted((p.start, p.stop) for p in pieces)
-    return [s for s, _ in spans] == [0, *(e for _, e in spans)][:-1] and spans[-1][1] == n
+            piece = _Piece(archive, name, head["row_start"], head["row_stop"])
+            found.setdefault(name.step, []).append(piece)
+    n_rows = archives[0].n_rows
+    complete = {}
+    for step, pieces in found.items():
+        pieces.sort(key=lambda piece: (piece.start, piece.stop))
+        edges = [0, *(piece.stop for piece in pieces)]
+        if [piece.start for piece in pieces] == edges[:-1] and edges[-1] == n_rows:
+            complete[step] = pieces
+    return complete
 
 
 def _write_joined(
     target: Path, first: Archive, seq: int, step: int, pieces: Sequence[_Piece]
 ) -> None:
     name = ShardName(seq, step, 0, 1, pieces[0].name.uuid8)
-    heads = [p.archive.shard_head(p.name) for p in pieces]
+    heads = [piece.archive.shard_head(piece.name) for piece in pieces]
     table = []
     with publishing_h5(target / layout.SHARD_DIR / str(name)) as file:
         for info in first.infos:
             rows = [head["entries"].get(info.name) for head in heads]
-            if any(row is None for row in rows):
+            if None in rows:
                 continue
             joined = {}
-            parts = [p.archive._part(p.name, info.name) for p in pieces]
+            parts = [piece.archive._part(piece.name, info.name) for piece in pieces]
             for key, path_of in layout.ARRAYS.items():
-                a = np.concatenate([part.read(key) for part in parts])
-                file.create_dataset(path_of(info), data=a)
-                joined[key] = layout.crc32(a)
+                array = np.concatenate([part.read(key) for part in parts])
+                file.create_dataset(path_of(info), data=array)
+                joined[key] = layout.crc32(array)
             joined["n_nonfinite"] = sum(part.n_nonfinite for part in parts)
             table.append({**_unplaced(rows[0]), **joined})
         finish_shard(file, name, first.header, (0, first.n_rows), table, heads[0])

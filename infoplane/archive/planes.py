@@ -23,11 +23,11 @@ from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
-from infoplane.types.arrays import AnyPath, Json
+from infoplane.types.arrays import AnyPath
 
 
 def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
-    """Write a plane as one HDF5 file; returns the path.
+    """Write a plane as one HDF5 file; return its path.
 
     ``/points`` holds the points as columns, ``/meta`` everything else as sealed JSON. For other
     tools the numbers also lie in ``/bits`` with the dimensions ``quantity, series, layer, step`` as
@@ -51,16 +51,15 @@ def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
         "h_y_bits": plane.h_y_bits,
         "h_x_bits": plane.h_x_bits,
         "chain": None if plane.chain is None else plane.chain.to_dict(),
-        "metrics": {str(step): dict(m) for step, m in plane.metrics.items()},
+        "metrics": {str(step): dict(logged) for step, logged in plane.metrics.items()},
         "reductions": dict(plane.reductions),
-        "failures": [asdict(f) for f in plane.failures],
+        "failures": [asdict(failure) for failure in plane.failures],
         "provenance": dict(plane.provenance),
         "rows": plane.row_info.to_dict(),
     }
     with publishing_h5(target, replace=overwrite) as file:
-        put_meta(
-            file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.columns)})
-        )
+        body[POINTS] = put_points(file, plane.columns)
+        put_meta(file, layout.META, layout.sealed(body))
         _grid(file, plane)
         put_attrs(
             file,
@@ -77,33 +76,30 @@ def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
 def _grid(file: h5py.File, plane: Plane) -> None:
     """The numbers once more, as a labelled grid for tools that do not read our JSON."""
     grids = grids_of(plane)
-    series = list(dict.fromkeys((g.estimator, g.sense) for g in grids))
+    series = list(dict.fromkeys((grid.estimator, grid.sense) for grid in grids))
+    quantities = ["i_xz", "i_zy"]
     axes: dict[str, list[Any]] = {  # Any: strings or ints
-        "quantity": ["i_xz", "i_zy"],
-        "series": [f"{e} {s}" for e, s in series],
+        "quantity": quantities,
+        "series": [" ".join(one) for one in series],
         "layer": list(plane.layers),
         "step": list(plane.steps),
     }
     if not all(axes.values()):
         return
-    grid = np.full([len(a) for a in axes.values()], np.nan)
-    for g in grids:
-        grid[axes["quantity"].index(g.quantity), series.index((g.estimator, g.sense))] = g.bits[
-            :, : len(plane.layers)
-        ].T
-    bits = file.create_dataset("bits", data=grid)
+    data = np.full([len(values) for values in axes.values()], np.nan)
+    for grid in grids:
+        place = quantities.index(grid.quantity), series.index((grid.estimator, grid.sense))
+        data[place] = grid.bits[:, : len(plane.layers)].T
+    bits = file.create_dataset("bits", data=data)
     put_attrs(bits, {"units": "bit", "long_name": "estimated mutual information"})
-    for i, (name, values) in enumerate(axes.items()):
+    for axis, (name, values) in enumerate(axes.items()):
         if name == "step":
             scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
-        else:
-            scale = file.create_dataset(
-                name,
-                data=[str(v).replace("\0", "\u2400") for v in values],
-                dtype=h5py.string_dtype(),
-            )  # xarray shows fixed-length ones as bytes
+        else:  # of variable length: xarray shows fixed-length strings as bytes
+            texts = [value.replace("\0", "\u2400") for value in values]
+            scale = file.create_dataset(name, data=texts, dtype=h5py.string_dtype())
         scale.make_scale(name)
-        bits.dims[i].attach_scale(scale)
+        bits.dims[axis].attach_scale(scale)
 
 
 def is_plane(path: AnyPath) -> bool:
@@ -128,7 +124,7 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
 
     Args:
         path: the file.
-        run: the run behind it, see `infoplane.plane.Plane.run_path`.
+        run: its run, see `infoplane.plane.Plane.run_path`.
 
     Raises:
         NotAnArchive, VersionError, DamagedArchive: naming file and key.
@@ -137,12 +133,12 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
     try:
         with reading_h5(Path(path)) as (file, window):
             body = checked_header(read_meta(file, layout.META, window, where), layout.PLANE, where)
-            said = body[POINTS]
-            if isinstance(said, list):
-                return _plane(body, _listed(said), Path(path), run)
-            points, columns = read_points(file, window, said, where)
+            stored = body[POINTS]
+            if isinstance(stored, list):
+                return _plane(body, _listed(stored), Path(path), run)
+            points, columns = read_points(file, window, stored, where)
             plane = _plane(body, points, Path(path), run)
-            vars(plane)["columns"] = columns  # as it would find itself
+            vars(plane)["columns"] = columns  # the cached property
             return plane
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
         raise DamagedArchive(
@@ -150,17 +146,17 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
         ) from error
 
 
-def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
+def _listed(stored: list[Any]) -> tuple[Point, ...]:  # Any: JSON
     """The points of a plane of format 1, which has them in its header."""
-    known = {f.name for f in fields(Estimate)}
+    known = {field.name for field in fields(Estimate)}
     points = []
-    for step, layer, quantity, e in said:
+    for step, layer, quantity, written in stored:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
-        kept: Json = e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
-        if not is_estimate_row(kept):
-            raise ValueError(f"an estimate with a value of another type: {str(kept)[:100]}")
-        estimate = Estimate.from_dict(kept)
+        row = {name: value for name, value in written.items() if name in known}
+        if not is_estimate_row(row):
+            raise ValueError(f"an estimate with a value of another type: {str(row)[:100]}")
+        estimate = Estimate.from_dict(row)
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     return tuple(points)
 
@@ -172,15 +168,17 @@ def _plane(
     run: AnyPath | None,
 ) -> Plane:
     for key in ("h_y_bits", "h_x_bits"):
-        if body[key] is not None and not (
-            isinstance(body[key], (int, float)) and math.isfinite(body[key])
-        ):
-            raise ValueError(f"{key} is {body[key]!r}")
+        bits = body[key]
+        if bits is not None and not (isinstance(bits, (int, float)) and math.isfinite(bits)):
+            raise ValueError(f"{key} is {bits!r}")
     if body["n"] < 1:
         raise ValueError("a plane of no rows")
     layers = tuple(body["layers"])
     if len(set(layers)) != len(layers):
         raise ValueError("two layers of one name")
+    metrics = {}
+    for step, logged in body["metrics"].items():
+        metrics[int(step)] = {str(name): float(value) for name, value in logged.items()}
     return Plane(
         points=points,
         layers=layers,
@@ -188,17 +186,19 @@ def _plane(
         h_y_bits=body["h_y_bits"],
         h_x_bits=body["h_x_bits"],
         chain=None if body["chain"] is None else Chain.from_dict(body["chain"]),
-        metrics={
-            int(step): {str(k): float(v) for k, v in m.items()}
-            for step, m in body["metrics"].items()
-        },
-        reductions={str(k): str(v) for k, v in body["reductions"].items()},
-        failures=tuple(
-            Failure(int(f["step"]), str(f["layer"]), str(f["estimator"]), str(f["message"]))
-            for f in body["failures"]
-        ),
-        provenance={str(k): str(v) for k, v in body["provenance"].items()},
+        metrics=metrics,
+        reductions=_texts(body["reductions"]),
+        failures=tuple(map(_failure, body["failures"])),
+        provenance=_texts(body["provenance"]),
         row_info=RowInfo.from_dict(body.get("rows")),
         file=file,
         run=None if run is None else Path(run),
     )
+
+
+def _failure(row: Mapping[str, Any]) -> Failure:  # Any: JSON
+    return Failure(int(row["step"]), str(row["layer"]), str(row["estimator"]), str(row["message"]))
+
+
+def _texts(stored: Mapping[str, Any]) -> dict[str, str]:  # Any: JSON
+    return {str(name): str(text) for name, text in stored.items()}

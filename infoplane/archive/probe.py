@@ -1,7 +1,4 @@
-"""The probe: the inputs, labels and row identities that every step of a run was captured on.
-
-probe.h5.
-"""
+"""The probe (probe.h5): inputs, labels and row identities, the same at every step of a run."""
 
 from __future__ import annotations
 

@@ -46,12 +46,11 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
         "split": probe.split,
         "positions": probe.positions,
     }
-    arrays |= {label_key(k): label.values for k, label in enumerate(probe.labels)}
-    table = {
-        key: put_array(group, key, layout.storable(a, key))
-        for key, a in arrays.items()
-        if a is not None
-    }
+    arrays |= {label_key(index): label.values for index, label in enumerate(probe.labels)}
+    table = {}
+    for key, array in arrays.items():
+        if array is not None:
+            table[key] = put_array(group, key, layout.storable(array, key))
     place = {
         "format": layout.PROBE,
         "format_version": layout.FORMAT_VERSION,
@@ -60,11 +59,8 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
         "probe_sha256": probe.sha256,
     }
     chain = None if probe.chain is None else probe.chain.to_dict()
-    put_meta(
-        group,
-        layout.META,
-        layout.sealed({**place, **_words(probe), "arrays": table, "chain": chain}),
-    )
+    body = {**place, **_words(probe), "arrays": table, "chain": chain}
+    put_meta(group, layout.META, layout.sealed(body))
     put_attrs(
         group,
         {
@@ -76,13 +72,13 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     )
 
 
-def label_key(k: int) -> str:
-    """Return under which key the k-th further label set lies."""
-    return f"label-{k:04d}"
+def label_key(index: int) -> str:
+    """Return the key of a further label set."""
+    return f"label-{index:04d}"
 
 
 def _words(probe: Probe) -> Json:
-    """What the header says of rows and labels beside their arrays."""
+    """What the header holds about rows and labels, apart from their arrays."""
     further = [
         {"name": label.name, "kind": label.kind, "class_names": label.class_names}
         for label in probe.labels
@@ -138,7 +134,7 @@ def array_entry(entry: Any, where: str) -> tuple[Shape, str, int]:  # Any: JSON
         DamagedArchive: malformed.
     """
     try:
-        shape = tuple(layout.as_size(s) for s in entry["shape"])
+        shape = tuple(map(layout.as_size, entry["shape"]))
         dtype, crc = str(entry["dtype"]), layout.as_size(entry["crc32"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error

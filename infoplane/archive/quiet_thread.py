@@ -1,4 +1,4 @@
-"""A thread on which no Ctrl-C arrives, for calls of HDF5 that must not be cut in half.
+"""A thread that no Ctrl-C interrupts, for calls of HDF5 that must not stop half-way.
 
 Python raises `KeyboardInterrupt` in the main thread, between any two of its lines. HDF5 writes
 through functions of ours; an error inside one of them leaves a file that HDF5 can neither close nor
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Answer(Generic[T]):
-    """What a piece of work gives, once it is done."""
+    """The result of a piece of work, once it is done."""
 
     def __init__(self) -> None:
         self._box: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
@@ -46,8 +46,7 @@ class Answer(Generic[T]):
 class QuietThread:
     """Does pieces of work in order.
 
-    Work for it that comes from any thread but the main one is done there: no interrupt arrives
-    there either.
+    Work from any thread but the main one is done in that thread, where no interrupt arrives either.
     """
 
     def __init__(self) -> None:
@@ -56,25 +55,22 @@ class QuietThread:
         self._thread.start()
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+        for work in iter(self._work.get, None):
             work()
 
     def begin(self, work: Callable[[], T]) -> Answer[T]:
-        """Let it be done meanwhile."""
+        """Do the work in the background."""
         answer: Answer[T] = Answer()
         self._work.put(lambda: answer.fill(work))
         return answer
 
     def call(self, work: Callable[[], T]) -> T:
-        """Let it be done, and wait.
-
-        An interrupt ends the waiting and not the work; later work comes after it.
-        """
+        """Do the work and wait for it; an interrupt ends only the waiting."""
         if threading.current_thread() is not threading.main_thread():
             return work()
         return self.begin(work).get()
 
     def close(self) -> None:
-        """End the thread after what it has to do; harmless when repeated."""
+        """End the thread once its work is done; harmless when repeated."""
         self._work.put(None)
         self._thread.join()

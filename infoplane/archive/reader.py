@@ -57,29 +57,27 @@ class Archive(StoredRows):
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
         self.layers = tuple(info.name for info in self.infos)
-        if len(set(self.layers)) != len(self.layers) or [i.ordinal for i in self.infos] != list(
-            range(len(self.infos))
-        ):
+        ordinals = {info.name: info.ordinal for info in self.infos}
+        if list(ordinals.values()) != list(range(len(self.infos))):
             raise DamagedArchive(
                 f"{where}: key 'layers': names or ordinals of the layer table are not in order"
             )
         self._by_name = {info.name: info for info in self.infos}
         self._shards = self._committed()
         self.steps = tuple(self._shards)
-        ordinals = {info.name: info.ordinal for info in self.infos}
         self._heads = ShardHeads(self._store, self.n_rows, ordinals)
         super().__init__(self._store, self.n_rows, label)
 
     def _committed(self) -> dict[int, tuple[ShardName, ...]]:
-        """Per step the shards of all ranks, where none is missing."""
+        """By step the shards of all ranks, of steps where none is missing."""
         found: dict[int, list[ShardName]] = {}
-        for s in current(self._store.names):
-            found.setdefault(s.step, []).append(s)
-        return {
-            step: tuple(group)
-            for step, group in sorted(found.items())
-            if [s.rank for s in group] == list(range(self._world))
-        }
+        for shard in current(self._store.names):
+            found.setdefault(shard.step, []).append(shard)
+        committed = {}
+        for step, shards in sorted(found.items()):
+            if [shard.rank for shard in shards] == list(range(self._world)):
+                committed[step] = tuple(shards)
+        return committed
 
     def __getstate__(self) -> tuple[Path, str | None]:
         return self.path, self._label
@@ -90,7 +88,7 @@ class Archive(StoredRows):
     def refresh(self) -> Archive:
         """Return the same run as it is now, with the steps that were published meanwhile.
 
-        Headers that were read are kept, since a shard never changes.
+        Headers are not read again, since a shard never changes.
         """
         return self._anew(self._label)
 
@@ -118,24 +116,29 @@ class Archive(StoredRows):
         return self._shards[int(step)]
 
     def shard_head(self, name: ShardName) -> Json:
-        """Return the sealed header of a shard, checked against its name and its run; kept."""
+        """Return the sealed header of a shard, checked against its name and its run; cached."""
         return self._heads.of(name)
+
+    def _head(self, step: int) -> Json:
+        """The header of a step's first shard."""
+        return self.shard_head(self._of(step)[0])
 
     def _parts(self, step: int, layer: str) -> list[ShardPart]:
         """Every rank's rows of a layer, in row order."""
         self.layer_info(layer)
-        heads = [(name, self.shard_head(name)) for name in self._of(step)]
-        heads.sort(key=lambda part: int(part[1]["row_start"]))
-        edges = [0, *(head["row_stop"] for _, head in heads)]
-        if [head["row_start"] for _, head in heads] != edges[:-1] or edges[-1] != self.n_rows:
+        heads = {name: self.shard_head(name) for name in self._of(step)}
+        shards = sorted(heads, key=lambda name: int(heads[name]["row_start"]))
+        edges = [0, *(heads[name]["row_stop"] for name in shards)]
+        starts = [heads[name]["row_start"] for name in shards]
+        if starts != edges[:-1] or edges[-1] != self.n_rows:
             raise DamagedArchive(
                 f"{self.path}: step {step}: the ranks' rows do not tile 0..{self.n_rows}"
             )
-        if any(layer not in head["entries"] for _, head in heads):
+        if any(layer not in head["entries"] for head in heads.values()):
             raise InputError(
                 f"layer {layer!r} was not captured at step {step}; see Archive.has(step, layer)"
             )
-        return [self._part(name, layer) for name, _ in heads]
+        return [self._part(name, layer) for name in shards]
 
     def _part(self, name: ShardName, layer: str) -> ShardPart:
         """The rows of a layer in one shard."""
@@ -144,11 +147,10 @@ class Archive(StoredRows):
         return ShardPart(self._store, name, rows, info, head["entries"][layer], self._direct)
 
     def has(self, step: int, layer: str) -> bool:
-        """Whether the layer was captured at this step."""
+        """Return whether the layer was captured at this step."""
         self.layer_info(layer)
-        return step in self._shards and all(
-            layer in self.shard_head(s)["entries"] for s in self._shards[step]
-        )
+        shards = self._shards.get(step, ())
+        return bool(shards) and all(layer in self.shard_head(name)["entries"] for name in shards)
 
     def z(self, step: int, layer: str) -> Array:
         """Return the activation as stored, shape ``(n, *features)``, checked against its checksum.
@@ -162,10 +164,8 @@ class Archive(StoredRows):
     def n_nonfinite(self, step: int, layer: str) -> int:
         """Return how many stored values of the layer are NaN or infinite, from the headers.
 
-        0 where measuring makes sense.
-
         Raises:
-            DamagedArchive: the header does not say.
+            DamagedArchive: the header does not hold the number.
         """
         try:
             return sum(part.n_nonfinite for part in self._parts(step, layer))
@@ -213,38 +213,37 @@ class Archive(StoredRows):
         return "+".join(part.content_key for part in self._parts(step, layer))
 
     def stamp(self, step: int) -> list[tuple[str, int, int]]:
-        """Name, size in bytes and time of change of the files that hold a step.
+        """Return name, size in bytes and time of change of the files that hold a step.
 
-        Nobody has touched its content while they stay the same. Reads nothing.
+        While they stay the same, so does the content. Reads nothing.
 
         Raises:
             InputError: no such step. OSError: a file is gone.
         """
-        files = (
-            [self.path]
-            if self._store.packed
-            else [self._store.file(name) for name in self._of(step)]
-        )
-        return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
+        files = [self.path]
+        if not self._store.packed:
+            files = [self._store.file(name) for name in self._of(step)]
+        stamps = []
+        for file in files:
+            status = file.stat()
+            stamps.append((file.name, status.st_size, status.st_mtime_ns))
+        return stamps
 
     def meta(self, step: int) -> Json:
         """Return how the capture was made: mode, autocast, compute dtype, device, batch size."""
-        return dict(self.shard_head(self._of(step)[0])["meta"])
+        return dict(self._head(step)["meta"])
 
     def extra(self, step: int, name: str) -> Json | None:
         """Return a JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
-        value = self.shard_head(self._of(step)[0])["extras"].get(name)
+        value = self._head(step)["extras"].get(name)
         if value is not None and not isinstance(value, dict):
             raise DamagedArchive(f"{self.path}: step {step}: attachment {name!r} is not an object")
         return value
 
     @cached_property
     def metrics(self) -> dict[int, dict[str, float]]:
-        """Per step, what the training loop logged."""
-        return {
-            step: dict(self.shard_head(shards[0])["metrics"])
-            for step, shards in self._shards.items()
-        }
+        """By step, what the training loop logged."""
+        return {step: dict(self._head(step)["metrics"]) for step in self.steps}
 
     # ---- the probe -------------------------------------------------------------------------------
 
@@ -268,10 +267,7 @@ class Archive(StoredRows):
 
     @property
     def identity(self) -> str:
-        """The run, and the label set where it is not the first.
-
-        What results of this archive are remembered under.
-        """
+        """The key of stored results: the run, and the label set where it is not the first."""
         label = self._label
         return self.run_uuid if label is None else f"{self.run_uuid} label={label}"
 
@@ -281,15 +277,16 @@ class Archive(StoredRows):
 
         The same for a folder and its packed file.
         """
-        h = hashlib.sha256(f"{self.header.get('probe_sha256')} {self.layers!r}".encode())
+        digest = hashlib.sha256(f"{self.header.get('probe_sha256')} {self.layers!r}".encode())
         for step, layer in self:
-            h.update(f"{step} {layer!r} {self.content_key(step, layer)};".encode())
-        return h.hexdigest()
+            digest.update(f"{step} {layer!r} {self.content_key(step, layer)};".encode())
+        return digest.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        return (
-            (step, layer) for step in self.steps for layer in self.layers if self.has(step, layer)
-        )
+        for step in self.steps:
+            for layer in self.layers:
+                if self.has(step, layer):
+                    yield step, layer
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -305,7 +302,9 @@ class Archive(StoredRows):
         from infoplane.display.notebook import cell, table
 
         heads = ("layer", "class", "shape", "dtype", "reduction")
-        rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
+        rows = []
+        for info in self.infos:
+            rows.append((info.name, info.cls, info.shape, info.store_dtype, info.reduction))
         return (
             f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps "
             f"{cell(short_list(self.steps))}, "
@@ -324,11 +323,9 @@ class Archive(StoredRows):
 
 
 def short_list(items: tuple[object, ...]) -> str:
-    return (
-        str(list(items))
-        if len(items) <= 8
-        else f"[{', '.join(map(repr, items[:4]))}, ..., {items[-1]!r}]"
-    )
+    if len(items) <= 8:
+        return str(list(items))
+    return f"[{', '.join(map(repr, items[:4]))}, ..., {items[-1]!r}]"
 
 
 def open_archive(path: AnyPath, *, check: bool = True) -> Archive:

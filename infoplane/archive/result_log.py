@@ -83,21 +83,17 @@ class ResultLog:
             ) from error
 
     def add_lines(self, lines: bytes) -> None:
-        fd = os.open(
-            self.path,
-            os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK,
-            0o666,
-        )
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK, 0o666)
         try:
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
                 lines = b"\n" + lines  # do not join a torn last line
             done = 0
             while done < len(lines):
-                done += os.write(fd, lines[done:])
-            os.fsync(fd)
+                done += os.write(file, lines[done:])
+            os.fsync(file)
         finally:
-            os.close(fd)
+            os.close(file)
 
     def read(self) -> dict[str, Json]:
         """Return every sound record of this user by its key; of several with one key the last.
@@ -118,7 +114,7 @@ class ResultLog:
             file.seek(self._at)
             torn: dict[str, Json] = {}
             key = own_key()
-            while line := file.readline(layout.MAX_JSON):
+            for line in iter(lambda: file.readline(layout.MAX_JSON), b""):
                 body = _sound_body(line)
                 own = body is not None and _is_own(body, key)
                 whole = line.endswith(b"\n")

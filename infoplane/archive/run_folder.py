@@ -17,10 +17,7 @@ from infoplane.errors import ArchiveError, ArchiveExists
 
 
 def shard_names(run: Path) -> list[ShardName]:
-    """Return the published shards of a run folder, by name.
-
-    Temporary and foreign files are not looked at.
-    """
+    """Return the published shards of a run folder, by name; other files are ignored."""
     with contextlib.suppress(FileNotFoundError), os.scandir(run / layout.SHARD_DIR) as entries:
         names = [ShardName.parse(entry.name) for entry in entries]
         return sorted(name for name in names if name is not None)
@@ -59,7 +56,7 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
         return
     # what a kill before run.json leaves
     known = {layout.SHARD_DIR, layout.PROBE_FILE, layout.PLANE_DIR, layout.CHAIN_FILE}
-    names = {p.name for p in run.iterdir()} - known
+    names = {path.name for path in run.iterdir()} - known
     foreign = [name for name in names if not name.startswith((layout.TMP_PREFIX, "writer-r"))]
     # overwriting may have been killed between the header and the shards
     if foreign or (shard_names(run) and not overwrite):
@@ -70,7 +67,7 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
 
 
 def set_aside(run: Path, shards: Sequence[ShardName]) -> None:
-    """Move shards to a new folder ``superseded-<n>``, where no reader looks; nothing is deleted.
+    """Move shards to a new folder ``superseded-<n>``, which readers ignore; nothing is deleted.
 
     Raises:
         ArchiveError: the disk refused; those that were not moved are where they were.
@@ -78,18 +75,18 @@ def set_aside(run: Path, shards: Sequence[ShardName]) -> None:
     if not shards:
         return
     folder = run / layout.SHARD_DIR
-    n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
+    number = len(list(folder.glob("superseded-*")))
     # one may have been removed by hand; never into a folder that is there
-    while os.path.lexists(folder / f"superseded-{n}"):
-        n += 1
-    aside = folder / f"superseded-{n}"
+    while os.path.lexists(folder / f"superseded-{number}"):
+        number += 1
+    aside = folder / f"superseded-{number}"
     try:
         aside.mkdir()
         for shard in shards:
             os.replace(folder / str(shard), aside / str(shard))
     except OSError as error:
         raise ArchiveError(
-            f"could not set steps {[s.step for s in shards][:6]} aside in {aside}: {error}; the "
+            f"could not move steps {[shard.step for shard in shards][:6]} to {aside}: {error}; the "
             "next step tries again, nothing is lost"
         ) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +82,13 @@ def resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_
         InputError: the run has others.
     """
     old = open_archive(run, check=False)
-    mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
-    theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
-    if mine != theirs:
-        changed = [a[0] for a, b in zip(mine, theirs, strict=False) if a != b][:3]
+    new_layers, old_layers = _identities(table), _identities(old.infos)
+    if new_layers != old_layers:
+        pairs = zip(new_layers, old_layers, strict=False)
+        changed = [new[0] for new, former in pairs if new != former]
         raise InputError(
-            f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead "
-            f"of {len(theirs)}; changed: {changed}); give another folder"
+            f"{run}: cannot resume: the layers differ from those of the run ({len(new_layers)} "
+            f"instead of {len(old_layers)}; changed: {changed[:3]}); give another folder"
         )
     if old.header["probe_sha256"] != probe.sha256:
         raise InputError(
@@ -102,6 +102,11 @@ def resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_
     return dict(old.header)
 
 
+def _identities(table: Sequence[LayerInfo]) -> list[tuple[object, ...]]:
+    """What of every layer must be the same when a run goes on."""
+    return [(info.name, info.shape, info.reduction, info.site) for info in table]
+
+
 def utc_now() -> str:
-    """Return the time in UTC, to the second; informative only, nothing is decided by a clock."""
+    """Return the time in UTC, to the second; it informs readers and decides nothing."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

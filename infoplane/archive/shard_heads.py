@@ -14,7 +14,7 @@ from infoplane.types.arrays import Json
 
 
 class ShardHeads:
-    """Headers by the name of the shard; they are kept, since a shard never changes.
+    """Headers by the name of the shard; read once, since a shard never changes.
 
     Args:
         store: where the run lies.
@@ -82,4 +82,5 @@ class ShardHeads:
             if not isinstance(head[key], dict):
                 raise TypeError(f"{key} is not an object")
         head["entries"] = {row["name"]: row for row in head["layers"]}
-        head["metrics"] = {str(k): float(v) for k, v in head["metrics"].items()}
+        metrics = head["metrics"].items()
+        head["metrics"] = {str(name): float(value) for name, value in metrics}

@@ -73,13 +73,13 @@ class ShardWriter:
         info = self._info(layer)
         if layer in self._arrays:
             raise InputError(f"layer {layer!r} was already written in this step")
-        a = as_array(array, f"layer {layer!r}")
-        if a.shape != (self._rows, *info.shape):
+        values = as_array(array, f"layer {layer!r}")
+        if values.shape != (self._rows, *info.shape):
             raise InputError(
                 f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of "
-                f"the layer table), got {a.shape}"
+                f"the layer table), got {values.shape}"
             )
-        self.append(layer, a, row_digests=row_digests, torch_dtype=torch_dtype)
+        self.append(layer, values, row_digests=row_digests, torch_dtype=torch_dtype)
 
     def append(
         self,
@@ -105,19 +105,28 @@ class ShardWriter:
                 f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw "
                 "activation"
             )
-        a = as_array(array, f"layer {layer!r}")
-        if a.shape[1:] != info.shape or a.ndim == 0:
-            raise InputError(f"layer {layer!r}: expected rows of shape {info.shape}, got {a.shape}")
-        digests = None if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
-        if digests is not None and digests.shape != (len(a), 2):
+        values = as_array(array, f"layer {layer!r}")
+        if values.shape[1:] != info.shape or values.ndim == 0:
             raise InputError(
-                f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}"
+                f"layer {layer!r}: expected rows of shape {info.shape}, got {values.shape}"
+            )
+        digests = None if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
+        if digests is not None and digests.shape != (len(values), 2):
+            raise InputError(
+                f"layer {layer!r}: expected row_digests of shape {(len(values), 2)}, "
+                f"got {digests.shape}"
             )
         if layer not in self._arrays:
             self._arrays[layer] = LayerArray(
-                self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._thread
+                self._sink,
+                self._file,
+                info,
+                self._rows,
+                values.dtype.str,
+                torch_dtype,
+                self._thread,
             )
-        self._arrays[layer].append(a, digests)
+        self._arrays[layer].append(values, digests)
 
     def _info(self, layer: str) -> LayerInfo:
         if layer not in self._layers:
@@ -135,9 +144,8 @@ class ShardWriter:
         """
         if name in self.extras:
             raise InputError(f"{name!r} is already attached to this step")
-        layout.readable(
-            layout.to_json({**self.extras, name: dict(record)})
-        )  # fails here, where the caller is, and not at the end of the step
+        # an error belongs here, where the caller is, and not at the end of the step
+        layout.readable(layout.to_json({**self.extras, name: dict(record)}))
         self.extras[name] = dict(record)
 
 
@@ -147,7 +155,7 @@ def finish_shard(
     header: Mapping[str, Any],
     rows: tuple[int, int],
     table: list[Json],
-    said: Mapping[str, Any],  # Any: JSON
+    of_step: Mapping[str, Any],  # Any: JSON
 ) -> None:
     """Write the sealed ``/meta`` of a shard and, last, ``complete``.
 
@@ -155,9 +163,9 @@ def finish_shard(
         file: the shard.
         name: what its file name says.
         header: of the run.
-        rows: first row of the probe in it, and the first behind it.
-        table: what is said of every array.
-        said: ``metrics``, ``meta`` and ``extras`` of the step.
+        rows: first row of the probe in it, and the first after it.
+        table: its line for every array.
+        of_step: ``metrics``, ``meta`` and ``extras`` of the step.
     """
     place: Json = {
         "format": layout.SHARD,
@@ -173,9 +181,12 @@ def finish_shard(
         "probe_sha256": header["probe_sha256"],
         "created_utc": utc_now(),
     }
-    of_step = {key: dict(said[key]) for key in ("metrics", "meta", "extras")}
-    put_meta(file, layout.META, layout.sealed({**place, **of_step, "layers": table}))
+    body = place | {key: dict(of_step[key]) for key in ("metrics", "meta", "extras")}
+    put_meta(file, layout.META, layout.sealed(body | {"layers": table}))
     put_attrs(file, place)
-    scalars = {k: v for k, v in said["metrics"].items() if k and "\0" not in k and len(k) < 256}
+    scalars = {}
+    for name_of_metric, value in of_step["metrics"].items():
+        if 0 < len(name_of_metric) < 256 and "\0" not in name_of_metric:
+            scalars[name_of_metric] = value
     put_attrs(file.create_group("scalars"), scalars)
     put_attrs(file, {"complete": np.uint8(1)})

@@ -1,4 +1,4 @@
-"""Where the parts of a run lie: a folder of files, or groups of one packed file."""
+"""The parts of a run on disk: a folder of files, or groups of one packed file."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ from infoplane.errors import DamagedArchive, NotAnArchive
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
-    """Return the shards that count.
+    """Return the shards that are not outdated.
 
-    A later capture of the same or an earlier step (training rolled back) outdates what lies after
-    it.
+    A later capture of the same or an earlier step (training was rolled back) outdates the steps
+    from there on.
 
     Example:
-        >>> shards = [ShardName(i, s, 0, 1, "00000000") for i, s in enumerate([0, 5, 9, 5])]
+        >>> shards = [ShardName(seq, step, 0, 1, "0" * 8) for seq, step in enumerate([0, 5, 9, 5])]
         >>> [shard.step for shard in current(shards)]
         [0, 5]
     """
-    kept = []
-    for rank in {s.rank for s in names}:
-        lowest: float = float("inf")
-        for s in sorted((s for s in names if s.rank == rank), key=lambda s: s.seq, reverse=True):
-            if s.step < lowest:
-                kept.append(s)
-                lowest = s.step
-    return sorted(kept, key=lambda s: (s.step, s.rank))
+    found = []
+    lowest: dict[int, int] = {}  # by rank, the lowest step of later shards
+    for shard in sorted(names, key=lambda shard: shard.seq, reverse=True):
+        if shard.rank not in lowest or shard.step < lowest[shard.rank]:
+            found.append(shard)
+            lowest[shard.rank] = shard.step
+    return sorted(found, key=lambda shard: (shard.step, shard.rank))
 
 
 class Store:
-    """Where the parts of a run lie: a folder of files or groups of one packed file."""
+    """The parts of a run on disk: a folder of files, or groups of one packed file."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._folder = path, path / layout.SHARD_DIR
@@ -50,34 +49,30 @@ class Store:
             raise NotAnArchive(f"{path}: no such file or folder")
         if self.packed:
             with reading_h5(path) as (file, window):
-                body = checked_header(
-                    read_meta(file, layout.META, window, str(path)), layout.PACKED, str(path)
-                )
+                text = read_meta(file, layout.META, window, str(path))
+                body = checked_header(text, layout.PACKED, str(path))
             run, shards = body.get("run"), body.get("shards")
             if not isinstance(run, str) or not isinstance(shards, list):
                 raise DamagedArchive(f"{path}: key 'meta': expected 'run' and 'shards'")
             self.header = checked_header(run, layout.RUN, f"{path}: key 'run'")
-            self._names = [ShardName.parse(str(s)) for s in shards]
+            self._names = [ShardName.parse(str(shard)) for shard in shards]
             return
-        if not (path / layout.RUN_FILE).exists():
+        header = path / layout.RUN_FILE
+        if not header.exists():
             raise NotAnArchive(
                 f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed "
                 "before its first step leaves such a folder)"
             )
-        self.header = checked_header(
-            read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE)
-        )
+        self.header = checked_header(read_text(header), layout.RUN, str(header))
         refuse_link(self._folder)
-        self._names = (
-            [ShardName.parse(e) for e in sorted(os.listdir(self._folder))]
-            if self._folder.is_dir()
-            else []
-        )
+        self._names = []
+        if self._folder.is_dir():
+            self._names = [ShardName.parse(entry) for entry in sorted(os.listdir(self._folder))]
 
     @property
     def names(self) -> list[ShardName]:
         """Every shard that is there, outdated ones included."""
-        return [s for s in self._names if s is not None]
+        return [name for name in self._names if name is not None]
 
     @contextlib.contextmanager
     def _open(self, file: Path, key: str) -> Iterator[tuple[h5py.Group, Window, str]]:
@@ -91,7 +86,7 @@ class Store:
     def file(self, name: ShardName) -> Path:
         """Return the file of a shard in a folder.
 
-        Remembered, since making a path takes longer than finding an array by it.
+        Cached, since making a path takes longer than finding an array by it.
         """
         file = self._files.get(name)
         if file is None:
@@ -101,16 +96,16 @@ class Store:
     def shard(
         self, name: ShardName
     ) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
-        """Return the open group of a shard, its file, and how to call it in messages."""
+        """Return the open group of a shard, its file, and its name for messages."""
         return self._open(self.file(name), f"ckpt/{name}")
 
     def header_of(self, name: ShardName) -> tuple[bytes, str]:
-        """Return the sealed header of a shard, and how to call it in messages."""
+        """Return the sealed header of a shard, and its name for messages."""
         if not self.packed:
             return read_header(self.file(name), layout.META), str(self.file(name))
         with self.shard(name) as (group, window, where):
             return read_meta(group, layout.META, window, where), where
 
     def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
-        """Return the open group of the probe, its file, and how to call it in messages."""
+        """Return the open group of the probe, its file, and its name for messages."""
         return self._open(self.path / layout.PROBE_FILE, "probe")

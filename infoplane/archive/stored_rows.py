@@ -1,4 +1,4 @@
-"""The rows of a stored run: inputs, labels and identities, read when asked for."""
+"""The rows of a stored run: inputs, labels and identities, read when needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infoplane.types.arrays import Array, Ids, Json
 
 
 class StoredRows:
-    """What an `Archive` says of its rows.
+    """The rows of an `Archive`.
 
     Attributes:
         n_rows: how many there are.
@@ -64,10 +64,7 @@ class StoredRows:
 
     @cached_property
     def x_kind(self) -> Kind | None:
-        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols.
-
-        None without x.
-        """
+        """Whether ``x`` are symbols or amounts; None without x. Integers are symbols by default."""
         stated: Kind | None = self._probe.get("x_kind")
         if stated is not None or self.x is None:
             return stated
@@ -144,10 +141,10 @@ class StoredRows:
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """The strings behind the classes of Y, where they came as strings."""
-        told = self._store.header.get("config") or {}
+        header = self._store.header.get("config") or {}
         if self._label is not None:
-            told = self._probe["labels"][self._number]
-        names = told.get("class_names")
+            header = self._probe["labels"][self._number]
+        names = header.get("class_names")
         return tuple(map(str, names)) if isinstance(names, list) else None
 
     @cached_property

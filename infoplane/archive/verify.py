@@ -1,9 +1,8 @@
-"""Recompute every checksum of a run and say what is wrong."""
+"""Recompute every checksum of a run."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -28,12 +27,11 @@ def verify(path: AnyPath) -> list[str]:
     problems = _probe_problems(archive)
     for step in archive.steps:
         problems += _step_problems(archive, step)
-    names = archive._store.names
-    for s in current(names):
-        if s.step not in archive.steps:
+    for shard in current(archive._store.names):
+        if shard.step not in archive.steps:
             problems.append(
-                f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, "
-                f"but not of all {s.world} ranks; readers ignore it"
+                f"{archive.path}: step {shard.step} is not complete: it has a shard of rank "
+                f"{shard.rank}, but not of all {shard.world} ranks; readers ignore it"
             )
     return problems + _leftovers(archive)
 
@@ -63,11 +61,9 @@ def _step_problems(archive: Archive, step: int) -> list[str]:
         return [str(error)]
     for layer in layers:
         try:
-            z = archive.z(step, layer)
-            digests = archive.row_digests(step, layer)
-            if archive.layer_info(layer).reduction == "none" and not np.array_equal(
-                row_digests(z), digests
-            ):
+            rows, digests = archive.z(step, layer), archive.row_digests(step, layer)
+            whole = archive.layer_info(layer).reduction == "none"
+            if whole and not np.array_equal(row_digests(rows), digests):
                 problems.append(
                     f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to "
                     "the rows"
@@ -78,16 +74,13 @@ def _step_problems(archive: Archive, step: int) -> list[str]:
 
 
 def _leftovers(archive: Archive) -> list[str]:
-    """A shard-like name that is none, in the shard folder.
-
-    Temporaries of a killed writer are harmless and not listed.
-    """
+    """Files in the folder of shards that are none; temporaries of a killed writer are harmless."""
     folder = archive.path / layout.SHARD_DIR
     if archive._store.packed or not folder.is_dir():
         return []
-    return [
-        f"{Path(folder, e.name)}: not a shard; readers ignore it"
-        for e in sorted(os.scandir(folder), key=lambda e: e.name)
-        if not e.name.startswith((layout.TMP_PREFIX, "superseded-"))
-        and layout.ShardName.parse(e.name) is None
-    ]
+    found = []
+    for name in sorted(os.listdir(folder)):
+        known = name.startswith((layout.TMP_PREFIX, "superseded-"))
+        if not known and layout.ShardName.parse(name) is None:
+            found.append(f"{folder / name}: not a shard; readers ignore it")
+    return found

@@ -65,9 +65,9 @@ class RunWriter:
         self._rows = rows
         self._pid = os.getpid()
         self._thread = QuietThread()
-        self._mine = self._published()
+        self._shards = self._published()
         self._listed = True
-        self._resumed = bool(self._mine)
+        self._resumed = bool(self._shards)
         self._closed = False
 
     @classmethod
@@ -175,7 +175,7 @@ class RunWriter:
     @property
     def steps_written(self) -> tuple[int, ...]:
         """Committed steps of this rank, ascending, including those of a resumed run."""
-        return tuple(sorted({s.step for s in self._mine}))
+        return tuple(sorted({shard.step for shard in self._shards}))
 
     @contextlib.contextmanager
     def step(
@@ -186,11 +186,9 @@ class RunWriter:
         meta: Mapping[str, Any] | None = None,
         again: bool = False,
     ) -> Iterator[ShardWriter]:
-        """Yield the shard of one step.
+        """Yield the shard of one step, which is published when the block ends without an error.
 
-        It is published when the block ends, and leaves nothing behind when the block raises.
-
-        After a resume the first step may lie before steps that are there (training was rolled
+        After a resume the first step may come before steps that are there (training was rolled
         back): those are moved to ``ckpt/superseded-<n>/``, never deleted.
 
         Args:
@@ -205,58 +203,58 @@ class RunWriter:
             ArchiveError: the disk refused; earlier steps are intact.
         """
         if not self._listed:  # an interrupt came between publishing a shard and counting it
-            self._mine = self._published()
+            self._shards = self._published()
         self.require_usable(step, again=again)
         self._listed = False
         name = ShardName(
-            self._mine[-1].seq + 1 if self._mine else 0,
+            self._shards[-1].seq + 1 if self._shards else 0,
             step,
             self._rank,
             int(self._header["world_size"]),
             uuid.uuid4().hex[:8],
         )
-        values = {str(k): float(v) for k, v in (metrics or {}).items()}
+        logged = {str(key): float(value) for key, value in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
         with (
             publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink,
             SinkFile(sink, self._thread.call) as file,
         ):
-            shard = ShardWriter(
-                sink, file, self._layers, self._rows[1] - self._rows[0], self._thread
-            )
+            rows = self._rows[1] - self._rows[0]
+            shard = ShardWriter(sink, file, self._layers, rows, self._thread)
             yield shard
-            told: Json = {"metrics": values, "meta": dict(meta or {}), "extras": shard.extras}
+            of_step: Json = {"metrics": logged, "meta": dict(meta or {}), "extras": shard.extras}
             self._thread.call(
-                lambda: finish_shard(file, name, self._header, self._rows, shard.finish(), told)
+                lambda: finish_shard(file, name, self._header, self._rows, shard.finish(), of_step)
             )
         self._count(name, again=again)
 
     def _count(self, name: ShardName, *, again: bool) -> None:
-        """Note that a shard was published, and set those aside that it takes the place of."""
-        self._mine.append(name)  # the last by its number
+        """Note that a shard was published, and set aside those that it replaces."""
+        earlier = [shard for shard in self._shards if shard.step < name.step]
+        same = [shard for shard in self._shards if shard.step == name.step]
+        later = [shard for shard in self._shards if shard.step > name.step]
+        self._shards = [*earlier, *same, *later, name]  # the last by its number
         if self._resumed:
-            set_aside(self.path, [s for s in self._mine if s.step > name.step])
-            self._mine = [s for s in self._mine if s.step <= name.step]
+            set_aside(self.path, later)
+            self._shards = [*earlier, *same, name]
         elif again:
             with contextlib.suppress(ArchiveError):  # readers take the later shard of a step
-                set_aside(self.path, [s for s in self._mine[:-1] if s.step == name.step])
-            self._mine = [s for s in self._mine if s.step < name.step or s is name]
+                set_aside(self.path, same)
+            self._shards = [*earlier, name]
         self._resumed = False
         self._listed = True
 
     def withdraw(self, step: int) -> None:
-        """Take back a step that turned out to be none of this training.
-
-        The shard is moved aside, never deleted.
+        """Withdraw a step that is not of this training; its shard is moved aside, never deleted.
 
         Raises:
             ArchiveError: the disk refused; nothing is lost.
         """
-        set_aside(self.path, [s for s in self._mine if s.step == step])
-        self._mine = [s for s in self._mine if s.step != step]
+        set_aside(self.path, [shard for shard in self._shards if shard.step == step])
+        self._shards = [shard for shard in self._shards if shard.step != step]
 
     def _published(self) -> list[ShardName]:
-        return sorted(s for s in shard_names(self.path) if s.rank == self._rank)
+        return [shard for shard in shard_names(self.path) if shard.rank == self._rank]
 
     def require_usable(self, step: int, *, again: bool = False) -> None:
         """Check that this process may write this step now; ``again`` as for `step`.
@@ -279,10 +277,10 @@ class RunWriter:
             or not 0 <= step < 10**18
         ):
             raise InputError(f"expected a step of 0 or more, got {step!r}")
-        repeated = again and bool(self._mine) and step == self._mine[-1].step
-        if self._mine and not (self._resumed or repeated) and step <= self._mine[-1].step:
+        repeated = again and bool(self._shards) and step == self._shards[-1].step
+        if self._shards and not (self._resumed or repeated) and step <= self._shards[-1].step:
             raise InputError(
-                f"steps must ascend: step {step} comes after step {self._mine[-1].step}"
+                f"steps must ascend: step {step} comes after step {self._shards[-1].step}"
             )
 
     def close(self) -> None:
@@ -314,4 +312,4 @@ def _layer_table(layers: Sequence[LayerInfo]) -> tuple[LayerInfo, ...]:
     names = [info.name for info in layers]
     if len(set(names)) != len(names) or not names:
         raise InputError(f"expected at least one layer, all names different, got {names}")
-    return tuple(replace(info, ordinal=i) for i, info in enumerate(layers))
+    return tuple(replace(info, ordinal=ordinal) for ordinal, info in enumerate(layers))

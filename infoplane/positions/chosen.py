@@ -1,7 +1,4 @@
-"""The rows of a plane whose rows are positions.
-
-Settled once on a probe, the same at every checkpoint.
-"""
+"""The rows of a plane whose rows are positions, the same at every checkpoint."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ class ChosenRows:
         """Return what a row is, for the archive.
 
         Args:
-            wanted: what was asked of the rows.
+            wanted: which rows the user wanted.
             samples: of the probe.
         """
         settings = wanted.record() | {"notes": list(self.notes)}
@@ -105,14 +102,15 @@ def choose_rows(
     labels: object = None,
     causal: bool = False,
 ) -> ChosenRows:
-    """Settle which positions are rows, their X and their labels.
+    """Choose which positions are rows, with their X and their labels.
 
     Args:
+        wanted: which rows the user wants.
         shape: ``(n, T)``, ``(n, H, W)`` of pixels, or ``(nodes,)``.
         sequences: the tokens with their mask, see `infoplane.positions.masks.sequences_of`; None
             where the input has no positions.
         samples: ids of the samples ``(n,)``, equal for equal ones; all different when left out.
-        features: what stands at each position ``(n, *grid, k)``, of pixels and nodes.
+        features: values at each position ``(n, *grid, k)``, of pixels and nodes.
         labels: those of the probe, used unless ``wanted.y`` says otherwise.
         causal: whether a position sees only earlier ones: then X is the prefix by default.
 
@@ -135,7 +133,7 @@ def choose_rows(
         position=position.astype(np.int64),
         x_ids=np.unique(ids, return_inverse=True)[1].reshape(-1).astype(np.int64),
         x_values=_x_values(x, sequences, features, sample, position),
-        labels={s.name: s.values[sample, position] for s in sets},
+        labels={labels.name: labels.values[sample, position] for labels in sets},
         notes=tuple(notes),
     )
 
@@ -165,14 +163,15 @@ def _choose(
 ) -> tuple[Mask, list[str]]:
     """Which positions are rows, shape ``(n, T)``, and what was left out for which reason."""
     chosen, notes = valid.copy(), []
-    if padded := int((~valid).sum()):
-        notes.append(f"{padded} positions of padding are no rows")
+    if not valid.all():
+        notes.append(f"{int((~valid).sum())} positions of padding are no rows")
     if wanted.skip_first:
         rank = ranks(sequences) if sequences is not None else np.cumsum(valid, axis=1) - 1
         chosen &= rank >= wanted.skip_first
         notes.append(f"the first {wanted.skip_first} positions of every sequence are no rows")
     for labels in sets:
-        if missing := int((chosen & ~labels.present).sum()):
+        missing = int((chosen & ~labels.present).sum())
+        if missing:
             notes.append(f"{missing} positions without a label {labels.name!r} are no rows")
         chosen &= labels.present
     count = int(chosen.sum())
@@ -183,10 +182,8 @@ def _choose(
         )
     if wanted.max_rows is not None and count > wanted.max_rows:
         rng = np.random.default_rng([wanted.seed, 0x526F7773])
-        kept = rng.choice(np.flatnonzero(chosen), size=wanted.max_rows, replace=False)
-        chosen = np.zeros(chosen.size, np.bool_)
-        chosen[kept] = True
-        chosen = chosen.reshape(valid.shape)
+        drawn = rng.choice(np.flatnonzero(chosen), size=wanted.max_rows, replace=False)
+        chosen = np.isin(np.arange(chosen.size), drawn).reshape(valid.shape)
         notes.append(f"{wanted.max_rows} of {count} rows, drawn once")
     return chosen, notes
 
@@ -236,7 +233,6 @@ def _x_values(
     if x == "token" and sequences is not None:
         return sequences.tokens[sample, position].reshape(len(sample), -1)
     if x in ("pixel", "node") and features is not None:
-        return features.reshape(-1, features.shape[-1])[
-            sample * (features[0].size // features.shape[-1]) + position
-        ]
+        flat = features.reshape(len(features), -1, features.shape[-1])  # (n, positions, k)
+        return flat[sample, position]
     return None

@@ -30,7 +30,8 @@ def made_labels(rule: str, sequences: Sequences | None) -> Labels:
         raise InputError(
             f"labels {rule!r} are made from the tokens of the probe, which has none: give an array"
         )
-    tokens, (family, number) = sequences.tokens, _parts(rule)
+    family, number = _parts(rule)
+    tokens = sequences.tokens
     if rule != "position" and (tokens.ndim != 2 or tokens.dtype.kind not in "iu"):
         raise InputError(
             f"labels {rule!r} need integer tokens (n, T), and {sequences.key!r} is {tokens.dtype} "
@@ -40,7 +41,7 @@ def made_labels(rule: str, sequences: Sequences | None) -> Labels:
 
 
 def is_rule(text: str) -> bool:
-    """Whether a text names labels that are made from tokens.
+    """Return whether a text names labels that are made from tokens.
 
     Example:
         >>> is_rule("next-token"), is_rule("ngram:2"), is_rule("labels.npy")
@@ -62,46 +63,49 @@ def rules_in(y: object) -> list[str]:
     return [text for text in given if isinstance(text, str) and is_rule(text)]
 
 
-def ranks(s: Sequences) -> Ids:
+def ranks(sequences: Sequences) -> Ids:
     """Return the place of every real position in its sequence, from 0, shape ``(n, T)``."""
-    rank = np.zeros(s.valid.shape, np.int64)
-    for i, real in enumerate(s.valid):
-        where = np.flatnonzero(real)
-        _, first, which = np.unique(s.segment[i, where], return_index=True, return_inverse=True)
-        rank[i, where] = np.arange(len(where)) - first[which]
+    rank = np.zeros(sequences.valid.shape, np.int64)
+    for sample, real in enumerate(sequences.valid):
+        places = np.flatnonzero(real)
+        segment = sequences.segment[sample, places]
+        _, first, which = np.unique(segment, return_index=True, return_inverse=True)
+        rank[sample, places] = np.arange(len(places)) - first[which]
     return rank
 
 
-def _positions(s: Sequences, _k: int) -> Labels:
-    return ranks(s), s.valid
+def _positions(sequences: Sequences, _k: int) -> Labels:
+    return ranks(sequences), sequences.valid
 
 
-def _tokens(s: Sequences, _k: int) -> Labels:
-    return s.tokens.astype(np.int64), s.valid
+def _tokens(sequences: Sequences, _k: int) -> Labels:
+    return sequences.tokens.astype(np.int64), sequences.valid
 
 
-def _next_tokens(s: Sequences, _k: int) -> Labels:
-    values = np.zeros(s.valid.shape, np.int64)
-    present = np.zeros(s.valid.shape, np.bool_)
-    for i, real in enumerate(s.valid):
-        where = np.flatnonzero(real)
-        here, after = where[:-1], where[1:]
-        values[i, here] = s.tokens[i, after]
-        present[i, here] = s.segment[i, here] == s.segment[i, after]
+def _next_tokens(sequences: Sequences, _k: int) -> Labels:
+    values = np.zeros(sequences.valid.shape, np.int64)
+    present = np.zeros(sequences.valid.shape, np.bool_)
+    for sample, real in enumerate(sequences.valid):
+        places = np.flatnonzero(real)
+        here, after = places[:-1], places[1:]
+        values[sample, here] = sequences.tokens[sample, after]
+        present[sample, here] = sequences.segment[sample, here] == sequences.segment[sample, after]
     return values, present
 
 
-def _ngrams(s: Sequences, k: int) -> Labels:
+def _ngrams(sequences: Sequences, k: int) -> Labels:
     """Codes of the last k tokens; missing where a sequence has fewer so far."""
-    present = s.valid & (ranks(s) >= k - 1)
-    windows = np.zeros((*s.valid.shape, k), np.int64)
-    for i, real in enumerate(s.valid):
-        where = np.flatnonzero(real)
-        for back in range(min(k, len(where))):
-            windows[i, where[back:], back] = s.tokens[i, where[: len(where) - back]]
-    codes = np.full(s.valid.shape, 0, np.int64)
+    present = sequences.valid & (ranks(sequences) >= k - 1)
+    windows = np.zeros((*sequences.valid.shape, k), np.int64)
+    for sample, real in enumerate(sequences.valid):
+        places = np.flatnonzero(real)
+        for back in range(min(k, len(places))):
+            earlier = places[: len(places) - back]
+            windows[sample, places[back:], back] = sequences.tokens[sample, earlier]
+    codes = np.zeros(sequences.valid.shape, np.int64)
     if present.any():
-        codes[present] = np.unique(windows[present], axis=0, return_inverse=True)[1].reshape(-1)
+        numbers = np.unique(windows[present], axis=0, return_inverse=True)[1]
+        codes[present] = numbers.reshape(-1)
     return codes, present
 
 
@@ -111,4 +115,4 @@ RULES: dict[str, Callable[[Sequences, int], Labels]] = {
     "position": _positions,
     "ngram:k": _ngrams,
 }
-"""What makes labels, by the word that asks for it; ``k`` stands for a number of the user."""
+"""Functions that make labels, by their name in `y=`; ``k`` is a number of the user."""

@@ -1,7 +1,4 @@
-"""Labels of positions.
-
-Given per position or per sample, or made from the tokens of the probe.
-"""
+"""Labels of positions: given for each position or sample, or made from the tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ class LabelSet:
     """One label for every position.
 
     Attributes:
-        name: what axes and legends call it.
+        name: in axes and legends.
         values: shape ``(n, T)``, or ``(n, T, k)`` of a regression target.
         present: shape ``(n, T)``: whether the position has a label.
     """
@@ -34,11 +31,12 @@ class LabelSet:
 def label_sets(
     y: object, given: object, shape: tuple[int, int], sequences: Sequences | None, ignore_index: int
 ) -> list[LabelSet]:
-    """Return the label sets that ``y=`` asks for.
-
-    Those of the probe (``given``) where it asks for none.
+    """Return the label sets of ``y=``, or of the probe where ``y`` is None.
 
     Args:
+        y: the name of a rule, an array, or a mapping of names to these.
+        given: labels of the probe.
+        ignore_index: the integer label that means none.
         shape: samples and positions ``(n, T)``.
         sequences: the tokens, where the rows are tokens.
 
@@ -52,9 +50,10 @@ def label_sets(
         wanted = {y if isinstance(y, str) else "y": y}
     else:
         wanted = {} if given is None else {"y": given}
-    return [
-        _label_set(name, value, shape, sequences, ignore_index) for name, value in wanted.items()
-    ]
+    sets = []
+    for name, value in wanted.items():
+        sets.append(_label_set(name, value, shape, sequences, ignore_index))
+    return sets
 
 
 def _label_set(
@@ -78,13 +77,13 @@ def _label_set(
 def is_present(values: Array, ignore_index: int = -100) -> Mask:
     """Return which positions have a label, ``(n, T)``: no ``ignore_index``, NaN or None."""
     if values.dtype.kind == "f":
-        there = ~np.isnan(values) & (values != ignore_index)
+        present = ~np.isnan(values) & (values != ignore_index)
     elif values.dtype.kind in "iu":
-        there = values != ignore_index
+        present = values != ignore_index
     elif values.dtype.kind == "O":
         flat = [value is not None for value in values.reshape(-1)]
-        there = np.array(flat, np.bool_).reshape(values.shape)
+        present = np.array(flat, np.bool_).reshape(values.shape)
     else:
-        there = np.ones(values.shape, np.bool_)
-    found: Mask = there.reshape(*values.shape[:2], -1).all(axis=2)
-    return found
+        present = np.ones(values.shape, np.bool_)
+    all_present: Mask = present.reshape(*values.shape[:2], -1).all(axis=2)
+    return all_present

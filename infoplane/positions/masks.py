@@ -1,12 +1,9 @@
-"""Which positions of a padded batch are real.
-
-Masks by their names, and padding that no mask explains.
-"""
+"""Which positions of a padded batch are real: masks by their names, and likely padding."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +15,7 @@ from infoplane.types.arrays import Array, Ids, Mask, to_numpy
 _REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 _PADDING_IS_TRUE = "key_padding_mask"
 _NO_CONTENT = ("position_ids", "attention_mask", "key_padding_mask")
-"""Ends of the names of inputs that say where a token is, and not which."""
+"""Ends of the names of inputs that hold where a token is, and not which."""
 _TWO_TEXTS = ("token_type_ids", "segment_ids")
 """Ends of the names of inputs that are zero in the first text of a sample and one in the second."""
 _LIKELY = 0.05
@@ -74,8 +71,10 @@ def sequence_inputs(arrays: Arrays) -> list[str]:
         if ids or (array.ndim == 3 and array.dtype.kind == "f"):
             found.append(name)
     if not found:  # two kinds of token are tokens, where nothing else is
-        found = [k for k, a in arrays.items() if a.ndim == 2 and a.dtype.kind in "iu"]
-        found = [k for k in found if not k.endswith(_NO_CONTENT)][:1]
+        for name, array in arrays.items():
+            integers = array.ndim == 2 and array.dtype.kind in "iu"
+            if integers and not name.endswith(_NO_CONTENT):
+                return [name]
     return found
 
 
@@ -96,8 +95,8 @@ def key_of(arrays: Arrays, asked: str | None) -> str | None:
             )
         return asked
     keys = sequence_inputs(arrays)
-    if len({side(k) for k in keys}) > 1:
-        choices = " or ".join(f"rows='token:{k}' {arrays[k].shape}" for k in keys)
+    if len(set(map(side, keys))) > 1:
+        choices = " or ".join(f"rows='token:{key}' {arrays[key].shape}" for key in keys)
         raise InputError(
             "the probe has sequences of an encoder and of a decoder; say whose tokens are the "
             f"rows: {choices}"
@@ -110,6 +109,7 @@ def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
 
     Args:
         arrays: the probe's inputs by name, samples first.
+        key: name of the input.
         mask: a name, an array ``(n, T)`` (true where real), or None to look for a mask by its name.
 
     Raises:
@@ -121,50 +121,46 @@ def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
         raise InputError(f"no input {key!r} in the probe; it has {list(arrays)}")
     tokens = arrays[key]
     n, positions = tokens.shape[:2]
-    members = tuple(name for name, a in arrays.items() if _belongs(name, a, key, positions))
-    name, valid = _mask_of(arrays, key, (n, positions), mask)
-    content = [
-        arrays[m].reshape(n * positions, -1)
-        for m in members
-        if not m.endswith(_NO_CONTENT) and m != name
-    ]
-    codes = row_codes(np.concatenate([_as_bytes(c) for c in content], axis=1))
-    others = [
-        _as_bytes(a.reshape(n, -1))
-        for m, a in arrays.items()
-        if m not in members and m != name and a.size
-    ]
+    mask_name, valid = _mask_of(arrays, key, (n, positions), mask)
+    members, content, others = [], [], []
+    for name, array in arrays.items():
+        if _belongs(name, array, key, positions):
+            members.append(name)
+            if name != mask_name and not name.endswith(_NO_CONTENT):
+                content.append(_as_bytes(array.reshape(n * positions, -1)))
+        elif name != mask_name and array.size:
+            others.append(_as_bytes(array.reshape(n, -1)))
+    codes = row_codes(np.concatenate(content, axis=1)).reshape(n, positions)
     context = row_codes(np.concatenate(others, axis=1)) if others else np.zeros(n, np.int64)
     segment = _segments(arrays, members, valid)
     sign = _sign_of_padding(arrays, key, members) if valid.all() else None
-    return Sequences(
-        key, tokens, codes.reshape(n, positions), members, valid, segment, name, context, sign
-    )
+    return Sequences(key, tokens, codes, tuple(members), valid, segment, mask_name, context, sign)
 
 
-def _as_bytes(a: Array) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(a + np.zeros((), a.dtype) if a.dtype.kind == "f" else a).view(
-        np.uint8
-    )
+def _as_bytes(array: Array) -> NDArray[np.uint8]:
+    if array.dtype.kind == "f":
+        array = array + np.zeros((), array.dtype)  # -0.0 becomes 0.0
+    return np.ascontiguousarray(array).view(np.uint8)
 
 
-def _belongs(name: str, a: Array, key: str, positions: int) -> bool:
-    """Whether an input runs over the same positions.
-
-    Same length, and of the same side of an encoder-decoder.
-    """
+def _belongs(name: str, array: Array, key: str, positions: int) -> bool:
+    """Return whether an input has the same positions: its length, and its side, are the key's."""
     if name == key:
         return True
-    return a.ndim >= 2 and a.shape[1] == positions and side(name) == side(key)
+    return array.ndim >= 2 and array.shape[1] == positions and side(name) == side(key)
 
 
 def side(name: str) -> str:
-    """``decoder`` for inputs of a decoder beside an encoder, else ``encoder``."""
+    """Return ``decoder`` for the inputs of a decoder that has an encoder, else ``encoder``."""
     return "decoder" if name.startswith(("decoder_", "tgt")) else "encoder"
 
 
-def _is_binary(a: Array) -> bool:
-    return a.dtype.kind in "iubf" and bool(((a == 0) | (a == 1)).all())
+def _is_binary(array: Array) -> bool:
+    return array.dtype.kind in "iubf" and _zeros_and_ones(array)
+
+
+def _zeros_and_ones(array: Array) -> bool:
+    return bool(((array == 0) | (array == 1)).all())
 
 
 def _mask_of(
@@ -185,33 +181,32 @@ def _mask_of(
     return None, np.ones(shape, np.bool_)
 
 
-def _as_mask(a: Array, name: str, shape: tuple[int, int], *, padding: bool = False) -> Mask:
-    if a.shape != shape or not bool(((a == 0) | (a == 1)).all()):
+def _as_mask(array: Array, name: str, shape: tuple[int, int], *, padding: bool = False) -> Mask:
+    if array.shape != shape or not _zeros_and_ones(array):
         raise InputError(
             f"{name}: expected zeros and ones of shape {shape}, one for each position, got "
-            f"{a.dtype} of shape {a.shape}; give mask= an array that is true where a position is "
-            "real (with a cache of earlier positions, show the whole sequence instead)"
+            f"{array.dtype} of shape {array.shape}; give mask= an array that is true where a "
+            "position is real (with a cache of earlier positions, show the whole sequence instead)"
         )
-    real: Mask = (a == 0) if padding else (a != 0)
+    real: Mask = (array == 0) if padding else (array != 0)
     return real
 
 
-def _segments(arrays: Arrays, members: tuple[str, ...], valid: Mask) -> Ids:
-    """Sequences packed into one sample: position_ids that do not go on rising begin another one."""
+def _segments(arrays: Arrays, members: Sequence[str], valid: Mask) -> Ids:
+    """Which of several packed sequences a position belongs to: one begins where ids do not rise."""
     segment = np.zeros(valid.shape, np.int64)
-    name = next((m for m in members if m.endswith("position_ids")), None)
+    name = next((name for name in members if name.endswith("position_ids")), None)
     if name is None or arrays[name].shape != valid.shape:
         return segment
-    for i, real in enumerate(valid):
-        where = np.flatnonzero(real)
-        segment[i, where[1:]] = np.cumsum(np.diff(arrays[name][i, where].astype(np.int64)) <= 0)
+    for sample, real in enumerate(valid):
+        places = np.flatnonzero(real)
+        position_ids = arrays[name][sample, places].astype(np.int64)
+        segment[sample, places[1:]] = np.cumsum(np.diff(position_ids) <= 0)
     return segment
 
 
 def warn_of_padding(sequences: Sequences, what: str) -> None:
-    """Warn where padding is likely and no mask explains it.
-
-    There is none, or it is true everywhere.
+    """Warn where padding is likely and there is no mask, or one that is true everywhere.
 
     Args:
         sequences: the positions.
@@ -219,9 +214,9 @@ def warn_of_padding(sequences: Sequences, what: str) -> None:
     """
     if sequences.sign is None:
         return
-    said = "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
+    mask = "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
     warnings.warn(
-        f"{what} looks padded ({sequences.sign}), and {said}: every position counts as real. Give "
+        f"{what} looks padded ({sequences.sign}), and {mask}: every position counts as real. Give "
         "attention_mask in the probe, or mask= (an array, or the name of an input, true where a "
         "position is real)",
         RuntimeWarning,
@@ -229,40 +224,41 @@ def warn_of_padding(sequences: Sequences, what: str) -> None:
     )
 
 
-def _sign_of_padding(arrays: Arrays, key: str, members: tuple[str, ...]) -> str | None:
+def _sign_of_padding(arrays: Arrays, key: str, members: Sequence[str]) -> str | None:
     """What looks like padding: in the ids or vectors, or in an input that looks like a mask."""
-    if (sign := likely_padding(arrays[key])) is not None:
+    sign = likely_padding(arrays[key])
+    if sign is not None:
         return sign
     for name in members:
-        is_mask = name != key and _is_binary(arrays[name]) and not name.endswith(_TWO_TEXTS)
-        if is_mask and (sign := likely_padding(arrays[name].astype(np.uint8))) is not None:
+        if name == key or name.endswith(_TWO_TEXTS) or not _is_binary(arrays[name]):
+            continue
+        sign = likely_padding(arrays[name].astype(np.uint8))
+        if sign is not None:
             return f"by the input {name!r}: {sign}"
     return None
 
 
 def likely_padding(tokens: Array) -> str | None:
-    """Say what looks like padding in ids ``(n, T)`` or vectors ``(n, T, units)``.
+    """Return a sentence about likely padding in ids ``(n, T)`` or vectors ``(n, T, units)``.
 
     Padding is one id, or vectors of zeros, that fill the end (or the start) of samples to different
-    lengths and hardly occur elsewhere. None where nothing does.
+    lengths and hardly occur elsewhere. None where there is none.
     """
     if tokens.ndim == 3 and tokens.dtype.kind == "f":
         tokens = tokens.any(axis=2).astype(np.uint8)
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
         return None
-    for where, ids in (("end", tokens), ("start", tokens[:, ::-1])):
-        edge, counts = np.unique(ids[:, -1], return_counts=True)
-        pad = edge[counts.argmax()]
-        runs = np.where(
-            (ids == pad).all(axis=1), ids.shape[1], (ids[:, ::-1] != pad).argmax(axis=1)
-        )
+    for verb, ids in (("end", tokens), ("start", tokens[:, ::-1])):
+        values, counts = np.unique(ids[:, -1], return_counts=True)
+        pad = values[counts.argmax()]
+        runs = np.cumprod(ids[:, ::-1] == pad, axis=1).sum(axis=1)  # (n,), length of the last run
         padded = runs >= 2
-        inside = np.arange(ids.shape[1])[None] < (ids.shape[1] - runs)[:, None]
+        inside = np.arange(ids.shape[1]) < (ids.shape[1] - runs)[:, None]  # (n, T)
         elsewhere = float((ids[inside] == pad).mean()) if inside.any() else 1.0
-        several = len(set(runs[padded].tolist())) > 1
-        if padded.sum() >= max(2, _LIKELY * len(ids)) and several and elsewhere < _LIKELY:
+        lengths_differ = len(np.unique(runs[padded])) > 1
+        if padded.sum() >= max(2, _LIKELY * len(ids)) and lengths_differ and elsewhere < _LIKELY:
             return (
-                f"{int((runs > 0).sum())} of {len(ids)} samples {where} with {pad} "
+                f"{int((runs > 0).sum())} of {len(ids)} samples {verb} with {pad} "
                 f"({int(runs.sum())} positions) and {pad} hardly occurs elsewhere"
             )
     return None

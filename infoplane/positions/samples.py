@@ -1,7 +1,4 @@
-"""Labels of samples: one for each, by name.
-
-What has more axes than samples is refused with what to do instead.
-"""
+"""Labels of samples: one for each; labels with more axes are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ from infoplane.types.arrays import Array, to_numpy
 def sample_labels(
     y: object, given: Array | None, samples: int, y_kind: str | None
 ) -> dict[str, Array]:
-    """Return the label sets that ``y=`` asks for.
-
-    Those of the probe (``given``) where it asks for none.
+    """Return the label sets of ``y=``, or of the probe where ``y`` is None.
 
     Args:
-        samples: how many there are.
-        y_kind: what the labels are, where that was said.
+        y: an array ``(n,)``, or a mapping of names to these.
+        given: labels of the probe.
+        samples: how many there are, n.
+        y_kind: ``discrete`` or ``continuous``, where the user gives it.
 
     Raises:
         InputError: rules that need tokens, or labels that are not one per sample.
@@ -52,12 +49,10 @@ def sample_labels(
 
 
 def refuse_more_axes(values: Array, y_kind: str | None) -> None:
-    """Refuse class labels of shape ``(n, T)``.
-
-    Taken as they stand, a sample's labels would become one joint symbol.
+    """Refuse class labels of shape ``(n, T)``, which would become one joint symbol for a sample.
 
     Raises:
-        InputError: naming what to do instead.
+        InputError: with the remedy.
     """
     per_sample = int(np.prod(values.shape[1:], dtype=np.int64)) if values.ndim > 1 else 1
     continuous = y_kind == "continuous" or (values.dtype.kind == "f" and y_kind is None)

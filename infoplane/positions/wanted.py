@@ -1,4 +1,4 @@
-"""What was asked of the rows of a run, checked once."""
+"""Which rows a user wants, checked once."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ X_NAMES = {
     "pixel": ("image", "pixel"),
     "node": ("graph", "node"),
 }
-"""Per kind of rows what X may be."""
+"""By kind of rows, what X may be."""
 Labels = str | ArrayLike | Mapping[str, "str | ArrayLike"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WantedRows:
-    """What a row of the plane is to be.
+    """Which rows a user wants.
 
     Attributes:
         rows: ``sample``, ``token``, ``pixel`` or ``node``; ``token:decoder_input_ids`` names the
             input whose positions are meant.
         x: what X is at a row, see `X_NAMES`; None for the default of the kind.
-        y: labels: the word of a rule, an array, or a mapping of names to these; None for those of
+        y: labels: the name of a rule, an array, or a mapping of names to these; None for those of
             the probe.
         mask: name of a probe input, or an array ``(n, T)``, true where a position is real; None to
             look for one.
-        skip_first: so many real positions at the start of a sample are no rows.
-        max_rows: at most so many rows, a random subset drawn once.
+        skip_first: how many real positions at the start of a sample are no rows.
+        max_rows: at most this many rows, a random subset.
         ignore_index: the integer label that means none.
-        seed: of that subset.
+        seed: of the subset.
 
     Raises:
         InputError: an unknown kind or X, or a setting that the kind does not have.
@@ -95,12 +95,13 @@ class WantedRows:
 
     def record(self) -> dict[str, object]:
         """Return the settings as JSON, for the archive."""
+        mask = self.mask
+        if mask is not None and not isinstance(mask, str):
+            mask = "array"
         return {
             "skip_first": self.skip_first,
             "max_rows": self.max_rows,
             "ignore_index": self.ignore_index,
             "key": self.key,
-            "mask": self.mask
-            if isinstance(self.mask, str)
-            else ("array" if self.mask is not None else None),
+            "mask": mask,
         }

@@ -1,4 +1,4 @@
-"""`from_arrays`: a run from activations in memory, or sliced as if they were."""
+"""`from_arrays`: a run from activations in memory, or in arrays that are read slice by slice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from infoplane.types import Kind
 
 
 class ArrayOptions(TypedDict, total=False):
-    """Options of `from_arrays` that it explains, and `infoplane.import_run` hands on."""
+    """Options that `from_arrays` and `infoplane.import_run` share; see `from_arrays`."""
 
     skip_first: int
     max_rows: int | None
@@ -68,7 +68,7 @@ def from_arrays(
     overwrite: bool = False,
     resume: bool = False,
 ) -> Archive:
-    """Store activations that somebody else captured, so that everything of infoplane reads them.
+    """Store activations that another tool captured as a run.
 
     Arrays have shape ``(rows, *units)``, with ``rows="token"`` ``(samples, positions, *units)``,
     and are read block by block: a layer need not fit in memory.
@@ -82,8 +82,8 @@ def from_arrays(
             positions also ``(n, T)``, and made from the tokens: ``"token"``, ``"next-token"``,
             ``"position"``, ``"ngram:k"``.
         x: inputs, shape ``(n, ...)``, or a mapping of names to these, as a tokenizer returns it.
-            Without them rows are told apart by ``row_ids``, or all differ. Of rows that are
-            positions also the word for what X is at a row, see `infoplane.Recorder`; then
+            Without them equal rows are recognised by ``row_ids``, or all rows differ. Of rows that
+            are positions also the name of what X is at a row, see `infoplane.Recorder`; then
             ``inputs`` are the inputs.
         rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input), ``pixel`` or
             ``node``: positions inside a sample are rows. X is by default the ``sequence`` and the
@@ -98,19 +98,19 @@ def from_arrays(
         row_ids: shape ``(n,)`` of integers, equal for equal inputs.
         split: shape ``(n,)`` of ``train``/``test``.
         layers: names or globs of the layers to take, in order of execution; all when left out.
-        chain: ``"sequential"`` or pairs of layers: your word on which layer is computed from which
-            alone, see `infoplane.sources.chains.declared_chain`. Without it no two layers are
-            compared.
+        chain: ``"sequential"``, pairs of layers, or the certificate of a run: which layer is
+            computed from which alone, see `infoplane.sources.chains.declared_chain`. Without it no
+            two layers are compared.
         step: of ``{layer: array}``.
         metrics: numbers of the training by step.
         nonfinite: ``refuse`` NaN and infinities, or ``keep`` them; such layers are not measured.
         verify_with: the network that gave the activations of the last step: a few rows of ``x`` are
             run again, and what differs is named before anything is stored.
-        tags: anything of yours that is JSON.
+        tags: any JSON of your own.
         progress: show a bar.
-        overwrite: replace a run that is there.
-        resume: go on with a run that is there, of the same layers, labels and inputs: its steps
-            are kept, and not read again.
+        overwrite: replace an existing run.
+        resume: add steps to an existing run of the same layers, labels and inputs; its steps are
+            not read again.
 
     Raises:
         InputError: rows that do not pair, layers that differ between steps, objects, NaN.
@@ -125,10 +125,10 @@ def from_arrays(
     """
     if nonfinite not in ("refuse", "keep"):
         raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
-    word, given = inputs_of(rows, x, inputs)
+    x_name, given = inputs_of(rows, x, inputs)
     wanted = WantedRows(
         rows=rows,
-        x=word,
+        x=x_name,
         y=y,
         mask=mask,
         skip_first=skip_first,
@@ -137,16 +137,21 @@ def from_arrays(
         seed=seed,
     )
     found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
-    if unknown := sorted(set(metrics or ()) - set(found.steps)):
-        raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
+    unknown = sorted(set(metrics or ()) - set(found.steps))
+    if unknown:
+        raise InputError(
+            f"metrics: expected the steps of the arrays, {list(found.steps)[:8]}, got also "
+            f"{unknown[:8]}"
+        )
     if verify_with is not None:
         verify(found, verify_with, given)
     samples = samples_of(
         found.n, given, row_ids=row_ids, split=split, y=y, y_kind=y_kind, x_kind=x_kind
     )
     probe = settle_probe(wanted, found.first, samples)
-    for note in probe.notes if probe.kept is not None else ():
-        warnings.warn(note, stacklevel=2)
+    if probe.kept is not None:
+        for note in probe.notes:
+            warnings.warn(note, stacklevel=2)
     config = {
         "source": "arrays",
         "rows": probe.told_apart,
@@ -175,38 +180,36 @@ def from_arrays(
 
 
 def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:
-    """Return the word for what X is at a row, and the inputs.
+    """Return the name of what X is at a row, and the inputs.
 
     Args:
         rows: what a row is.
-        x: inputs, or a word.
-        inputs: where ``x`` is a word.
+        x: inputs, or the name of what X is.
+        inputs: the inputs, where ``x`` is a name.
 
     Raises:
-        InputError: inputs twice, or a word that is none.
+        InputError: inputs given twice, or an unknown name.
     """
     if not isinstance(x, str):
         if x is not None and inputs is not None:
-            raise InputError("x= and inputs= both hold inputs: give one of them, or x= as a word")
+            raise InputError("x= and inputs= both hold inputs: give one of them, or x= as a name")
         return None, inputs if x is None else x
     if rows == "sample":
-        words = sorted({word for kind in X_NAMES.values() for word in kind})
+        names = sorted(set().union(*X_NAMES.values()))
         raise InputError(
-            f"x={x!r}: expected the inputs, an array (n, ...); words such as {words} are for "
+            f"x={x!r}: expected the inputs, an array (n, ...); names such as {names} are for "
             "rows='token'"
         )
     return x, inputs
 
 
 def verify(found: Import, model: Any, inputs: object) -> None:  # Any: a module
-    """Hold the last step against the network that gave it.
-
-    See `infoplane.hooks.verifying.verify`.
+    """Compare the last step with the network that gave it, see `infoplane.hooks.verifying.verify`.
 
     Args:
         found: the import.
         model: the network.
-        inputs: of all its samples.
+        inputs: of all samples.
     """
     from infoplane.hooks.verifying.verify import require_same
 

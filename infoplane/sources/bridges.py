@@ -1,7 +1,4 @@
-"""What other tools hand out, as layers by name.
-
-One function for each, recognised by its class without importing the tool.
-"""
+"""Layers in what other tools return, recognised by its class without importing the tool."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ FINAL = "final (normed)"
 
 
 def layers_of(source: Any) -> tuple[Layers, bool]:  # Any: checked here
-    """Return the layers in what a tool handed out, and whether a tool named them.
+    """Return the layers in what a tool returned, and whether the tool named them.
 
     Args:
         source: a dictionary of arrays (nested where you like), the output of a Hugging Face model
@@ -63,17 +60,22 @@ def _nested(tree: Mapping[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[st
 
 
 def _joined(names: tuple[str, ...]) -> str:
-    """A dotted name, without the parts that Flax puts around what it captures."""
-    kept = [name for name in names if name not in ("__call__", "intermediates")]
-    return ".".join(kept or names)
+    """A dotted name, without the parts that Flax adds to names."""
+    own = [name for name in names if name not in ("__call__", "intermediates")]
+    return ".".join(own or names)
 
 
 def _of(module: str, *classes: str) -> Callable[[Any], bool]:
-    """Whether a value is of a class of a package, or of one derived from it."""
-    return lambda source: any(
-        c.__module__.partition(".")[0] == module and (not classes or c.__name__ in classes)
-        for c in type(source).__mro__
-    )
+    """Return a test for values of a class of a package, or of one derived from it."""
+
+    def is_of(source: Any) -> bool:
+        for cls in type(source).__mro__:
+            package = cls.__module__.partition(".")[0]
+            if package == module and (not classes or cls.__name__ in classes):
+                return True
+        return False
+
+    return is_of
 
 
 def _hidden_states(source: Any) -> Layers:
@@ -110,7 +112,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _named_states(states: Any, *, normed: bool = True) -> Layers:
-    names = ["embeddings", *(f"block {k}" for k in range(1, len(states)))]
+    names = ["embeddings", *(f"block {number}" for number in range(1, len(states)))]
     if normed:
         names[-1] = FINAL
     return dict(zip(names, states, strict=True))
@@ -125,15 +127,16 @@ def _activation_cache(source: Any) -> Layers:
 
 
 def _nnsight(source: Any) -> Layers:
-    outputs = {name.removeprefix("model."): source[name].output for name in source.keys()}  # noqa: SIM118  # no mapping
-    return {name: _first(value) for name, value in outputs.items() if _first(value) is not None}
+    found: Layers = {}
+    for name in source.keys():  # noqa: SIM118  # no mapping
+        tensor = _first(source[name].output)
+        if tensor is not None:
+            found[name.removeprefix("model.")] = tensor
+    return found
 
 
 def _first(value: Any) -> Any:
-    """The tensor of an output.
-
-    Itself, or the first of a tuple, as blocks of transformers return.
-    """
+    """The tensor of an output: itself, or the first of a tuple, or its logits."""
     if _is_array(value):
         return value
     first = value[0] if isinstance(value, tuple) and value else None
@@ -157,4 +160,4 @@ BRIDGES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Layers]], ...] = (
     (_of("nnsight"), _nnsight),
     (_of("torchlens", "Trace", "ModelLog"), _torchlens),
 )
-"""Which source is read how; another tool is a line here."""
+"""For each tool, how its output is recognised and read; another tool is a line here."""

@@ -26,7 +26,7 @@ from infoplane.types import Kind
 from infoplane.types.arrays import Array, to_numpy
 
 Given = ArrayLike | str | Path | None
-"""An array, or where one lies: a file, or the name of an array in the file that is imported."""
+"""An array, a file, or the name of an array in the file that is imported."""
 
 
 _LABELS = ("labels", "label", "targets", "y")
@@ -34,7 +34,7 @@ _LABELS = ("labels", "label", "targets", "y")
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an array lies, and what the pattern reads out of that."""
+    """An array in a file, with the step and layer that the pattern reads from its name."""
 
     file: Path
     key: str
@@ -66,8 +66,9 @@ def import_run(
         pattern: how paths inside the folder (or names inside the file) are read, with ``{step}``
             and ``{layer}``, e.g. ``"step{step}/{layer}.npy"``. Without ``{layer}`` every file holds
             the layers of a step by name; without ``{step}`` everything is of ``step``.
-        y, x, inputs, mask, row_ids, split: arrays, files (in the folder or from here), or names in
-            the file; words as for `infoplane.from_arrays` (``y="next-token"``, ``x="prefix"``).
+        y, x, inputs, mask, row_ids, split: arrays, files (in the folder or from here), or names of
+            arrays in the file; also as for `infoplane.from_arrays` (``y="next-token"``,
+            ``x="prefix"``).
         rows: ``sample``, ``token``, ``pixel`` or ``node``, as for `infoplane.from_arrays`.
         layers: names or globs in order of execution. Without them files are taken by name, numbers
             in order, which need not be the order of execution.
@@ -95,7 +96,7 @@ def import_run(
         shown_inputs = files.read(inputs, "inputs")
         given = inputs_of(rows, shown_x, shown_inputs)[1]
         names = list(given) if isinstance(given, Mapping) else ()
-        beside = {
+        of_samples = {
             "y": files.read(y, "y", () if kind == "sample" else rules_in(y)),
             "mask": files.read(mask, "mask", names),
             "row_ids": files.array(row_ids, "row_ids"),
@@ -104,7 +105,7 @@ def import_run(
         found = plan_files(files, pattern, step=step, layers=layers)
         _refuse_labels(found, chosen=layers is not None)
         return from_arrays(
-            found, to=to, x=shown_x, inputs=shown_inputs, rows=rows, **beside, **options
+            found, to=to, x=shown_x, inputs=shown_inputs, rows=rows, **of_samples, **options
         )
 
 
@@ -132,7 +133,7 @@ def preview_import(
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
         rules = () if rows == "sample" else rules_in(y)
-        beside = {
+        of_samples = {
             "y": files.read(y, "y", rules),
             "x": files.array(x, "x"),
             "mask": files.array(mask, "mask"),
@@ -142,16 +143,14 @@ def preview_import(
         kind = rows.partition(":")[0]
         unit = f"samples, whose {kind}s are rows" if kind in ("token", "pixel") else "rows"
         lines = [found.describe(unit)]
-        for name, array in beside.items():
+        for name, array in of_samples.items():
             if isinstance(array, str):
                 lines.append(f"  {name}: {array}, made from the tokens")
             elif array is not None:
-                what = (
-                    f", {_kind_of_labels(array, y_kind)} labels"
-                    if name == "y" and kind == "sample"
-                    else ""
-                )
-                lines.append(f"  {name}: {array.dtype} of shape {array.shape}{what}")
+                labels = ""
+                if name == "y" and kind == "sample":
+                    labels = f", {_kind_of_labels(array, y_kind)} labels"
+                lines.append(f"  {name}: {array.dtype} of shape {array.shape}{labels}")
         return "\n".join(lines)
 
 
@@ -160,7 +159,7 @@ def _kind_of_labels(labels: Array, y_kind: str | None) -> Kind:
 
 
 class _Files:
-    """The folder or file that is imported; remembers what of it is no layer."""
+    """The folder or file that is imported; keeps track of arrays that are no layers."""
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
         if not path.exists():
@@ -174,7 +173,7 @@ class _Files:
             raise InputError(f"{path}: expected a folder or a file of arrays")
 
     def array(self, given: Given, name: str) -> Any:  # Any: an array
-        """Return labels and the like: an array, or read from where it lies."""
+        """Return an array as it is given, or read from its file."""
         if not isinstance(given, (str, Path)):
             return None if given is None else to_numpy(given)
         if self.inside is not None and str(given) in self.inside:
@@ -182,7 +181,7 @@ class _Files:
             array = self.inside[str(given)]
             return to_numpy(array[0 : array.shape[0]])
         candidates = [Path(given)] if self.inside is not None else [self.path / given, Path(given)]
-        file = next((p for p in candidates if p.exists()), None)
+        file = next((candidate for candidate in candidates if candidate.exists()), None)
         if file is None:
             names = "" if self.inside is None else f", and {self.path} has {list(self.inside)[:12]}"
             raise InputError(f"{name}={str(given)!r}: no such file{names}")
@@ -196,36 +195,39 @@ class _Files:
     def read(
         self, given: Any, name: str, words: Collection[str] = ()
     ) -> Any:  # Any: see `import_run`
-        """Return one array, or one for each name of a mapping; a word of these stays a word."""
+        """Return one array, or one for each name of a mapping; a word is returned as it is."""
         if isinstance(given, Mapping):
             return {str(key): self.read(value, str(key), words) for key, value in given.items()}
-        return given if isinstance(given, str) and given in words else self.array(given, name)
+        if isinstance(given, str) and given in words:
+            return given
+        return self.array(given, name)
 
     def listed(self) -> list[tuple[str, Path]]:
         """Return the files of arrays that are no labels and in no run, by their path."""
         found = []
         runs = {file.parent for file in self.path.rglob("run.json")}
         for file in self.path.rglob("*"):
-            inner = any(p.suffix == ".zarr" for p in file.relative_to(self.path).parents)
-            other = inner or file.resolve() in self.used or not runs.isdisjoint(file.parents)
-            if is_array_file(file) and not other:
-                found.append((file.relative_to(self.path).as_posix(), file))
+            inside = file.relative_to(self.path)
+            in_zarr = any(folder.suffix == ".zarr" for folder in inside.parents)
+            used = file.resolve() in self.used or not runs.isdisjoint(file.parents)
+            if is_array_file(file) and not in_zarr and not used:
+                found.append((inside.as_posix(), file))
         return sorted(found, key=lambda item: natural(item[0]))
 
 
 def plan_files(
     files: _Files, pattern: str | None, *, step: int, layers: Sequence[str] | None
 ) -> Import:
-    """Settle which file, or array in it, is which layer of which step.
+    """Find which file, or array in it, is which layer of which step.
 
     Args:
-        files: what was found.
-        pattern: says where step and layer stand in a name.
-        step: of files that tell none.
+        files: the folder or file.
+        pattern: of step and layer in a name.
+        step: of files whose name has none.
         layers: names or globs of those to take.
     """
     if files.inside is not None:
-        inside = {k: a for k, a in files.inside.items() if k not in files.used}
+        inside = {name: array for name, array in files.inside.items() if name not in files.used}
         if pattern is None:
             return plan_import(inside, step=step, layers=layers)
         flat = layers_of(inside)[0]
@@ -239,24 +241,25 @@ def plan_files(
 
 
 def _refuse_labels(found: Import, *, chosen: bool) -> None:
-    """Labels that nobody named would become a layer."""
+    """Refuse layers that look like labels, unless the user chose the layers."""
     names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
     if names and not chosen:
         raise InputError(
-            f"{names} look like labels and would be layers: say y={names[0]!r} (--labels "
+            f"{names} look like labels and would be layers: give y={names[0]!r} (--labels "
             f"{names[0]}), or choose the layers by layers=[...] (--layer)"
         )
 
 
 def _usual(listed: Mapping[str, Path]) -> str:
-    """The pattern of a folder of which nothing was said: its files are the layers, or the steps."""
+    """The pattern of a folder without one: its files are the layers, or the steps."""
     if not listed:
         return "{layer}"
     endings = {file.suffix for file in listed.values()}
     if all("/" not in name for name in listed) and len(endings) == 1:
         return "{layer}" + endings.pop()
     raise InputError(
-        f"say which file is what by pattern=, e.g. 'step{{step}}/{{layer}}.npy'; there are "
+        f"give step and layer in the file names as pattern=, e.g. 'step{{step}}/{{layer}}.npy'; "
+        "there are "
         f"{list(listed)[:8]}"
     )
 
@@ -271,7 +274,7 @@ def _matched(names: Mapping[str, Path], pattern: str, step: int) -> list[_Place]
             number = int(groups["step"]) if "step" in groups else step
             places.append(_Place(file, name, number, groups.get("layer", "")))
     if not places:
-        raise InputError(f"pattern={pattern!r} matches nothing; there are {list(names)[:12]}")
+        raise InputError(f"pattern={pattern!r} matches no file; there are {list(names)[:12]}")
     return places
 
 
@@ -307,7 +310,10 @@ def _by_step(found: Any) -> dict[int, dict[str, Any]]:  # Any: places and arrays
     for place, array in found:
         layers = steps.setdefault(place.step, {})
         new = {place.layer: array} if place.layer else dict(array)
-        if twice := sorted(set(new) & set(layers)):
-            raise InputError(f"step {place.step}: the pattern reads the layers {twice[:8]} twice")
+        twice = sorted(set(new) & set(layers))
+        if twice:
+            raise InputError(
+                f"step {place.step}: the pattern matches several files for the layers {twice[:8]}"
+            )
         layers |= new
     return steps

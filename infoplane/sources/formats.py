@@ -1,7 +1,4 @@
-"""Files of arrays, each opened as a mapping of names to arrays that are read when sliced.
-
-Only `.pt` needs torch.
-"""
+"""Files of arrays as mappings of names to arrays that are read when sliced; `.pt` needs torch."""
 
 from __future__ import annotations
 
@@ -59,7 +56,7 @@ def by_name(arrays: Arrays) -> Arrays:
 
 
 def is_array_file(path: Path) -> bool:
-    """Whether a path is a file (or a folder of zarr) of arrays."""
+    """Return whether a path is a file (or a folder of zarr) of arrays."""
     folder = path.suffix.lower() == ".zarr"
     return path.suffix.lower() in READERS and (path.is_dir() if folder else path.is_file())
 
@@ -76,7 +73,7 @@ def _npy(path: Path, stack: ExitStack) -> Arrays:
 
 
 def _npy_header(file: Any) -> tuple[tuple[Shape, bool], np.dtype[Any]]:
-    """Shape, whether columns come first, and dtype; the file stands at the values afterwards."""
+    """Shape, whether columns come first, and dtype; the file is then at the values."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     if version > (1, 0):
@@ -86,10 +83,7 @@ def _npy_header(file: Any) -> tuple[tuple[Shape, bool], np.dtype[Any]]:
 
 
 class _Streamed:
-    """One array of an ``.npz``, read in order while it is unpacked.
-
-    Reading backwards begins again.
-    """
+    """One array of an ``.npz``, unpacked while it is read in order; reading back starts over."""
 
     def __init__(self, path: Path, member: str) -> None:
         self._path, self._member = path, member
@@ -177,7 +171,7 @@ class _BFloat16:
 
 
 def _safetensors(path: Path, stack: ExitStack) -> Arrays:
-    """The layout of docs of safetensors: the length of a JSON header, the header, the values."""
+    """The layout of safetensors: the length of a JSON header, the header, the values."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
@@ -185,7 +179,9 @@ def _safetensors(path: Path, stack: ExitStack) -> Arrays:
             raise InputError(f"{path}: its header is longer than the file: it is truncated")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    found = {name: _mapped(path, name, e, 8 + length, size) for name, e in header.items()}
+    found = {}
+    for name, entry in header.items():
+        found[name] = _mapped(path, name, entry, 8 + length, size)
     return by_name(found)
 
 
@@ -194,11 +190,9 @@ def _mapped(path: Path, name: str, entry: dict[str, Any], base: int, size: int) 
     if dtype is None:
         raise InputError(f"{path}: {name} is {entry['dtype']}, which cannot be read here")
     start, stop = (base + int(offset) for offset in entry["data_offsets"])
-    shape = tuple(int(n) for n in entry["shape"])
-    if (
-        stop - start != int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        or stop > size
-    ):
+    shape = tuple(map(int, entry["shape"]))
+    expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if stop - start != expected or stop > size:
         raise InputError(f"{path}: {name} reaches beyond the file: it is truncated")
     if start == stop:
         return np.zeros(shape, dtype)
@@ -248,4 +242,4 @@ READERS: dict[str, Callable[[Path, ExitStack], Arrays]] = {
     ".hdf5": _h5,
     ".zarr": _zarr,
 }
-"""Which ending is read by what; another format is a line here."""
+"""Readers by the ending of the file; another format is a line here."""

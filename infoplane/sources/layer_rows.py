@@ -1,4 +1,4 @@
-"""A layer on its way into a run: all of its rows, some samples, or positions inside them."""
+"""The rows of a layer that are stored: all, some samples, or positions inside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infoplane.types.arrays import Array, Ids, Shape
 
 
 class LayerRows(Protocol):
-    """A layer on its way into a run: `Rows`, or some rows of these.
+    """The rows of a layer that are stored: `Rows`, or some of them.
 
     Attributes:
         name: for messages.
@@ -71,7 +71,7 @@ class SamplesOfLayer(_PartOfLayer):
 
     Attributes:
         whole: all of them.
-        kept: numbers of those that are rows, ascending, shape ``(R,)``.
+        kept: indices of those that are rows, ascending, shape ``(R,)``.
     """
 
     kept: Ids

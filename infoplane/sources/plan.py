@@ -14,11 +14,11 @@ from infoplane.sources.rows import Rows, as_rows
 
 @dataclass(frozen=True)
 class Import:
-    """What is about to be stored: for every step the same layers, in order.
+    """The arrays of an import: for every step the same layers, in order.
 
     Attributes:
         steps: layers by name, by ascending step.
-        left_out: what a tool handed out beside the layers, and why it is left out.
+        left_out: other arrays of a tool that are not stored, with the reason.
     """
 
     steps: Mapping[int, Mapping[str, Rows]]
@@ -35,7 +35,7 @@ class Import:
         return next(iter(self.first.values())).shape[0]
 
     def describe(self, unit: str = "rows") -> str:
-        """Return what is read as what, for a person; ``unit`` is what the first axis counts."""
+        """Return a summary to print; ``unit`` is what the first axis counts."""
         steps = list(self.steps)
         shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
         lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} {unit}"]
@@ -46,7 +46,7 @@ class Import:
 
 
 def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
-    """Settle which arrays are which layers of which step, and check that they fit together.
+    """Find which arrays are which layers of which step, and check that they fit together.
 
     Args:
         arrays: as `from_arrays` takes them.
@@ -66,7 +66,9 @@ def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = No
             chosen, others = _of_common_rows(chosen)
             left_out |= dict.fromkeys(others)
         where = f"step {number}, " if len(by_step) > 1 else ""
-        steps[number] = {k: as_rows(a, f"{where}layer {k!r}") for k, a in chosen.items()}
+        steps[number] = {
+            name: as_rows(array, f"{where}layer {name!r}") for name, array in chosen.items()
+        }
     _check_pairing(steps)
     return Import(steps, tuple(left_out))
 
@@ -84,17 +86,17 @@ def _by_step(arrays: Any, step: int) -> dict[int, Any]:
 
 def _step(step: object) -> int:
     if not _is_whole(step) or int(step) < 0:
-        raise InputError(f"a step is a whole number of 0 or more, got {step!r}")
+        raise InputError(f"expected steps that are whole numbers from 0 up, got {step!r}")
     return int(step)
 
 
 def _is_whole(value: object) -> TypeGuard[SupportsIndex]:
-    """Whether it is an integer of any library."""
+    """Return whether a value is an integer of any library."""
     return isinstance(value, SupportsIndex) and not isinstance(value, bool)
 
 
 def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, Any]:
-    """The layers asked for, in the order in which they are asked for."""
+    """The layers that the user names, in that order."""
     if layers is None:
         return found
     names: dict[str, None] = {}
@@ -113,10 +115,14 @@ def _of_common_rows(found: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     sizes = [array.shape[0] for array in found.values() if len(array.shape) > 1]
     if not sizes:
         raise InputError("expected arrays of shape (rows, units), got none")
-    n = max(set(sizes), key=sizes.count)
-    kept = {k: a for k, a in found.items() if len(a.shape) > 1 and a.shape[0] == n}
-    others = [f"{k} of shape {tuple(a.shape)}" for k, a in found.items() if k not in kept]
-    return kept, others
+    most = max(set(sizes), key=sizes.count)
+    layers, others = {}, []
+    for name, array in found.items():
+        if len(array.shape) > 1 and array.shape[0] == most:
+            layers[name] = array
+        else:
+            others.append(f"{name} of shape {tuple(array.shape)}")
+    return layers, others
 
 
 def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
@@ -125,7 +131,8 @@ def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
     if len(set(sizes.values())) != 1:
         raise InputError(f"layers need the same rows, got {dict(list(sizes.items())[:8])}")
     for step, layers in steps.items():
-        if absent := sorted(set(first) ^ set(layers)):
+        absent = sorted(set(first) ^ set(layers))
+        if absent:
             raise InputError(
                 f"step {step} and step {first_step} do not hold the same layers: {absent[:8]} is "
                 "only in one of them; choose by layers=[...]"

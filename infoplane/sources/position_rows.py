@@ -15,18 +15,18 @@ from infoplane.types.arrays import Array, Ids, Shape, to_numpy
 
 
 def choose_positions(wanted: WantedRows, layers: Layers, samples: Samples) -> ChosenRows:
-    """Settle which positions are rows, what X is there, and their labels.
+    """Choose which positions are rows, with X and labels.
 
     Args:
-        wanted: what was asked of the rows.
+        wanted: which rows the user wants.
         layers: arrays of one step, samples first.
-        samples: what was given for them.
+        samples: their inputs and identities.
 
     Raises:
         InputError: rows that layers and inputs cannot give.
     """
     if samples.ids is not None and samples.inputs:
-        raise InputError("row_ids= stand for inputs that are not at hand: leave one of the two out")
+        raise InputError("row_ids= replace inputs: leave one of the two out")
     ids = _given_ids(wanted, samples.ids)
     if wanted.kind == "node":
         return _nodes(wanted, samples)
@@ -82,11 +82,10 @@ def _token_shape(wanted: WantedRows, layers: Layers, n: int, sequences: Sequence
 
 def _require_grid(layers: Layers, grid: Shape, axis: int, form: str) -> None:
     """Refuse layers that do not have the positions, by name."""
-    lacking = [
-        f"{name!r} {rows.shape}"
-        for name, rows in layers.items()
-        if rows.shape[axis : axis + len(grid)] != grid
-    ]
+    lacking = []
+    for name, rows in layers.items():
+        if rows.shape[axis : axis + len(grid)] != grid:
+            lacking.append(f"{name!r} {rows.shape}")
     if lacking:
         size = "x".join(map(str, grid))
         raise InputError(
@@ -96,22 +95,24 @@ def _require_grid(layers: Layers, grid: Shape, axis: int, form: str) -> None:
 
 
 def _pixels(wanted: WantedRows, layers: Layers, samples: Samples, ids: Ids | None) -> ChosenRows:
-    image = next((a for a in samples.inputs.values() if a.ndim == 4), None)
+    images = [array for array in samples.inputs.values() if array.ndim == 4]
+    own = images[0].shape[2:] if images else ()
     grids = Counter(rows.shape[2:] for rows in layers.values() if len(rows.shape) == 4)
     form = "(samples, channels, height, width)"
     if not grids:
         shapes = {name: rows.shape for name, rows in list(layers.items())[:8]}
         raise InputError(f"rows='pixel' needs layers of shape {form}, got {shapes}")
-    own = () if image is None else image.shape[2:]
     grid = own if own in grids else grids.most_common(1)[0][0]
     _require_grid(layers, grid, 2, form)
     if samples.inputs:
         ids = samples.codes()
-    features = np.moveaxis(image, 1, -1) if image is not None and own == grid else None
+    features = np.moveaxis(images[0], 1, -1) if own == grid else None
     return choose_rows(wanted, (samples.n, *grid), samples=ids, features=features)
 
 
 def _nodes(wanted: WantedRows, samples: Samples) -> ChosenRows:
-    n, first = samples.n, next(iter(samples.inputs.values()), None)
-    features = None if first is None else first.reshape(n, -1)
-    return choose_rows(wanted, (n,), samples=np.arange(n, dtype=np.int64), features=features)
+    nodes = samples.n
+    first = next(iter(samples.inputs.values()), None)
+    features = None if first is None else first.reshape(nodes, -1)
+    ids = np.arange(nodes, dtype=np.int64)
+    return choose_rows(wanted, (nodes,), samples=ids, features=features)

@@ -20,7 +20,7 @@ from infoplane.types.arrays import Array, Ids
 
 @dataclass(frozen=True, eq=False)
 class ProbeRows:
-    """The R rows of a run as its archive has them.
+    """The R rows of a run, as its archive stores them.
 
     Attributes:
         y: the first label set, shape ``(R,)``; None without labels.
@@ -32,8 +32,8 @@ class ProbeRows:
         info: what a row is.
         positions: sample and position, shape ``(R, 2)``; None of samples.
         chosen: which positions are rows; None of samples.
-        kept: numbers of the samples that are rows, shape ``(R,)``; None for all.
-        told_apart: by what rows are known to be equal, for the archive.
+        kept: indices of the samples that are rows, shape ``(R,)``; None for all.
+        told_apart: by what equal rows are recognised, for the archive.
         notes: what was left out, and how often.
     """
 
@@ -58,12 +58,12 @@ class ProbeRows:
 
 
 def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeRows:
-    """Settle which rows a run has, what X is at each of them, and their labels.
+    """Choose which rows a run has, with X and labels.
 
     Args:
-        wanted: what was asked of the rows; its ``y`` are the labels.
+        wanted: which rows the user wants; its ``y`` are the labels.
         layers: arrays of one step, samples first.
-        samples: what was given for each sample.
+        samples: their inputs and identities.
 
     Raises:
         InputError: rows that layers and inputs cannot give.
@@ -72,12 +72,14 @@ def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeR
         return _whole_samples(wanted, samples)
     chosen = choose_positions(wanted, layers, samples)
     info, labels = chosen.info(wanted, samples.n), dict(chosen.labels)
-    x = chosen.x_values
+    values, kind = chosen.x_values, None
+    if values is not None:
+        kind = kind_of_inputs(values.dtype.kind, samples.x_kind)
     return ProbeRows(
         y=labels.pop(info.label, None),
         labels=labels,
-        x=x,
-        x_kind=None if x is None else kind_of_inputs(x.dtype.kind, samples.x_kind),
+        x=values,
+        x_kind=kind,
         row_ids=chosen.x_ids,
         split=None if samples.split is None else samples.split[chosen.sample],
         info=info,
@@ -89,18 +91,18 @@ def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeR
 
 
 def _whole_samples(wanted: WantedRows, samples: Samples) -> ProbeRows:
-    """Every sample is a row, but for those whose label says that there is none."""
+    """Every sample with a label is a row."""
     labels = sample_labels(wanted.y, None, samples.n, samples.y_kind)
     first = next(iter(labels), DEFAULT_LABEL)
-    x, ids = None, samples.ids
+    only_input, ids = None, samples.ids
     if len(samples.inputs) == 1:
-        x = next(iter(samples.inputs.values()))
+        (only_input,) = samples.inputs.values()
     elif ids is None:
         ids = samples.codes() if samples.inputs else np.arange(samples.n)
     found = ProbeRows(
         y=labels.pop(first, None),
         labels=labels,
-        x=x,
+        x=only_input,
         x_kind=samples.x_kind,
         row_ids=ids,
         split=samples.split,
@@ -111,7 +113,7 @@ def _whole_samples(wanted: WantedRows, samples: Samples) -> ProbeRows:
 
 
 def _without_ignored(found: ProbeRows, n: int) -> ProbeRows:
-    """Without the samples whose label says that there is none; those of further label sets too."""
+    """The rows without those whose label, in any label set, means that there is none."""
     ignored = np.zeros(n, np.bool_)
     for labels in (found.y, *found.labels.values()):
         if labels is not None and not ignored_rows(labels).all():

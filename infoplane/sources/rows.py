@@ -18,7 +18,7 @@ ALIGNED_ROWS = 64
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A layer's activation of shape ``(n, *features)``, wherever it lies.
+    """A layer's activation of shape ``(n, *features)``, in memory or on disk.
 
     Attributes:
         name: for messages.
@@ -26,7 +26,7 @@ class Rows:
             map.
         shape: ``(n, *features)``.
         store_dtype: what is stored; half precisions are widened to float32, which is lossless.
-        own_dtype: what the array holds, as torch names it.
+        own_dtype: dtype of the array, by its name in torch.
     """
 
     name: str
@@ -64,7 +64,7 @@ Layers = Mapping[str, Rows]
 
 
 def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
-    """Check that an array holds rows of numbers.
+    """Return an array as rows of numbers, after checking that it holds them.
 
     Raises:
         InputError: no row axis, no rows, or not numbers.
@@ -90,9 +90,9 @@ def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an arra
     except TypeError:
         known = np.dtype(object)
     if known.kind not in "fiu" or known.itemsize > 8:
+        remedy = "; rows of different lengths cannot be stored" if known.kind == "O" else ""
         raise InputError(
-            f"{name}: expected real numbers of at most 64 bits, got dtype {array.dtype}"
-            + ("; rows of different lengths cannot be stored" if known.kind == "O" else "")
+            f"{name}: expected real numbers of at most 64 bits, got dtype {array.dtype}{remedy}"
         )
     return known.newbyteorder("<")
 

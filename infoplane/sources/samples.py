@@ -1,4 +1,4 @@
-"""What was given for the samples of an import: inputs, identities, split."""
+"""The samples of an import: inputs, identities, split."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from infoplane.types.arrays import Array, Ids, to_numpy
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """n samples, of which the arrays of the layers hold one row each.
+    """The n samples of an import; arrays of layers hold one row for each.
 
     Attributes:
         n: how many.
-        inputs: by name, shape ``(n, ...)``; none where they are not at hand.
+        inputs: by name, shape ``(n, ...)``; none where the user gives none.
         ids: shape ``(n,)``, equal for equal samples.
-        split: shape ``(n,)``, one word for each.
-        y_kind, x_kind: what labels and inputs are, where that was said.
+        split: shape ``(n,)``, ``train`` or ``test`` for each.
+        y_kind, x_kind: kind of labels and inputs, where the user gives it.
     """
 
     n: int
@@ -34,7 +34,7 @@ class Samples:
 
     @property
     def told_apart(self) -> str:
-        """By what samples are known to be equal."""
+        """By what equal samples are recognised."""
         if self.inputs:
             return "inputs"
         return "all different" if self.ids is None else "row_ids"
@@ -55,27 +55,33 @@ def samples_of(
     y_kind: str | None,
     x_kind: str | None,
 ) -> Samples:
-    """Check that what was given pairs with the n samples of the layers.
+    """Return the samples, after checking that all arrays have n rows.
 
     Args:
         n: samples of the layers.
         inputs: shape ``(n, ...)``, or a mapping of names to such arrays, or None.
         row_ids, split: shape ``(n,)``, or None.
         y: labels; an array pairs with the samples too.
-        y_kind, x_kind: what labels and inputs are, where that was said.
+        y_kind, x_kind: kind of labels and inputs, where the user gives it.
 
     Raises:
         InputError: arrays of other lengths.
     """
-    given = {} if inputs is None else inputs if isinstance(inputs, Mapping) else {"x": inputs}
-    arrays = {str(name): to_numpy(array) for name, array in given.items()}
+    by_name = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+    arrays = {str(name): to_numpy(array) for name, array in by_name.items() if array is not None}
     labels = None if isinstance(y, (str, Mapping)) else y
-    more: dict[str, Any] = {"row_ids": row_ids, "split": split, "y": labels}  # Any: array-likes
-    for name, array in [*arrays.items(), *more.items()]:
+    given: dict[str, Any] = {  # Any: array-likes
+        **arrays,
+        "row_ids": row_ids,
+        "split": split,
+        "y": labels,
+    }
+    for name, array in given.items():
         if array is not None and len(array) != n:
             raise InputError(
-                f"{name} has {len(array)} rows and the layers have {n}; they must pair"
+                f"{name} has {len(array)} rows, expected {n}, as the layers have; give one for "
+                "each row"
             )
     ids = None if row_ids is None else to_numpy(row_ids)
-    words = None if split is None else np.asarray(split)
-    return Samples(n, arrays, ids, words, y_kind, x_kind)
+    names = None if split is None else np.asarray(split)
+    return Samples(n, arrays, ids, names, y_kind, x_kind)

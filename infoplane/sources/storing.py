@@ -34,10 +34,10 @@ def store_steps(
     *,
     progress: bool,
 ) -> None:
-    """Write every step that is not there yet.
+    """Write every step that the run does not have yet.
 
     Args:
-        writer: of the run; the run is removed where not one step could be written.
+        writer: of the run; the run is removed if no step could be written.
         found: layers of every step.
         probe: which rows of them are stored.
         metrics: numbers of the training by step.
@@ -56,23 +56,24 @@ def store_steps(
                     _write(writer, step, chosen, metrics.get(step, {}), nonfinite)
                 advance()
         except BaseException:
-            if not writer.steps_written:  # a run without a step is of no use to anybody
+            if not writer.steps_written:
                 remove_run(writer.path)
             raise
 
 
 def _present(writer: RunWriter, found: Import) -> frozenset[int]:
-    """The steps that are there already, which is said.
+    """The steps that the run has already, which is printed.
 
     Raises:
-        InputError: a new step lies before one that is there.
+        InputError: a new step comes before one that is there.
     """
     present = frozenset(writer.steps_written) & frozenset(found.steps)
     last = max(writer.steps_written, default=-1)
-    if early := [step for step in found.steps if step < last and step not in present]:
+    early = [step for step in found.steps if step < last and step not in present]
+    if early:
         raise InputError(
-            f"{writer.path} holds step {last}, and steps {early[:8]} come before it: steps are "
-            "written in order; import anew with overwrite=True"
+            f"{writer.path} holds step {last}, and steps {early[:8]} come before it; steps are "
+            "stored in order: import all of them again with overwrite=True"
         )
     if present:
         say(f"{writer.path}: {len(present)} steps are there and are not read again")
@@ -92,6 +93,6 @@ def _write(
                 shard.append(name, block, torch_dtype=rows.own_dtype)
                 if nonfinite == "refuse" and name in shard.nonfinite:
                     raise InputError(
-                        f"{rows.name}: holds NaN or infinity at step {step}; mend the rows, or "
+                        f"{rows.name}: holds NaN or infinity at step {step}; repair the rows, or "
                         "give nonfinite='keep': such a layer is stored and not measured"
                     )

@@ -112,8 +112,8 @@ class Chain:
 
         ``unknown`` for a layer the test did not see.
         """
-        i, j = self._places.get(upstream), self._places.get(downstream)
-        return "unknown" if i is None or j is None else self.matrix[i][j]
+        row, column = self._places.get(upstream), self._places.get(downstream)
+        return "unknown" if row is None or column is None else self.matrix[row][column]
 
     def separates(self, upstream: str, downstream: str) -> bool:
         """Return whether ``upstream`` separates X from ``downstream``, tested or declared."""
@@ -181,7 +181,7 @@ class Chain:
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        return {name: k for k, name in enumerate(self.layers)}
+        return {name: place for place, name in enumerate(self.layers)}
 
     def to_dict(self) -> dict[str, object]:
         """Return a JSON-ready form; `Chain.from_dict` reads it back."""
@@ -203,35 +203,41 @@ class Chain:
         }
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, object]) -> Chain:
+    def from_dict(cls, stored: Mapping[str, Any]) -> Chain:  # Any: JSON
         """Return a chain from `to_dict`'s form.
 
         Raises:
             InputError: a key is missing or the matrix does not fit the layers.
         """
         try:
-            layers = tuple(str(name) for name in d["layers"])  # type: ignore[attr-defined]  # JSON
-            matrix = tuple(tuple(row) for row in d["matrix"])  # type: ignore[attr-defined]  # JSON
+            through = stored.get("through")
             chain = cls(
-                layers,
-                matrix,
-                float(d.get("tolerance", 1e-5)),  # type: ignore[arg-type]  # JSON
-                int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
-                _named_pairs(d.get("shared_noise", [])),
-                str(d.get("reason", "")),
-                {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
-                tuple(str(name) for name in d.get("noisy", [])),  # type: ignore[attr-defined]  # JSON
-                _named_pairs(d.get("fresh_noise", [])),
-                {str(k): float(v) for k, v in d.get("rounding", {}).items()},  # type: ignore[attr-defined]  # JSON
-                None if d.get("through") is None else int(d["through"]),  # type: ignore[call-overload]  # JSON
-                str(d.get("noise", "undeclared")),
-                tuple(str(name) for name in d.get("coupled", [])),  # type: ignore[attr-defined]  # JSON
-                tuple(str(name) for name in d.get("untested", [])),  # type: ignore[attr-defined]  # JSON
+                layers=_names(stored["layers"]),
+                matrix=tuple(map(tuple, stored["matrix"])),
+                tolerance=float(stored.get("tolerance", 1e-5)),
+                rows=int(stored.get("rows", 0)),
+                shared_noise=_named_pairs(stored.get("shared_noise", [])),
+                reason=str(stored.get("reason", "")),
+                versions={
+                    str(package): str(version)
+                    for package, version in stored.get("versions", {}).items()
+                },
+                noisy=_names(stored.get("noisy", [])),
+                fresh_noise=_named_pairs(stored.get("fresh_noise", [])),
+                rounding={
+                    str(layer): float(change)
+                    for layer, change in stored.get("rounding", {}).items()
+                },
+                through=None if through is None else int(through),
+                noise=str(stored.get("noise", "undeclared")),
+                coupled=_names(stored.get("coupled", [])),
+                untested=_names(stored.get("untested", [])),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
-        if len(matrix) != len(layers) or any(len(row) != len(layers) for row in matrix):
-            raise InputError(f"chain matrix does not fit its {len(layers)} layers")
+        width = len(chain.layers)
+        if len(chain.matrix) != width or any(len(row) != width for row in chain.matrix):
+            raise InputError(f"chain matrix does not fit its {width} layers")
         return chain
 
 
@@ -250,6 +256,10 @@ def _both_untested(old: Relation, new: Relation) -> Relation:
     if new != "unknown":
         return _both(old, new)
     return old if old in ("partial", "declared") else "unknown"
+
+
+def _names(stored: Any) -> tuple[str, ...]:  # Any: JSON
+    return tuple(map(str, stored))
 
 
 def _named_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:  # Any: JSON

@@ -48,7 +48,7 @@ class Null:
 
 
 def bound_of_sense(sense: str) -> Bound:
-    """Return the bound that a sense stands for, where nothing else is known of an estimate."""
+    """Return the bound that a sense implies."""
     bounds: dict[str, Bound] = {"lower": "lower", "upper": "upper", "exact": "exact"}
     return bounds.get(sense, "none")
 
@@ -121,14 +121,16 @@ class Estimate:
 
     @property
     def saturated(self) -> bool:
-        """Whether the value sits at its ceiling, or over half of the rows are alone in their cell.
+        """Whether the value is at its ceiling, or over half of the rows are alone in their cell.
 
         At its ceiling means within 0.5 bit or 5 %.
         """
         if self.coverage is not None and self.coverage < 0.5:
             return True
-        c = self.ceiling_bits
-        return c is not None and c > 0 and self.bits > c - min(0.5, 0.05 * c)
+        ceiling = self.ceiling_bits
+        if ceiling is None or ceiling <= 0:
+            return False
+        return self.bits > ceiling - min(0.5, 0.05 * ceiling)
 
     def with_error(self, stderr: float) -> Estimate:
         """Return the estimate with its standard error in bits and its normal 95 % interval.
@@ -158,21 +160,17 @@ class Estimate:
         return {**vars(self), "null": None if self.null is None else dict(vars(self.null))}
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any]) -> Estimate:  # Any: JSON
+    def from_dict(cls, stored: Mapping[str, Any]) -> Estimate:  # Any: JSON
         """Return an estimate from `to_dict`'s form, also from one without the later fields.
 
         Raises:
             TypeError: an unknown key, or a null that is none.
             InputError: a value that no estimate has.
         """
-        null = d.get("null")
-        return cls(
-            **{
-                **d,
-                "notes": tuple(d.get("notes", ())),
-                "null": null if null is None else Null(**null),
-            }
-        )
+        fields = {**stored, "notes": tuple(stored.get("notes", ()))}
+        if fields.get("null") is not None:
+            fields["null"] = Null(**fields["null"])
+        return cls(**fields)
 
     def _repr_html_(self) -> str:
         import html
@@ -181,23 +179,22 @@ class Estimate:
 
 
 def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
-    """Return plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
+    """Return the plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
 
     Example:
         >>> entropy_of_counts([1, 1, 2])
         1.5
     """
-    c, times = np.asarray(counts), np.ones(1, np.int64)
-    if (
-        c.size > 64 and c.dtype.kind == "i" and 0 < c.max() < 2 * c.size and c.min() >= 0
-    ):  # few different counts: one logarithm for each
-        every = np.bincount(c)
-        c = np.flatnonzero(every[1:]) + 1
-        times = every[c]
+    different, times = np.asarray(counts), np.ones(1, np.int64)
+    integers = different.size > 64 and different.dtype.kind == "i" and different.min() >= 0
+    if integers and 0 < different.max() < 2 * different.size:  # one logarithm for each
+        every = np.bincount(different)
+        different = np.flatnonzero(every[1:]) + 1
+        times = every[different]
     else:
-        c = c[c > 0]
-    if c.size == 0:
+        different = different[different > 0]
+    if different.size == 0:
         raise InputError("expected at least one positive count")
-    all_of = (c * times).astype(np.float64)
-    n = all_of.sum()
-    return float(np.log2(n) - (all_of @ np.log2(c)) / n)
+    rows = (different * times).astype(np.float64)
+    n = rows.sum()
+    return float(np.log2(n) - (rows @ np.log2(different)) / n)

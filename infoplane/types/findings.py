@@ -1,4 +1,4 @@
-"""What a check of a plane reports: verdicts, findings, episodes."""
+"""The report of a check of a plane: verdicts, findings, episodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 """All verdicts, the worst first."""
 FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
-"""Verdicts drawn unless asked otherwise."""
+"""Verdicts that are drawn by default."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Episode:
-    """The same pair, law, estimator and verdict at consecutive checkpoints."""
+    """One pair, law, estimator and verdict at consecutive checkpoints."""
 
     law: str
     upstream: str
@@ -71,6 +71,13 @@ class Episode:
     checkpoints: int
     worst_bits: float
     estimator: str = ""
+
+    @property
+    def layers(self) -> str:
+        """The layer, or the pair of layers."""
+        if self.upstream == self.downstream:
+            return self.upstream
+        return f"{self.upstream} -> {self.downstream}"
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,12 @@ class DPIReport:
 
     @property
     def passed(self) -> bool:
-        """True when nothing is a ``fault`` or an unexplained ``violation``."""
-        return not any(f.verdict in ("fault", "violation") for f in self.findings)
+        """Whether no finding is a ``fault`` or an unexplained ``violation``."""
+        return not self.of("fault", "violation")
 
     def of(self, *verdicts: Verdict) -> tuple[Finding, ...]:
         """Return the findings with one of these verdicts."""
-        return tuple(f for f in self.findings if f.verdict in verdicts)
+        return tuple(finding for finding in self.findings if finding.verdict in verdicts)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -106,52 +113,43 @@ class DPIReport:
     @property
     def tally(self) -> str:
         """One sentence: comparisons, how many got each verdict, passed or failed."""
-        counts = (
-            ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v))
-            or "nothing to compare"
-        )
-        return (
-            f"{self.checked} comparisons: {counts}. "
-            f"{'PASSED' if self.passed else 'FAILED (fault or violation)'}"
-        )
+        counts = [
+            f"{self.counts[verdict]} {verdict}" for verdict in VERDICTS if self.counts.get(verdict)
+        ]
+        outcome = "PASSED" if self.passed else "FAILED (fault or violation)"
+        listed = ", ".join(counts) or "nothing to compare"
+        return f"{self.checked} comparisons: {listed}. {outcome}"
 
     def rows(self) -> list[dict[str, str]]:
-        """Return one row of text per episode, the worst first.
-
-        Verdict, law, layers, steps, worst excess in bits, estimator.
-        """
-        return [
-            {
-                "verdict": e.verdict,
-                "law": e.law,
-                "layers": e.upstream
-                if e.upstream == e.downstream
-                else f"{e.upstream} -> {e.downstream}",
-                "steps": str(e.first_step)
-                if e.first_step == e.last_step
-                else f"{e.first_step}..{e.last_step} ({e.checkpoints})",
-                "worst [bits]": f"{e.worst_bits:+.3f}",
-                "estimator": e.estimator,
-            }
-            for e in self.episodes
-        ]
+        """Return one row of text per episode, the worst first."""
+        rows = []
+        for episode in self.episodes:
+            steps = str(episode.first_step)
+            if episode.first_step != episode.last_step:
+                steps += f"..{episode.last_step} ({episode.checkpoints})"
+            rows.append(
+                {
+                    "verdict": episode.verdict,
+                    "law": episode.law,
+                    "layers": episode.layers,
+                    "steps": steps,
+                    "worst [bits]": f"{episode.worst_bits:+.3f}",
+                    "estimator": episode.estimator,
+                }
+            )
+        return rows
 
     def _repr_html_(self) -> str:
         import html
 
         def line(tag: str, texts: Iterable[str]) -> str:
-            return (
-                "<tr>"
-                + "".join(f"<{tag}><bdi>{html.escape(printable(t))}</bdi></{tag}>" for t in texts)
-                + "</tr>"
-            )
+            cells = [f"<{tag}><bdi>{html.escape(printable(text))}</bdi></{tag}>" for text in texts]
+            return f"<tr>{''.join(cells)}</tr>"
 
         rows = self.rows()[:20]
-        more = (
-            f"<p>... and {len(self.episodes) - 20} more episodes</p>"
-            if len(self.episodes) > 20
-            else ""
-        )
+        more = ""
+        if len(self.episodes) > 20:
+            more = f"<p>... and {len(self.episodes) - 20} more episodes</p>"
         lines = [line("td", row.values()) for row in rows]
         table = f"<table>{line('th', rows[0])}{''.join(lines)}</table>" if rows else ""
         limits = "".join(
@@ -161,23 +159,20 @@ class DPIReport:
 
     def __str__(self) -> str:
         lines = [f"DPI check: {self.tally}"]
-        for e in self.episodes[:12]:
-            pair = e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}"
-            when = (
-                f"step {e.first_step}"
-                if e.first_step == e.last_step
-                else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
-            )
+        for episode in self.episodes[:12]:
+            first, last = episode.first_step, episode.last_step
+            when = f"step {first}"
+            if first != last:
+                when = f"steps {first}..{last} ({episode.checkpoints} checkpoints)"
             lines.append(
-                f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits "
-                f"[{e.estimator}]"
+                f"  {episode.verdict:14s} {episode.law}, {episode.layers}, {when}, worst "
+                f"{episode.worst_bits:+.3f} bits [{episode.estimator}]"
             )
         if len(self.episodes) > 12:
             lines.append(f"  ... and {len(self.episodes) - 12} more episodes")
-        seen: set[str] = set()
-        for f in self.findings:
-            if f.verdict not in seen:
-                seen.add(f.verdict)
-                lines.append(f"  {f.verdict}: {f.explanation}")
+        examples: dict[str, str] = {}
+        for finding in self.findings:
+            examples.setdefault(finding.verdict, finding.explanation)
+        lines += [f"  {verdict}: {explanation}" for verdict, explanation in examples.items()]
         lines += [f"  not judged: {limit}" for limit in self.limits]
         return "\n".join(printable(line, 1000) for line in lines)

@@ -1,7 +1,4 @@
-"""A random variable seen through paired rows.
-
-The gate through which arrays enter an estimator.
-"""
+"""Random variables, seen through paired rows: what estimators take."""
 
 from __future__ import annotations
 
@@ -24,16 +21,14 @@ SMALLEST = 1e-140
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A random variable seen through ``n`` paired rows.
-
-    The one gate through which arrays enter an estimator.
+    """A random variable, seen through ``n`` paired rows; every estimator takes two of these.
 
     Attributes:
-        name: what to call it in messages.
+        name: in messages.
         values: shape ``(n, dim)``; float32 or float64 when continuous, int64 symbols when discrete
             (a row of several columns is one symbol).
         kind: stated by the caller, never guessed from a dtype.
-        notes: what must travel with every number made of it, e.g. how it was binned.
+        notes: go with every number made of it, e.g. how it was binned.
         largest: the largest magnitude of continuous values, 0 of symbols.
 
     Raises:
@@ -49,38 +44,41 @@ class Variable:
     largest: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
-        v = self.values
+        values = self.values
         if self.kind not in ("continuous", "discrete"):
             raise InputError(
                 f"{self.name}: kind must be 'continuous' or 'discrete', got {self.kind!r}"
             )
-        if not isinstance(v, np.ndarray) or v.ndim != 2:
+        if not isinstance(values, np.ndarray) or values.ndim != 2:
+            got = getattr(values, "shape", type(values).__name__)
             raise InputError(
-                f"{self.name}: expected an array of shape (n, dim), got "
-                f"{getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)"
+                f"{self.name}: expected an array of shape (n, dim), got {got}; use "
+                "ip.continuous(a) or ip.discrete(a)"
             )
-        if v.shape[0] == 0 or v.shape[1] == 0:
+        if values.shape[0] == 0 or values.shape[1] == 0:
             raise InputError(
-                f"{self.name}: expected at least one row and one column, got shape {v.shape}"
+                f"{self.name}: expected at least one row and one column, got shape {values.shape}"
             )
-        if self.kind == "discrete" and v.dtype != np.int64:
+        if self.kind == "discrete" and values.dtype != np.int64:
             raise InputError(
-                f"{self.name}: discrete values are int64 symbols, got {v.dtype}; use ip.discrete(a)"
+                f"{self.name}: expected int64 symbols of a discrete variable, got {values.dtype}; "
+                "use ip.discrete(a)"
             )
         if self.kind == "continuous":
-            if v.dtype not in (np.float32, np.float64):
+            if values.dtype not in (np.float32, np.float64):
                 raise InputError(
-                    f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use "
-                    "ip.continuous(a)"
+                    f"{self.name}: expected float32 or float64 of a continuous variable, got "
+                    f"{values.dtype}; use ip.continuous(a)"
                 )
-            low, high = float(v.min()), float(v.max())
+            low, high = float(values.min()), float(values.max())
             if not (math.isfinite(low) and math.isfinite(high)):
-                bad = int((~np.isfinite(v)).any(axis=1).sum())
+                bad = int((~np.isfinite(values)).any(axis=1).sum())
                 raise InputError(
-                    f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step "
+                    f"{self.name}: {bad} of {len(values)} rows hold NaN or infinity; find the step "
                     "where they appear before measuring"
                 )
-            if (largest := max(abs(low), abs(high))) and not SMALLEST <= largest <= 1 / SMALLEST:
+            largest = max(abs(low), abs(high))
+            if largest and not SMALLEST <= largest <= 1 / SMALLEST:
                 raise InputError(
                     f"{self.name}: the largest value is {largest:.3g}, whose square no float64 can "
                     "hold; multiply all values by one constant first"
@@ -102,16 +100,17 @@ class Variable:
         return Variable(self.name, self.values[rows], self.kind, self.notes)
 
 
-def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
-    v = to_numpy(a)
-    if v.ndim == 0:
+def _two_dimensional(values: ArrayLike, name: str) -> NDArray[np.generic]:
+    rows = to_numpy(values)
+    if rows.ndim == 0:
         raise InputError(f"{name}: expected rows, got a single number")
-    if v.ndim == 1:
-        v = v[:, None]
-    return np.ascontiguousarray(v.reshape(v.shape[0], -1) if v.shape[0] else v.reshape(0, 1))
+    if rows.ndim == 1:
+        rows = rows[:, None]
+    flat = rows.reshape(len(rows), -1) if len(rows) else rows.reshape(0, 1)
+    return np.ascontiguousarray(flat)
 
 
-def continuous(a: ArrayLike, name: str = "values") -> Variable:
+def continuous(values: ArrayLike, name: str = "values") -> Variable:
     """Return a continuous `Variable` from ``(n,)`` or ``(n, ...)``, flattened to ``(n, dim)``.
 
     float32 and float64 are kept; float16 and integers become float32 and float64, and so does a
@@ -124,35 +123,32 @@ def continuous(a: ArrayLike, name: str = "values") -> Variable:
         >>> continuous([0.0, 0.5, 1.0]).values.shape
         (3, 1)
     """
-    v = _two_dimensional(a, name)
-    if v.dtype == np.float16:
-        v = v.astype(np.float32)
-    elif v.dtype.kind in "iub" or (v.dtype.kind == "f" and v.dtype not in (np.float32, np.float64)):
-        v = v.astype(np.float64)
-    if v.dtype.kind != "f":
+    rows = _two_dimensional(values, name)
+    if rows.dtype == np.float16:
+        rows = rows.astype(np.float32)
+    elif rows.dtype.kind in "iub" or (
+        rows.dtype.kind == "f" and rows.dtype not in (np.float32, np.float64)
+    ):
+        rows = rows.astype(np.float64)
+    if rows.dtype.kind != "f":
         raise InputError(
-            f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and "
+            f"{name}: expected real numbers, got dtype {rows.dtype}; complex values, strings and "
             "objects are not continuous"
         )
-    if v.dtype.byteorder not in ("=", "|"):
-        v = v.astype(v.dtype.newbyteorder("="))
-    if (
-        v.dtype == np.float32
-        and v.size
-        and (largest := max(abs(float(v.min())), abs(float(v.max()))))
-        and not 1e-15 <= largest <= 1e15
-    ):
-        v = v.astype(np.float64)  # squares of such values overflow or vanish in float32
-    return Variable(name, v, "continuous")
+    if rows.dtype.byteorder not in ("=", "|"):
+        rows = rows.astype(rows.dtype.newbyteorder("="))
+    if rows.dtype == np.float32 and rows.size:
+        largest = max(abs(float(rows.min())), abs(float(rows.max())))
+        if largest and not 1e-15 <= largest <= 1e15:
+            rows = rows.astype(np.float64)  # such squares overflow or vanish in float32
+    return Variable(name, rows, "continuous")
 
 
-def discrete(a: ArrayLike, name: str = "values") -> Variable:
+def discrete(values: ArrayLike, name: str = "values") -> Variable:
     """Return a discrete `Variable` from symbols of shape ``(n,)`` or ``(n, columns)``.
 
-    A row of several columns is one symbol.
-
-    Integers and booleans are kept; floats and strings are coded per column by their sorted distinct
-    values.
+    A row of several columns is one symbol. Integers and booleans are kept; floats and strings are
+    coded per column by their sorted distinct values.
 
     Raises:
         InputError: empty, NaN, or a dtype that has no order.
@@ -161,25 +157,23 @@ def discrete(a: ArrayLike, name: str = "values") -> Variable:
         >>> discrete(["cat", "dog", "cat"]).values.ravel().tolist()
         [0, 1, 0]
     """
-    v = _two_dimensional(a, name)
-    if v.dtype.kind == "f" and np.isnan(v).any():
+    rows = _two_dimensional(values, name)
+    if rows.dtype.kind == "f" and np.isnan(rows).any():
         raise InputError(
-            f"{name}: NaN is not a symbol; {int(np.isnan(v).any(axis=1).sum())} rows hold NaN"
+            f"{name}: NaN is not a symbol; {int(np.isnan(rows).any(axis=1).sum())} rows hold NaN"
         )
-    if v.dtype.kind == "u" and v.dtype.itemsize == 8:
-        codes = v.view(np.int64)
-    elif v.dtype.kind in "iub":
-        codes = v.astype(np.int64)
+    if rows.dtype.kind == "u" and rows.dtype.itemsize == 8:
+        codes = rows.view(np.int64)
+    elif rows.dtype.kind in "iub":
+        codes = rows.astype(np.int64)
     else:
         try:
-            columns = [
-                np.unique(v[:, j], return_inverse=True)[1].reshape(-1) for j in range(v.shape[1])
-            ]
+            columns = [np.unique(column, return_inverse=True)[1] for column in rows.T]
         except TypeError as error:
             raise InputError(
                 f"{name}: expected integers, booleans, floats or strings, got mixed objects"
             ) from error
-        codes = np.stack(columns, axis=1).astype(np.int64) if columns else v.astype(np.int64)
+        codes = np.stack(columns, axis=1).astype(np.int64) if columns else rows.astype(np.int64)
     return Variable(name, np.ascontiguousarray(codes), "discrete")
 
 
