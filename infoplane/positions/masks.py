@@ -245,7 +245,7 @@ def likely_padding(tokens: Array) -> str | None:
     lengths and hardly occur elsewhere. None where there is none.
     """
     if tokens.ndim == 3 and tokens.dtype.kind == "f":
-        tokens = tokens.any(axis=2).astype(np.uint8)
+        tokens = np.any(tokens, axis=2).astype(np.uint8)
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
         return None
     for verb, ids in (("end", tokens), ("start", tokens[:, ::-1])):

@@ -69,7 +69,7 @@ def refuse_masked(array: object) -> None:
     Raises:
         InputError: with how many there are.
     """
-    if np.ma.is_masked(array):
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise InputError(
             f"{int(np.ma.getmaskarray(array).sum())} values are masked: leave their rows out, or "
             "fill them with .filled(...)"
