@@ -145,6 +145,18 @@ def test_drift_leaves_out_checkpoints_without_the_layer(split_run: Path) -> None
     assert [(d.layer, d.reference, d.step) for d in found] == [("b", 0, 1), ("b", 0, 7)]
 
 
+def test_checkpoints_with_nan_are_left_out_of_drift_and_of_the_panel(tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(100, 2))
+    steps = {
+        step: {"a": z * (1 + step), "b": z * (np.nan if step == 2 else 1)} for step in range(3)
+    }
+    run = ip.from_arrays(steps, x=z, to=tmp_path / "run", nonfinite="keep")
+    for study in (ip.drift, ip.mechanism):
+        with pytest.warns(RuntimeWarning, match="the first b at step 2: left out"):
+            cells = {(found.layer, found.step) for found in study(run)}
+        assert ("a", 2) in cells and ("b", 1) in cells and ("b", 2) not in cells
+
+
 def test_neighbours_draw_splits_for_the_error_alone(rng: np.random.Generator) -> None:
     p, q = rng.normal(size=(2, 60, 1))
     found = [divergence(p, q, rng=np.random.default_rng(s)) for s in range(3)]

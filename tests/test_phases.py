@@ -227,6 +227,30 @@ def test_edges_of_a_run_are_those_of_measure(tmp_path: Path) -> None:
     assert list(found.curves[0].bits) == [pytest.approx(e.bits) for e in measured]
 
 
+def test_a_late_fall_from_a_flat_top_is_seen_by_every_family(tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(200, 2))
+    layer = [z, z, z, z, z, z, np.zeros_like(z), np.zeros_like(z)]
+    found = ip.phases(written(tmp_path / "run", layer), ["bin:range,n=8", "kde:relative=0.1"])
+    (phase,) = found.layers
+    assert phase.verdict == "robust" and all(curve.onset == 5 for curve in phase.curves)
+
+
+def test_checkpoints_of_a_training_that_diverged_are_left_out(tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(200, 2))
+    steps = {
+        step: {
+            "a": np.round(z * (5 - step)),
+            "b": z * (np.nan if step == 4 else 1),
+            "c": z * np.nan,
+        }
+        for step in range(5)
+    }
+    run = ip.from_arrays(steps, x=z, to=tmp_path / "run", nonfinite="keep")
+    with pytest.warns(RuntimeWarning, match=r"hold NaN or infinity, the first c at step 0"):
+        found = ip.phases(run, ["exact", "bin:range,n=8"])
+    assert {phase.layer: phase.curves[0].steps[-1] for phase in found.layers} == {"a": 4, "b": 3}
+
+
 def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:
     z = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
     two, three = (run_of(tmp_path / str(k), [{"a": z}] * k).path for k in (2, 3))

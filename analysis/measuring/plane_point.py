@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -60,6 +61,33 @@ def cells_of(
         for name in names:
             if archive.has(step, name):
                 yield step, name
+
+
+def finite_cells_of(
+    archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None
+) -> list[tuple[int, str]]:
+    """Return the cells that hold numbers alone, and warn of those with NaN or infinity.
+
+    A training that diverged leaves them at its last checkpoints; the others are as good as before.
+
+    Args:
+        archive: the run.
+        layers, steps: some of the run's; None for all.
+
+    Raises:
+        InputError: an unknown layer or step.
+    """
+    cells = list(cells_of(archive, layers, steps))
+    finite = [(step, name) for step, name in cells if not archive.n_nonfinite(step, name)]
+    if len(finite) < len(cells):
+        step, name = next(cell for cell in cells if cell not in finite)
+        warnings.warn(
+            f"{len(cells) - len(finite)} of {len(cells)} cells hold NaN or infinity, the first "
+            f"{name} at step {step}: left out",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return finite
 
 
 def layers_of(archive: Archive, layers: Sequence[str] | None) -> list[str]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 
+FEWEST_STEPS = 3
+"""A peak lies between two others."""
 _FLOOR_BITS, _FLOOR_SHARE = 0.05, 0.02
 """Least fall that counts, in bits and as a share of the peak."""
 _FITTED = 0.9
@@ -60,6 +62,15 @@ class Compression:
         return self.low > self.threshold and self.stays
 
 
+def last_peak(curve: Floats) -> int:
+    """Return the place of the largest value, the last of several: what is flat has not fallen yet.
+
+    Args:
+        curve: shape ``(steps,)``.
+    """
+    return len(curve) - 1 - int(np.argmax(curve[::-1]))
+
+
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
     """Return the fall from peak to end of curves of two halves, and the place of the peak.
 
@@ -71,7 +82,7 @@ def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
         >>> split_half_drop(np.array([0.0, 2.0, 1.0]), np.array([0.0, 2.2, 1.0]))
         (1.1, 1)
     """
-    one, two = int(np.argmax(first)), int(np.argmax(second))
+    one, two = last_peak(first), last_peak(second)
     return float((second[one] - second[-1] + first[two] - first[-1]) / 2), one
 
 
@@ -100,15 +111,16 @@ def compression(
     Raises:
         InputError: fewer than 3 checkpoints or 2 splits.
     """
-    if len(steps) < 3 or len(halves) < 2:
+    if len(steps) < FEWEST_STEPS or len(halves) < 2:
         raise InputError(
-            f"phases need at least 3 checkpoints and 2 splits, got {len(steps)} and {len(halves)}"
+            f"phases need at least {FEWEST_STEPS} checkpoints and 2 splits, got {len(steps)} and "
+            f"{len(halves)}"
         )
     peaks: list[int] = []  # places in ``steps``
     falls: list[float] = []  # of splits
     single: list[float] = []  # falls of single halves
     for first, second in halves:
-        one, two = int(np.argmax(first)), int(np.argmax(second))
+        one, two = last_peak(first), last_peak(second)
         peaks += [one, two]
         single += [float(second[one] - second[-1]), float(first[two] - first[-1])]
         falls.append(split_half_drop(first, second)[0])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
+from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.validity import possible
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.contract import Estimator
@@ -152,7 +152,7 @@ def information_given_labels(
             f"{archive.x is not None})"
         )
     found = []
-    for step, name in cells_of(archive, layers, steps):
+    for step, name in finite_cells_of(archive, layers, steps):
         rng = cell_rng(seed, step, name, f"{estimator.name}|Y")
         layer = layer_variable(archive, step, name, estimator)
         estimate = conditional_information(estimator, inputs, layer, labels, rng=rng)

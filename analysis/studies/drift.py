@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
+from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of, layers_of
 from infoplane.analysis.studies.divergences import (
     bound_of_reach,
     out_of_reach,
@@ -117,10 +117,12 @@ def drift(
             f"splits={splits}"
         )
     pairs = step_pairs(archive, reference, steps)
+    compared = sorted({step for pair in pairs for step in pair})
+    finite = set(finite_cells_of(archive, layers, compared))
     found = []
     for name in layers_of(archive, layers):
         for start, step in pairs:
-            if archive.has(start, name) and archive.has(step, name):
+            if {(start, name), (step, name)} <= finite:
                 rng = cell_rng(seed, step, name, f"drift {start}")
                 now, before = (_rows(archive, at, name) for at in (step, start))
                 result, note = _drift(now, before, method, splits, rng)

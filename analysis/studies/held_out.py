@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
+from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.contract import Estimator
@@ -92,7 +92,7 @@ def train_and_held_out(
         estimators = [estimators]
     chosen = list(map(parse, estimators))
     found, refused = [], ""
-    for step, name in cells_of(archive, layers, steps):
+    for step, name in finite_cells_of(archive, layers, steps):
         for estimator in chosen:
             layer = layer_variable(archive, step, name, estimator)
             cell = _Cell(estimator, layer, labels_seen_by(estimator, labels), train, test)

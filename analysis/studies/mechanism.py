@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cells_of
+from infoplane.analysis.measuring.plane_point import finite_cells_of
 from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
@@ -82,7 +82,7 @@ def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> l
     if not isinstance(bins, HasCodes):
         raise InputError(f"{estimator} has no cells; give a bin rule")
     found = []
-    for step, layer in cells_of(archive, None, None):
+    for step, layer in finite_cells_of(archive, None, None):
         values = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
         rows = continuous(values)
         exact = codes_of_digests(archive.row_digests(step, layer))

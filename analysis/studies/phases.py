@@ -17,7 +17,7 @@ from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import layers_of, plane_points
+from infoplane.analysis.measuring.plane_point import finite_cells_of, layers_of, plane_points
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
     input_variable,
@@ -25,7 +25,12 @@ from infoplane.analysis.measuring.variables import (
     layer_variable,
 )
 from infoplane.analysis.resampling.half_samples import random_halves, rows_of_halves
-from infoplane.analysis.studies.compression import Compression, compression, counted_fall
+from infoplane.analysis.studies.compression import (
+    FEWEST_STEPS,
+    Compression,
+    compression,
+    counted_fall,
+)
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
 from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
@@ -118,13 +123,15 @@ def phases(
         InputError: fewer than 3 checkpoints, or no estimator applies.
     """
     archive = open_run(archive)
-    if len(archive.steps) < 3:
+    if len(archive.steps) < FEWEST_STEPS:
         raise InputError(
-            f"{archive.path}: phases need at least 3 captured steps, got {len(archive.steps)}"
+            f"{archive.path}: phases need at least {FEWEST_STEPS} captured steps, got "
+            f"{len(archive.steps)}"
         )
     parsed = list(map(parse, _usual(archive) if estimators is None else estimators))
     traits = {estimator.name: estimator.traits for estimator in parsed}
     names = layers_of(archive, layers)
+    cells = finite_cells_of(archive, names, None)
     rng = np.random.default_rng(seed)
     halves = random_halves(archive.n_rows, splits, rng, groups=copies_in_probe(archive))
     rows = [None, *rows_of_halves(halves)]
@@ -132,15 +139,22 @@ def phases(
     frozen = freeze_edges(parsed, archive, layers=names)
     with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
         for name in names:
+            steps = [step for step, layer in cells if layer == name]
+            if len(steps) < FEWEST_STEPS:
+                continue
             curves = []
             for estimator in frozen[name]:
-                curve = _curve(archive, name, estimator, rows, seed)
+                curve = _curve(archive, name, estimator, steps, rows, seed)
                 if curve is not None:
                     curves.append(curve)
                 advance()
             if not curves:
                 raise InputError(f"none of {list(traits)} gives I(X;Z) of {name}")
             found.append(LayerPhase(name, *judge(curves, traits), tuple(curves)))
+    if not found:
+        raise InputError(
+            f"{archive.path}: phases need at least {FEWEST_STEPS} steps without NaN or infinity"
+        )
     return Phases(tuple(found), str(archive.path))
 
 
@@ -180,6 +194,7 @@ def _curve(
     archive: Archive,
     layer: str,
     estimator: Estimator,
+    steps: Sequence[int],
     rows: list[NDArray[np.int64] | None],
     seed: int,
 ) -> Compression | None:
@@ -187,7 +202,6 @@ def _curve(
 
     None where it gives none at some checkpoint.
     """
-    steps = [step for step in archive.steps if archive.has(step, layer)]
     exact = estimator.traits.family == "exact codes"
     values = _values(archive, layer, estimator, steps, rows[:1] if exact else rows, seed)
     if values is None or np.isnan(values.i_xz).any():

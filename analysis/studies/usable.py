@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infoplane.analysis.estimators.codelength import CodeLength, mdl_online_code
 from infoplane.analysis.estimators.vinfo import Reader, VInformation, conditional_vinformation
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
+from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.errors import InputError
 from infoplane.types import Estimate, Variable
@@ -74,7 +74,7 @@ def usable_beyond(
     """
     archive, labels = _with_labels(archive)
     estimator, found = VInformation(family), []
-    for step, name in cells_of(archive, layers, steps):
+    for step, name in finite_cells_of(archive, layers, steps):
         if name != given and archive.has(step, given):
             rng = cell_rng(seed, step, name, f"vinfo:{family}|{given}")
             layer, known = (layer_variable(archive, step, at, estimator) for at in (name, given))
@@ -109,7 +109,7 @@ def code_lengths(
     """
     archive, labels = _with_labels(archive)
     estimator, found = VInformation(family), []
-    for step, name in cells_of(archive, layers, steps):
+    for step, name in finite_cells_of(archive, layers, steps):
         rng = cell_rng(seed, step, name, f"vinfo:{family}|code")
         layer = layer_variable(archive, step, name, estimator)
         length = mdl_online_code(layer, labels, estimator=estimator, rng=rng)
