@@ -84,6 +84,8 @@ _MASKED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """Of padded samples: rows ``(b, T, ...)`` and their real positions ``(b, T)``."""
 _SIZED = ("pca", "project", "sample")
+_COMPUTING = ("gap", "channels", "token:mean")
+"""What they make of integers are amounts."""
 
 
 class Reduction:
@@ -140,6 +142,8 @@ class Reduction:
         Args:
             valid: real positions of padded rows, shape ``(b, T)``; None where all are.
         """
+        if self.spec in _COMPUTING and not t.is_floating_point():
+            t = t.float()
         if self._function is not None:
             masked = None if valid is None else _MASKED.get(self.spec)
             out = self._function(t) if masked is None or valid is None else masked(t, valid)
@@ -163,6 +167,14 @@ class Reduction:
         if self._function is None:
             return (self.k,)
         return tuple(self.apply(torch.zeros((1, *self.raw_shape), dtype=dtype)).shape[1:])
+
+    def dtype(self, own: torch.dtype) -> torch.dtype:
+        """Return the dtype of reduced rows of a layer of dtype ``own``."""
+        if own.is_floating_point or "units" in self._state:
+            return own
+        if self._function is None:
+            return torch.float32
+        return self.apply(torch.zeros((1, *self.raw_shape), dtype=own)).dtype
 
     def state(self) -> dict[str, Any] | None:  # Any: JSON
         """Return a JSON-ready form of what it remembers; None when it remembers nothing."""

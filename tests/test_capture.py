@@ -517,3 +517,42 @@ def test_asking_for_parameters_says_what_to_ask_for(
 ) -> None:
     with pytest.raises(error, match=said):
         _open(Weighted(), _f(9, 3), tmp_path, layers=layers)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64, torch.bool])
+@pytest.mark.parametrize("spec", ["gap", "channels", "token:mean", "pca:2", "project:2", "mean"])
+def test_reductions_of_integers_are_those_of_the_same_amounts(
+    spec: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    class Codes(nn.Module):
+        def __init__(self, exact: bool) -> None:
+            super().__init__()
+            self.exact, self.codes = exact, nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            codes = (20 * x).to(dtype)
+            return self.codes(codes if self.exact else codes.float()).float()  # type: ignore[no-any-return]
+
+    x = torch.randn(12, 3, 4, generator=torch.Generator().manual_seed(0)).abs()
+    by: object = spec if spec != "mean" else lambda rows: rows.float().mean(2)
+    stored = []
+    for exact in (True, False):
+        folder = tmp_path / str(exact)
+        folder.mkdir()
+        _open(Codes(exact), x, folder, layers=["codes"], reduce=by).close()
+        stored.append(open_archive(folder / "run").z(0, "codes"))
+    np.testing.assert_array_equal(*stored)
+
+
+@pytest.mark.parametrize("spec", ["flatten", "sample:3", "token:last"])
+def test_reductions_that_choose_keep_integers(spec: str, tmp_path: Path) -> None:
+    class Codes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.codes = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.codes((20 * x).to(torch.int8))  # type: ignore[no-any-return]
+
+    _open(Codes(), _f(12, 3, 4), tmp_path, layers=["codes"], reduce=spec).close()
+    assert open_archive(tmp_path / "run").z(0, "codes").dtype == np.int8

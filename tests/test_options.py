@@ -63,7 +63,14 @@ def test_a_misspelt_option_is_refused_with_its_likely_name(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"draws": 0}, {"batch_size": 0}, {"noise": "none"}, {"store": "all"}, {"dtype": "int8"}],
+    [
+        {"draws": 0},
+        {"batch_size": 2.5},
+        {"batch_size": "8"},
+        {"noise": "none"},
+        {"store": "all"},
+        {"dtype": "int8"},
+    ],
 )
 def test_values_that_an_option_does_not_have_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):

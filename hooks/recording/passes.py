@@ -51,6 +51,8 @@ class Kept:
     def dtype(self) -> torch.dtype:
         """Stored dtype."""
         own = self.site.torch_dtype
+        if self.reduction is not None:
+            own = self.reduction.dtype(own)
         if not own.is_floating_point:
             return torch.uint8 if own == torch.bool else own
         if self.wish is not None:
@@ -60,10 +62,9 @@ class Kept:
     @property
     def shape(self) -> tuple[int, ...]:
         """Feature shape of what is stored."""
-        own = self.site.torch_dtype
         if self.reduction is None:
             return self.site.raw_shape if self.row_shape is None else self.row_shape
-        return self.reduction.shape(own if own.is_floating_point else torch.float32)
+        return self.reduction.shape(self.site.torch_dtype)
 
     @property
     def whole(self) -> bool:
