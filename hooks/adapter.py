@@ -87,7 +87,8 @@ class Attachment:
     """
 
     def __init__(self, options: Mapping[str, Any], folders: RunFolders | None = None) -> None:
-        if missing := [name for name in ("probe", "to") if name not in options]:
+        missing = [name for name in ("probe", "to") if name not in options]
+        if missing:
             raise InputError(f"expected {' and '.join(missing)}=, as for infoplane.Recorder")
         self.options = dict(options)
         self.recorder: Recorder | None = None

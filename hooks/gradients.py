@@ -67,8 +67,8 @@ def gradient_statistics(
     size = probe.n // count
     spreads = {name: _Spread(weight) for name, weight in weights.items()}
     with torch.enable_grad():
-        for k in range(count):
-            part = probe.take(torch.arange(k, count * size, count))
+        for batch in range(count):
+            part = probe.take(torch.arange(batch, count * size, count))
             inputs = next(part.batches(part.n, device))[1]
             loss = loss_fn(call(model, inputs, forward), torch.as_tensor(part.y, device=device))
             found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)

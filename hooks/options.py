@@ -208,7 +208,7 @@ def chosen_options(options: CaptureOptions | None, more: Mapping[str, Any]) -> C
         InputError: a keyword that is no option, or a value that an option does not take.
     """
     check_option("options", options, CaptureOptions | None)
-    known = [f.name for f in fields(CaptureOptions)]
+    known = [option.name for option in fields(CaptureOptions)]
     for name in more:
         if name not in known:
             near = get_close_matches(name, [*known, *EVERY_DAY], 3)

@@ -69,9 +69,9 @@ def quantised(model: nn.Sequential, bits: int) -> nn.Sequential:
         )
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     count, last = 0, len(model) - 1
-    for k, (name, module) in enumerate(model.named_children()):
+    for index, (name, module) in enumerate(model.named_children()):
         parts[name] = module
-        if not any(True for _ in module.parameters()) or k == last:
+        if not any(True for _ in module.parameters()) or index == last:
             count += 1
             parts[f"q{count}"] = FakeQuantise(bits)
     return nn.Sequential(parts)

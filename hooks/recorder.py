@@ -172,7 +172,7 @@ class Recorder:
                 "store='weights' needs whole parameters on one process; this network's are sharded "
                 "over ranks: store activations"
             )
-        if any(p.is_meta for p in self.model.parameters()):
+        if any(parameter.is_meta for parameter in self.model.parameters()):
             raise InputError(
                 "store='weights' needs the weights, and this network's are on the meta device "
                 "(offloaded, or never loaded): store activations"
@@ -257,17 +257,19 @@ class Recorder:
             self._troubles.policy = wish
 
     def _settle(self) -> Plan:
-        o = self.options
+        options = self.options
         previous = (
-            open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
+            open_archive(self.path)
+            if options.resume and (self.path / "run.json").is_file()
+            else None
         )
         plan = self.look(previous)
         plan.check_budget()
         plan.fit_reductions(self.model, self.probe)
-        if o.chain:
+        if options.chain:
             fresh = previous is None and self._due(0)
             self.chain = self._certify(0 if fresh else -1)
-            if o.mode == "eval" and self.chain.coupled:
+            if options.mode == "eval" and self.chain.coupled:
                 self._tell_of_company(self.chain.coupled)
             if previous is not None and previous.chain is not None:
                 self.chain = previous.chain.joined(self.chain)

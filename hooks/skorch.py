@@ -58,7 +58,11 @@ def _callback(options: dict[str, Any], folders: RunFolders) -> Any:  # Any: a sk
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
             self.attachment_.step(
                 len(net.history),
-                {k: v for k, v in net.history[-1].items() if k not in ("epoch", "batches")},
+                {
+                    name: value
+                    for name, value in net.history[-1].items()
+                    if name not in ("epoch", "batches")
+                },
             )
 
         def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:

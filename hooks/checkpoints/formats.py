@@ -74,7 +74,7 @@ def is_of_training(path: Path) -> bool:
 
 def format_of(path: Path) -> Format | None:
     """Return the format of a checkpoint; None of what is none."""
-    return next((f for f in FORMATS if f.fits(path)), None)
+    return next((known for known in FORMATS if known.fits(path)), None)
 
 
 def read_checkpoint(path: Path, model_keys: Collection[str]) -> StoredState:
@@ -109,7 +109,7 @@ def _torch(path: Path, model_keys: Collection[str]) -> StoredState:
     entries = dict(_entries(content))
     if not entries:
         raise DamagedCheckpoint(
-            f"{path}: holds no state dict; its keys are {[str(k) for k in content][:8]}"
+            f"{path}: holds no state dict; its keys are {[str(key) for key in content][:8]}"
         )
     if "pytorch-lightning_version" in content:
         return StoredState("Lightning checkpoint", entries, _monitored(content))
@@ -160,7 +160,11 @@ def _check_sums(path: Path) -> None:
 
 def _entries(content: Mapping[Any, Any], path: str = "") -> list[tuple[str, dict[str, Tensor]]]:
     """Every dictionary of tensors by names, however deep; optimisers number theirs."""
-    tensors = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    tensors = {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
     found = [(path, tensors)] if tensors else []
     for key, value in content.items():
         if isinstance(key, str) and isinstance(value, Mapping) and path.count(".") < 3:
@@ -212,7 +216,8 @@ def _index(path: Path, model_keys: Collection[str]) -> StoredState:
         if not shard.is_file():
             raise DamagedCheckpoint(f"{path}: the shard {name} is missing")
         state |= _load_safetensors(shard) if shard.suffix == ".safetensors" else load_tensors(shard)
-    if absent := sorted(set(shards) - set(state)):
+    absent = sorted(set(shards) - set(state))
+    if absent:
         raise DamagedCheckpoint(f"{path}: the shards lack {absent[:10]}")
     return StoredState("sharded index", {"": state})
 
@@ -239,16 +244,18 @@ def _logged(folder: Path) -> dict[str, float]:
 def _only_file(folder: Path) -> Path | None:
     """The one file of weights in a folder, as in ``step1000/model.pt``."""
     suffixes = (*TORCH_SUFFIXES, ".safetensors")
-    files = [p for p in folder.glob("*") if p.suffix in suffixes and not is_of_training(p)]
+    files = [
+        path for path in folder.glob("*") if path.suffix in suffixes and not is_of_training(path)
+    ]
     return files[0] if len(files) == 1 else None
 
 
 def _holds_one(path: Path) -> bool:
     """A folder named by a step, with one file of weights whose own name tells no step."""
-    if not path.is_dir() or not any(c.isdigit() for c in path.name):
+    if not path.is_dir() or not any(character.isdigit() for character in path.name):
         return False
     file = _only_file(path)
-    return file is not None and not any(c.isdigit() for c in file.stem)
+    return file is not None and not any(character.isdigit() for character in file.stem)
 
 
 def _inside(path: Path, model_keys: Collection[str]) -> StoredState:
@@ -290,7 +297,9 @@ def _distributed(path: Path, model_keys: Collection[str]) -> StoredState:
 
     with open(path / ".metadata", "rb") as file:
         stored = _PlainMetadata(file).load().state_dict_metadata
-    arrays = {name: m for name, m in stored.items() if isinstance(m, TensorStorageMetadata)}
+    arrays = {
+        name: entry for name, entry in stored.items() if isinstance(entry, TensorStorageMetadata)
+    }
     pairs = match_keys(arrays, model_keys).pairs
     state = {
         name: torch.empty(arrays[name].size, dtype=arrays[name].properties.dtype)

@@ -51,7 +51,9 @@ class Checkpoint:
         if not isinstance(self.source, Path):
             return {"name": "state dict"}
         folder = self.source.is_dir()
-        files = [p for p in self.source.rglob("*") if p.is_file()] if folder else [self.source]
+        files = (
+            [path for path in self.source.rglob("*") if path.is_file()] if folder else [self.source]
+        )
         states = [file.stat() for file in files]
         return {
             "name": "/".join(self.source.parts[-2:]),
@@ -86,8 +88,12 @@ def find_checkpoints(
                 "out, or give {step: state dict}"
             )
         return sorted((_made(*item) for item in given.items()), key=lambda c: c.step)
-    if isinstance(given, Sequence) and given and all(isinstance(p, (str, Path)) for p in given):
-        return _with_steps([_existing(Path(str(p))) for p in given], step_from)
+    if (
+        isinstance(given, Sequence)
+        and given
+        and all(isinstance(path, (str, Path)) for path in given)
+    ):
+        return _with_steps([_existing(Path(str(path))) for path in given], step_from)
     if isinstance(given, Iterable):
         return _ascending(given)
     raise InputError(
@@ -147,7 +153,7 @@ def _paths(given: str | Path) -> list[Path]:
     matches = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
     if not matches:
         raise InputError(f"{given}: no checkpoint there, and nothing matches it as a glob")
-    return [p for p in matches if not is_of_training(p)] or matches
+    return [path for path in matches if not is_of_training(path)] or matches
 
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
@@ -169,7 +175,8 @@ def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoin
     by_step: dict[int, list[str]] = {}
     for path, step in read:
         by_step.setdefault(int(step), []).append(_shown(path))
-    if twice := {step: names for step, names in by_step.items() if len(names) > 1}:
+    twice = {step: names for step, names in by_step.items() if len(names) > 1}
+    if twice:
         raise InputError(
             f"several checkpoints have the same step: {dict(list(twice.items())[:5])}; "
             "tell them apart by a narrower glob, by step_from=, or give {step: path}"

@@ -138,9 +138,10 @@ def _plain_config(config: Any) -> dict[str, Any]:  # Any: a PeftConfig
     """What of an adapter's configuration shapes the network."""
     shaping = ("peft_type", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora", "bias")
     given = config.to_dict()
+    found = {key: given.get(key) for key in shaping}
     return {
-        key: str(sorted(v) if isinstance(v := given.get(key), (set, list)) else v)
-        for key in shaping
+        key: str(sorted(value) if isinstance(value, (set, list)) else value)
+        for key, value in found.items()
     }
 
 

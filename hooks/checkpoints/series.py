@@ -90,7 +90,9 @@ class CheckpointSeries:
             DamagedCheckpoint: not one can be read.
         """
         listed = found if isinstance(found, Sequence) else None
-        self._settings["schedule"] = Every(1) if listed is None else at(*(c.step for c in listed))
+        self._settings["schedule"] = (
+            Every(1) if listed is None else at(*(checkpoint.step for checkpoint in listed))
+        )
         with shown_progress(
             "capturing", 1 if listed is None else len(listed), shown=progress
         ) as tick:

@@ -62,13 +62,13 @@ def match_keys(
     plain = _under(stored, model_keys, "", "")
     if not plain.missing:
         return plain
-    removed = [_under(stored, model_keys, p, "") for p in _prefixes(stored, model_keys)]
-    added = [_under(stored, model_keys, "", p) for p in _prefixes(model_keys, stored)]
-    whole = [m for m in removed if not m.missing]
+    removed = [_under(stored, model_keys, prefix, "") for prefix in _prefixes(stored, model_keys)]
+    added = [_under(stored, model_keys, "", prefix) for prefix in _prefixes(model_keys, stored)]
+    whole = [match for match in removed if not match.missing]
     if len(whole) > 1:
         raise InputError(
-            f"the model fits under several prefixes: {[m.removed for m in whole]}; choose by "
-            "prefix="
+            f"the model fits under several prefixes: {[match.removed for match in whole]}; choose "
+            "by prefix="
         )
     return whole[0] if whole else max([plain, *removed, *added], key=lambda m: len(m.pairs))
 
@@ -89,7 +89,9 @@ def _under(
     stored: Collection[str], model_keys: Collection[str], removed: str, added: str
 ) -> KeyMatch:
     by_name = {
-        added + clean(k).removeprefix(removed): k for k in stored if clean(k).startswith(removed)
+        added + clean(key).removeprefix(removed): key
+        for key in stored
+        if clean(key).startswith(removed)
     }
     pairs = {key: by_name[clean(key)] for key in model_keys if clean(key) in by_name}
     used = set(pairs.values())

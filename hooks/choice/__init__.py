@@ -7,7 +7,7 @@
 | the rule of ``layers="auto"`` | `auto` |
 | its blocks; what lies around them | `blocks`; `around_blocks` |
 | its sums and their branches | `sums`, `branches` |
-| stretches between blocks; how two layers belong together | `segments`; `joining` |
+| stretches between blocks; how two layers belong together | `segments`; `joined_layers` |
 | the output of the network; what is left out | `network_output`; `left_out` |
 | what flows where in a forward | `dataflow` (the graph), `nodes`, `tracing` |
 | what a layer shows on a few rows | `layer_calls`, `operation_calls`, `look` |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from infoplane.hooks.choice.blocks import kind_of
 from infoplane.hooks.choice.branches import is_layer
@@ -16,41 +17,41 @@ from infoplane.hooks.choice.sums import ACTIVATIONS, ATTENTION, Stream
 def before_first_block(
     segments: Sequence[Segment], network: Network, blocks: set[str]
 ) -> list[Segment]:
-    """What the first block reads, where layers before it give nothing that can be captured."""
-    first = segments[0] if segments else None
-    visit = None if first is None or first.at is None else network.visit(first.at)
-    if first is None or first.at is None or first.at.name not in blocks or visit is None:
+    """What the first block reads, where layers before it give nothing that can be captured.
+
+    Args:
+        segments: the stretches found, in order.
+        network: of these.
+        blocks: names of the blocks.
+    """
+    first = segments[0].at if segments else None
+    visit = network.visit(first)
+    if first is None or first.name not in blocks or visit is None:
         return []
-    flow = network.flow
-    assert flow is not None  # there is a visit of it
+    flow, modules = network.flow, network.modules
     data = flow.after(flow.inputs)
     key = next((key for key, node in visit.reads.items() if node in data), None)
     if key is None:
         return []
-    modules = network.modules
-    weighted = {id(m) for name, m in modules.items() if is_weighted_leaf(name, modules)}
-    made = {node for v in flow.visits if v.module in weighted for node in v.gives}
-    if made.isdisjoint(flow.before([visit.reads[key]])):
+    weighted = {id(module) for name, module in modules.items() if is_weighted_leaf(name, modules)}
+    calls = [call.gives for call in flow.visits if call.module in weighted]
+    if flow.before([visit.reads[key]]).isdisjoint(chain.from_iterable(calls)):
         return []
-    name, selector = f"{first.at.name}:input", None if visit.lone else key
-    pick = Pick(name, first.at.call, "what the first block reads", selector)
+    selector = None if visit.lone else key
+    pick = Pick(f"{first.name}:input", first.call, "what the first block reads", selector)
     return [Segment.of_stream(Stream(pick, visit.reads[key], frozenset()))]
 
 
 def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:
     """Leave out a normalisation that one layer alone reads and that leads to further blocks."""
     flow = network.flow
-    if flow is None:
-        return segments
     later: set[Node] = set()
     kept: list[Segment] = []
     for segment in reversed(segments):
-        node = None if segment.at is None else network.node(segment.at)
-        behind = kept[-1].at if kept else None
-        inner = (
-            node is not None and segment.kind == "norm behind" and bool(later & flow.after([node]))
-        )
-        if inner and behind is not None and _is_read_by(behind, node, network):
+        node = network.node(segment.at)
+        inner = node is not None and not later.isdisjoint(flow.after([node]))
+        behind = kept[-1].at if kept and segment.kind == "norm behind" else None
+        if inner and _is_read_by(behind, node, network):
             continue
         if segment.kind == "block" and node is not None:
             later.add(node)
@@ -98,15 +99,15 @@ def _is_way(segments: Sequence[Segment], end: Candidate, network: Network) -> bo
     flow, visit = network.flow, network.visit(end)
     layers = [segment.at for segment in segments if segment.at is not None]
     nodes = [node for node in map(network.node, layers) if node is not None]
-    if flow is None or visit is None or not len(segments) == len(layers) == len(nodes) > 1:
+    if visit is None or not 1 < len(nodes) == len(segments):
         return False
     start, *way = nodes
     read = set(visit.reads.values())
     between = flow.after([start]) & flow.before(read) - {start}
     functions = {flow.made_by.get(node, "").rstrip("_") for node in between}
-    if layers[0].shape == layers[-1].shape or not functions.isdisjoint((*ACTIVATIONS, *ATTENTION)):
+    if layers[0].shape == layers[-1].shape or not between.issuperset(way):
         return False
-    if not between.issuperset(way):
+    if not functions.isdisjoint((*ACTIVATIONS, *ATTENTION)):
         return False
     for node in way:
         around = flow.after([start], closed={node})
@@ -116,10 +117,10 @@ def _is_way(segments: Sequence[Segment], end: Candidate, network: Network) -> bo
     return True
 
 
-def _is_read_by(layer: Candidate, node: Node | None, network: Network) -> bool:
+def _is_read_by(layer: Candidate | None, node: Node | None, network: Network) -> bool:
     """Whether a layer with weights reads a node, and nothing else does."""
     visit = network.visit(layer)
-    if network.flow is None or visit is None or not is_layer(layer, network):
+    if layer is None or visit is None or not is_layer(layer, network):
         return False
     children = {child for child, parents in network.flow.parents.items() if node in parents}
     return node in visit.reads.values() and children <= set(visit.gives)

@@ -12,8 +12,8 @@ The rule, so that a reader can predict it; each part has a file of its own:
    that returns it, else as the input of the module that reads it. A normalisation that the stream
    goes through stands for it. What leaves the positions of the sum is no branch; of a row of
    blocks the branch is what lies behind the last of them.
-3. **Segments** (`segments`, `joining`). Otherwise every layer with weights (linear, convolution,
-   embedding, recurrent, attention) opens a segment that runs until the next one; the segment
+3. **Segments** (`segments`, `joined_layers`). Otherwise every layer with weights (linear,
+   convolution, embedding, recurrent, attention) opens a segment that runs until the next one; it
    stands for itself by its last activation, else its last normalisation, else the layer itself,
    or by the module of this one layer that goes on with functions of its own. Dropout, pooling,
    flattening and identities never stand for a segment. Of embeddings that are added the first that
@@ -79,6 +79,6 @@ def choose_layers(network: Network) -> Choice:
 
 def _every_leaf(network: Network) -> list[Segment]:
     """Where no layer has weights: every layer, or the network itself."""
-    leaves = [c for c in network.candidates if is_leaf(c.name, network.modules)]
-    found = leaves or list(network.candidates[-1:])
-    return [Segment("layer", c, f"layer ({type(c.module).__name__})") for c in found]
+    every = network.candidates
+    leaves = [layer for layer in every if is_leaf(layer.name, network.modules)] or every[-1:]
+    return [Segment("layer", leaf, f"layer ({type(leaf.module).__name__})") for leaf in leaves]

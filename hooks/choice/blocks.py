@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from torch import nn
 
 from infoplane.hooks.choice.branches import is_layer, keeps_positions
-from infoplane.hooks.choice.candidates import Network
+from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside, is_composite
 from infoplane.hooks.choice.sums import branch_of
@@ -31,11 +30,12 @@ def find_blocks(network: Network) -> set[str]:
     outputs it adds one after another.
     """
     modules = network.modules
-    composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
+    names = [name for name in network.names if name != network.root]
+    composites = [name for name in names if is_composite(modules[name])]
     adding = _adding(network, composites)
-    stacks = {kind_of(n, network) for n in composites if _is_stack(n, composites, network)}
+    stacks = {kind_of(name, network) for name in composites if _is_stack(name, composites, network)}
     chosen: set[str] = set()
-    for name in sorted(composites, key=lambda n: n.count(".")):
+    for name in sorted(composites, key=lambda name: name.count(".")):
         if any(inside(name, block) for block in chosen):
             continue
         if name not in adding and kind_of(name, network) in stacks:
@@ -52,12 +52,11 @@ def kind_of(name: str, network: Network) -> tuple[str, type]:
 
 def _is_block(name: str, composites: list[str], network: Network) -> bool:
     module = network.modules[name]
-    alike = Counter(
-        type(network.modules[n]) for n in composites if not (inside(n, name) or inside(name, n))
-    )
+    apart = [other for other in composites if not (inside(other, name) or inside(name, other))]
+    alike = [other for other in apart if type(network.modules[other]) is type(module)]
     return (
         isinstance(module, _TRANSFORMER)
-        or alike[type(module)] >= 2
+        or len(alike) >= 2
         or _is_item(name, network)
         or _feeds_itself(name, network)
     )
@@ -65,18 +64,17 @@ def _is_block(name: str, composites: list[str], network: Network) -> bool:
 
 def _is_item(name: str, network: Network) -> bool:
     """Whether a module is an item of a ``ModuleList``."""
-    parent = network.modules.get(_parent(name))
-    return isinstance(parent, nn.ModuleList)
+    return isinstance(network.modules.get(_parent(name)), nn.ModuleList)
 
 
 def _is_stack(name: str, composites: list[str], network: Network) -> bool:
     """Whether a module holds blocks in a row."""
-    parts = [n for n in composites if inside(n, name)]
-    items = [n for n in parts if _is_item(n, network)]
+    parts = [part for part in composites if inside(part, name)]
+    items = {part for part in parts if _is_item(part, network)}
+    others = [part for part in parts if part not in items and _parent(part) == name]
     if items and not _is_item(name, network):
         return True
-    others = [n for n in parts if not _is_item(n, network) and _parent(n) == name]
-    if _is_item(name, network) and len(others) > 1:
+    if len(others) > 1 and _is_item(name, network):
         return False  # a row of parts among others: still one block
     siblings: dict[tuple[str, type], list[str]] = defaultdict(list)
     for part in parts:
@@ -104,7 +102,7 @@ def _follow(first: str, second: str, network: Network) -> bool:
 
     Taken for granted where the dataflow is unknown.
     """
-    if network.flow is None:
+    if not network.flow.visits:
         return True
     before = _nodes(first, network)[:1]
     after = _nodes(second, network)[:1]
@@ -114,14 +112,13 @@ def _follow(first: str, second: str, network: Network) -> bool:
 def _feeds_itself(name: str, network: Network) -> bool:
     """Whether a module is run on what follows from its own output, as a whole."""
     nodes = _nodes(name, network)
-    if network.flow is None or len(nodes) < 2:
-        return False
-    return nodes[0] in network.flow.before([nodes[1]])
+    return len(nodes) > 1 and nodes[0] in network.flow.before([nodes[1]])
 
 
-def _nodes(name: str, network: Network) -> list[int]:
-    nodes = [network.node(c) for c in network.candidates if c.name == name]
-    return [node for node in nodes if node is not None]
+def _nodes(name: str, network: Network) -> list[Node]:
+    """What the calls of a module give, in order."""
+    calls = [candidate for candidate in network.candidates if candidate.name == name]
+    return [node for node in map(network.node, calls) if node is not None]
 
 
 def _adding(network: Network, composites: list[str]) -> set[str]:
@@ -129,65 +126,51 @@ def _adding(network: Network, composites: list[str]) -> set[str]:
 
     And those of their kind that do not add, where the width changes.
     """
-    if network.flow is None:
-        return set()
-    flow = network.flow
-    names = {id(network.modules[n]): n for n in composites}
+    modules, flow = network.modules, network.flow
+    names = {id(modules[name]): name for name in composites}
     data = flow.after(flow.inputs)
-    sums: dict[str, list[_OwnSum]] = defaultdict(list)
+    adding: set[str] = set()
+    sums: Counter[str] = Counter()
     for total in flow.sums:
         name = names.get(total.scope[-1]) if total.scope else None
-        own = None if name is None else _own_sum(name, total, network, data)
-        if name is not None and own is not None:
-            sums[name].append(own)
-    adding = {name for name, own in sums.items() if any(one.keeps_positions for one in own)}
-    classes = {type(network.modules[name]) for name in adding}
-    adding |= {name for name in sums if type(network.modules[name]) in classes}
+        layers = [] if name is None else _layers_added(name, total, network, data)
+        if name is not None and layers:
+            sums[name] += 1
+            if keeps_positions(total, layers, network, data):
+                adding.add(name)
+    classes = {type(modules[name]) for name in adding}
+    adding |= {name for name in sums if type(modules[name]) in classes}
     kinds = {kind_of(name, network) for name in adding}
     adding |= {name for name in composites if kind_of(name, network) in kinds}
-    return {
-        name
-        for name in adding
-        if not _holds_a_row_of(name, adding, network)
-        and not (len(sums[name]) >= _ROW_OF_SUMS and _is_stack(name, composites, network))
-    }
+    rows = {name for name in adding if sums[name] >= _ROW_OF_SUMS}
+    stacks = {name for name in rows if _is_stack(name, composites, network)}
+    return {name for name in adding - stacks if not _holds_a_row_of(name, adding, network)}
 
 
-@dataclass(frozen=True)
-class _OwnSum:
-    """A sum in the forward of a module itself: what it was given, and what it made of that.
+def _layers_added(name: str, total: Sum, network: Network, data: set[Node]) -> list[Candidate]:
+    """Layers of a module that lie between what it was given and a sum of it and of what they made.
 
-    Attributes:
-        keeps_positions: whether the layers between keep the positions; those that go to another
-            resolution do not.
+    Args:
+        name: of the module.
+        total: a sum in its own forward.
+        network: the network.
+        data: nodes that follow from the inputs.
     """
-
-    keeps_positions: bool
-
-
-def _own_sum(name: str, total: Sum, network: Network, data: set[Node]) -> _OwnSum | None:
     flow = network.flow
-    if flow is None:
-        return None
-    visits = [v for v in flow.visits if v.module == total.scope[-1]]
-    given = {node for visit in visits for node in visit.reads.values()} & data
+    reads = [visit.reads.values() for visit in flow.visits if visit.module == total.scope[-1]]
     both = flow.before([total.first]) & flow.before([total.second])
+    if (data & both).isdisjoint(chain.from_iterable(reads)):
+        return []
     branch = branch_of(total, flow, data)
-    layers = [
-        c
-        for c in network.candidates
-        if inside(c.name, name) and is_layer(c, network) and network.node(c) in branch
-    ]
-    if not (given & both and layers):
-        return None
-    return _OwnSum(keeps_positions(total, layers, network, data))
+    parts = [part for part in network.candidates if inside(part.name, name)]
+    return [part for part in parts if is_layer(part, network) and network.node(part) in branch]
 
 
 def _holds_a_row_of(name: str, adding: set[str], network: Network) -> bool:
     """Whether a module that adds holds others of one class that do, in a row."""
-    parts = [n for n in network.names if n in adding and inside(n, name)]
+    modules = network.modules
+    parts = [part for part in network.names if part in adding and inside(part, name)]
     return any(
-        type(network.modules[first]) is type(network.modules[second])
-        and _follow(first, second, network)
+        type(modules[first]) is type(modules[second]) and _follow(first, second, network)
         for first, second in pairwise(parts)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 
 from torch import nn
 
@@ -36,23 +37,19 @@ def keeps_positions(
         data: nodes that follow from the inputs.
     """
     flow = network.flow
-    if flow is None:
-        return True
-    maps = [c for c in layers if _is_convolution(c.module)]
-    is_map = any(len(c.shape) > 2 and c.shape[1:] == total.shape[1:] for c in maps)
+    maps = [layer.shape for layer in layers if _is_convolution(layer.module)]
+    is_map = any(len(shape) > 2 and shape[1:] == total.shape[1:] for shape in maps)
     there = {math.prod(total.shape[1:])} if is_map else _counts(total.shape)
     first, second = flow.before([total.first]) & data, flow.before([total.second]) & data
     for end, side in ((total.first, first - second), (total.second, second - first)):
-        places = {c: _positions(c) for c in layers if network.node(c) in side}
-        elsewhere = {network.node(c) for c, counts in places.items() if not _meet(counts, there)}
-        if places and not _passes(end, side, elsewhere, flow, data):
+        own = [layer for layer in layers if network.node(layer) in side]
+        elsewhere = [layer for layer in own if not _meet(_positions(layer), there)]
+        if own and not _passes(end, side, network.nodes(elsewhere), flow, data):
             return False
     return True
 
 
-def _passes(
-    end: Node, side: set[Node], closed: set[Node | None], flow: Dataflow, data: set[Node]
-) -> bool:
+def _passes(end: Node, side: set[Node], closed: set[Node], flow: Dataflow, data: set[Node]) -> bool:
     """Whether a path leads from before one side of a sum to its end and avoids closed nodes."""
     left, seen = [end], {end}
     while left:
@@ -87,7 +84,8 @@ def _is_convolution(module: nn.Module) -> bool:
 
 def _meet(counts: set[int], there: set[int]) -> bool:
     """Whether numbers of positions agree, but for a class token or a border; one is everywhere."""
-    return 1 in counts or any(3 * n <= 4 * m <= 5.4 * n for n in counts for m in there)
+    pairs = product(counts, there)
+    return 1 in counts or any(3 * own <= 4 * other <= 5.4 * own for own, other in pairs)
 
 
 def _counts(shape: Shape) -> set[int]:
@@ -97,15 +95,13 @@ def _counts(shape: Shape) -> set[int]:
 def gates_of(layers: Sequence[Candidate], network: Network, data: set[Node]) -> set[Node]:
     """Layers whose output, up to functions of it alone, only multiplies what other layers give."""
     flow = network.flow
-    if flow is None:
-        return set()
     children: dict[Node, list[Node]] = defaultdict(list)
     for child, parents in flow.parents.items():
         for parent in parents & data:
             children[parent].append(child)
-    nodes = {node for node in map(network.node, layers) if node is not None}
+    nodes = network.nodes(layers)
     computed = flow.after(nodes)
-    return {n for n in nodes if _multiplies(n, nodes, computed, children, flow)}
+    return {node for node in nodes if _multiplies(node, nodes, computed, children, flow)}
 
 
 def _multiplies(

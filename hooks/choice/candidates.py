@@ -5,8 +5,8 @@ Every call of every module that gives a usable tensor, and what is known of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import nn
@@ -62,35 +62,40 @@ class Network:
     Attributes:
         modules: by name; the root too.
         candidates: in order of their outputs.
-        flow: what flows where; None where that could not be found out.
+        flow: what flows where; empty where that could not be found out.
     """
 
     modules: Mapping[str, nn.Module]
     candidates: Sequence[Candidate]
-    flow: Dataflow | None = None
+    flow: Dataflow = field(default_factory=Dataflow)
 
     @cached_property
     def _visits(self) -> dict[tuple[int, int], Visit]:
-        visits = [] if self.flow is None else self.flow.visits
-        return {(visit.module, visit.call): visit for visit in visits}
+        return {(visit.module, visit.call): visit for visit in self.flow.visits}
 
-    def visit(self, candidate: Candidate) -> Visit | None:
+    def visit(self, candidate: Candidate | None) -> Visit | None:
         """Return what the trace saw of this call."""
+        if candidate is None:
+            return None
         return self._visits.get((id(candidate.module), candidate.call))
 
-    def node(self, candidate: Candidate) -> Node | None:
+    def node(self, candidate: Candidate | None) -> Node | None:
         """Return the node of the tensor it stands for."""
         visit = self.visit(candidate)
-        if visit is None or not visit.gives:
+        if candidate is None or visit is None or not visit.gives:
             return None
         if isinstance(candidate.part, (int, str)):
             return visit.parts.get(candidate.part, visit.gives[0])
         return visit.gives[0]
 
+    def nodes(self, candidates: Iterable[Candidate]) -> set[Node]:
+        """Return the nodes of those that have one."""
+        return {node for node in map(self.node, candidates) if node is not None}
+
     @property
     def names(self) -> list[str]:
         """Names of the candidates, once each."""
-        return list(dict.fromkeys(c.name for c in self.candidates))
+        return list(dict.fromkeys(candidate.name for candidate in self.candidates))
 
     @property
     def root(self) -> str:

@@ -31,8 +31,8 @@ def every_layer(trial: Trial, max_calls: int) -> tuple[list[LayerCall], list[str
         LayerNotExecuted: nothing gives one.
     """
     modules = named_modules(trial.model)
-    layers = trial.calls_of([(m, "output") for m in modules])
-    table = {m.name: m.module for m in modules}
+    layers = trial.calls_of([(named, "output") for named in modules])
+    table = {named.name: named.module for named in modules}
     leaves = [layer for layer in layers if is_leaf(layer.named.name, table)]
     usable = [layer for layer in leaves if layer.problem is None]
     if not usable:
@@ -58,12 +58,13 @@ def automatic_layers(trial: Trial) -> tuple[list[LayerCall], list[str]]:
         LayerNotExecuted: nothing gives a usable tensor.
     """
     modules = named_modules(trial.model)
-    layers = trial.calls_of([(m, "output") for m in modules])
+    layers = trial.calls_of([(named, "output") for named in modules])
     usable = [layer for layer in layers if layer.problem is None]
     if not usable:
         raise LayerNotExecuted(_NOTHING)
     candidates = [_candidate(layer) for layer in usable]
-    network = Network({m.name: m.module for m in modules}, candidates, trial.flow())
+    table = {named.name: named.module for named in modules}
+    network = Network(table, candidates, trial.flow())
     choice = choose_layers(network)
     inputs = _inputs_of(trial, modules, choice.picks)
     shown = {(layer.name, layer.call): layer for layer in [*usable, *inputs]}
@@ -93,25 +94,28 @@ def _candidate(layer: LayerCall) -> Candidate:
 
 def _inputs_of(trial: Trial, modules: Sequence[Named], picks: Sequence[Pick]) -> list[LayerCall]:
     """Return what the modules showed whose inputs were chosen."""
-    chosen = {p.name.removesuffix(":input"): p for p in picks if p.name.endswith(":input")}
-    if not chosen:
+    inputs = [pick for pick in picks if pick.name.endswith(":input")]
+    if not inputs:
         return []
-    selectors = {p.name: p.selector for p in chosen.values() if p.selector is not None}
+    names = {pick.name.removesuffix(":input") for pick in inputs}
+    selectors = {pick.name: pick.selector for pick in inputs if pick.selector is not None}
     select: Mapping[str, Selector] = {**trial.select, **selectors}
     trial = replace(trial, select=select)
-    layers = trial.calls_of([(m, "input") for m in modules if m.name in chosen])
+    layers = trial.calls_of([(named, "input") for named in modules if named.name in names])
     return [layer for layer in layers if layer.problem is None]
 
 
 def _unusable(network: Network, layers: Sequence[LayerCall]) -> list[str]:
     """Say of layers that would have been chosen why they were not."""
-    problems = {(x.named.name, x.call): x.problem for x in layers if x.problem is not None}
-    if not problems:
+    failed = [layer for layer in layers if layer.problem is not None]
+    if not failed:
         return []
-    candidates = [Candidate(x.named.name, x.named.module, x.call, ()) for x in layers]
+    candidates = [
+        Candidate(layer.named.name, layer.named.module, layer.call, ()) for layer in layers
+    ]
     picks = choose_layers(replace(network, candidates=candidates)).picks
     picked = {(pick.name, pick.call) for pick in picks}
-    return [str(problem) for key, problem in problems.items() if key in picked]
+    return [str(layer.problem) for layer in failed if (layer.named.name, layer.call) in picked]
 
 
 def _guesses(taken: Sequence[LayerCall]) -> list[str]:

@@ -48,7 +48,7 @@ def is_composite(module: nn.Module) -> bool:
     """Whether a module has at least two parts with weights and is more than a container."""
     if isinstance(module, (*GENERIC, *_ATOMS)):
         return False
-    return sum(1 for m in module.modules() if m is not module and has_own_weights(m)) >= 2
+    return sum(1 for part in module.modules() if part is not module and has_own_weights(part)) >= 2
 
 
 def has_own_weights(module: nn.Module) -> bool:

@@ -211,13 +211,13 @@ class Trial:
             layer.calls = counts[layer.place]
         return seen
 
-    def flow(self) -> Dataflow | None:
-        """Return what flows where; None where the network does not run under a function mode."""
+    def flow(self) -> Dataflow:
+        """Return what flows where; empty where the network does not run under a function mode."""
         copies = map_tensors(lambda _, t: t.clone(), self.inputs)
         try:
             return trace(self.model, copies, self.forward, self._output_of)
         except Exception:
-            return None
+            return Dataflow()
 
     def _output_of(self, value: object) -> object:
         """Return what of the value that the network returns counts as its output."""

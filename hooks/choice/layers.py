@@ -144,7 +144,9 @@ def _answers(
     wanted = {(request.place, request.call) for request in requests}
     numbered = {id(request.named.module) for request in requests if request.call is not None}
     exact = {request.named.name for request in requests if request.exact}
-    chosen = [x for x in layers if {(x.place, None), (x.place, x.call)} & wanted]
+    chosen = [
+        layer for layer in layers if {(layer.place, None), (layer.place, layer.call)} & wanted
+    ]
     for layer in chosen:
         if layer.problem is not None and layer.named.name in exact:
             raise layer.problem

@@ -17,8 +17,6 @@ _LARGE_HEAD = 64 << 10
 def without_dead_ends(segments: list[Segment], network: Network) -> tuple[list[Segment], list[str]]:
     """Leave out what does not follow from the input, and what does not reach the output."""
     flow = network.flow
-    if flow is None:
-        return segments, []
     data, used = flow.after(flow.inputs), flow.before(flow.outputs)
     alive, sentences = [], []
     for segment in segments:
@@ -64,9 +62,10 @@ def without_large_head(
     if len(segments) < 2 or segments[-1].at is None:
         return segments, []
     head = segments[-1].at
-    words = {m.num_embeddings for m in network.modules.values() if isinstance(m, nn.Embedding)}
+    tables = [table for table in network.modules.values() if isinstance(table, nn.Embedding)]
+    words = {table.num_embeddings for table in tables}
     own = _bytes(head)
-    rest = sum(_bytes(s.at) for s in segments[:-1] if s.at is not None)
+    rest = sum(_bytes(segment.at) for segment in segments[:-1] if segment.at is not None)
     if not head.shape or head.shape[-1] not in words or own < _LARGE_HEAD or own <= rest:
         return segments, []
     share = f"{100 * own / (own + rest):.0f} %"

@@ -110,7 +110,7 @@ def look(model: nn.Module, probe: Probe, options: Options) -> Look:
         Survey(first.sites, first.silent, tuple(notes)),
         -(-sizes.widest // rows),
         -(-sizes.scores // rows),
-        sum(t[:1].nbytes for t in probe.tensors().values()),
+        sum(tensor[:1].nbytes for tensor in probe.tensors().values()),
         sizes.seconds / rows,
         written,
         fixed,
@@ -141,11 +141,11 @@ class _Looking:
 
         Where networks rescale and cache.
         """
-        o = self._options
-        with o.isolation(self._model, mode="train").entered() as state:
+        options = self._options
+        with options.isolation(self._model, mode="train").entered() as state:
             self._forward_if_possible()
             for module in self._model.modules():
-                module.training = o.mode == "train"
+                module.training = options.mode == "train"
             self._forward_if_possible()
         if state.lost:
             warnings.warn(
@@ -168,24 +168,24 @@ class _Looking:
 
     def survey(self, rows: int, other_rows: int | None) -> Survey:
         """Return the sites, found with one number of rows, their axis with another."""
-        o = self._options
+        options = self._options
         other = None
-        with o.isolation(self._model, written=self._written).entered():
+        with options.isolation(self._model, written=self._written).entered():
             if other_rows is not None:
                 other = (self._rows(other_rows), other_rows)
             try:
                 return survey(
                     self._model,
-                    o.layers,
+                    options.layers,
                     self._rows(rows),
                     rows,
                     other=other,
-                    select=o.select,
-                    forward=o.forward,
+                    select=options.select,
+                    forward=options.forward,
                 )
             except Exception as error:
                 if not isinstance(error, InfoplaneError):
-                    for note in _notes_on_failure(self._model, self._probe, rows, o):
+                    for note in _notes_on_failure(self._model, self._probe, rows, options):
                         error.add_note(f"infoplane: {note}")
                 raise
 
@@ -267,17 +267,21 @@ class _Sizes:
 
     def __init__(self, model: nn.Module) -> None:
         self.widest, self.scores, self.seconds = 0, 0, 0.0
-        tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+        tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
         self._words = {table.num_embeddings for table in tables}
 
     def measure(self, module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
         """Look at what a module returned."""
         found = [output, *outputs.parts(output).values()]
-        tensors = [t for t in found if isinstance(t, Tensor) and not t.is_nested]
-        scores = [t for t in tensors if t.ndim > 1 and t.shape[-1] in self._words]
-        others = [t for t in tensors if not any(t is score for score in scores)]
-        self.widest = max(self.widest, sum(t.nbytes for t in others))
-        self.scores = max(self.scores, sum(t.nbytes for t in scores))
+        tensors = [
+            tensor for tensor in found if isinstance(tensor, Tensor) and not tensor.is_nested
+        ]
+        scores = [
+            tensor for tensor in tensors if tensor.ndim > 1 and tensor.shape[-1] in self._words
+        ]
+        others = [tensor for tensor in tensors if not any(tensor is score for score in scores)]
+        self.widest = max(self.widest, sum(tensor.nbytes for tensor in others))
+        self.scores = max(self.scores, sum(tensor.nbytes for tensor in scores))
 
 
 def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
@@ -343,20 +347,23 @@ def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:
 
 def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Options) -> Iterator[str]:
     shapes = ", ".join(
-        f"{name}: {(rows, *t.shape[1:])} {t.dtype}" for name, t in probe.tensors().items()
+        f"{name}: {(rows, *tensor.shape[1:])} {tensor.dtype}"
+        for name, tensor in probe.tensors().items()
     )
     yield (
         f"the network failed on the first {rows} probe rows; does it take {shapes}? See probe= and "
         "forward="
     )
-    wanted = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
-    given = [t.dtype for t in probe.tensors().values() if t.is_floating_point()]
+    wanted = next(
+        (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()), None
+    )
+    given = [tensor.dtype for tensor in probe.tensors().values() if tensor.is_floating_point()]
     if wanted is not None and options.autocast is None and given and wanted not in given:
         yield (
             f"its parameters are {wanted}, the probe is {given[0]}: give the probe as "
             f"x.to({wanted}), or autocast= as in your training"
         )
-    if meta := [name for name, p in model.named_parameters() if p.is_meta]:
+    if meta := [name for name, parameter in model.named_parameters() if parameter.is_meta]:
         yield (
             f"{_few(meta, 2)} are on the meta device, where weights have no values, unless "
             "something brings them when a layer runs: load them before you attach"

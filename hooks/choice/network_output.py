@@ -12,17 +12,19 @@ from infoplane.hooks.choice.segments import Segment
 def output_segment(segments: Sequence[Segment], network: Network) -> list[Segment]:
     """Return the module that gives the output, or nothing."""
     flow = network.flow
-    if flow is None or not flow.answer:
-        return []
-    chosen = {network.node(s.at) for s in segments if s.at is not None}
-    chosen |= {s.stream.node for s in segments if s.stream is not None}
+    chosen = {network.node(segment.at) for segment in segments}
+    chosen |= {segment.stream.node for segment in segments if segment.stream is not None}
     if any(_is_given(node, chosen, flow) for node in flow.answer):
         return []
-    giving = [c for c in network.candidates if network.node(c) in flow.answer and not c.guessed]
+    giving = [
+        candidate
+        for candidate in network.candidates
+        if network.node(candidate) in flow.answer and not candidate.guessed
+    ]
     if not giving:
         return []
-    inner = [c for c in giving if c.name != network.root] or giving
-    outermost = min(inner, key=lambda c: c.name.count("."))
+    inner = [candidate for candidate in giving if candidate.name != network.root] or giving
+    outermost = min(inner, key=lambda candidate: candidate.name.count("."))
     why = f"output of the network ({type(outermost.module).__name__})"
     return [Segment("output", outermost, why)]
 

@@ -48,8 +48,8 @@ def operation_sites(trial: Trial, patterns: Sequence[str]) -> tuple[list[Site], 
 def _operations(trial: Trial, inputs: Inputs) -> list[LayerCall]:
     """Return every operation of one forward outside of layers."""
     modules = named_modules(trial.model)
-    names = {id(m.module): m.name for m in modules}
-    table = {m.name: m.module for m in modules}
+    names = {id(named.module): named.name for named in modules}
+    table = {named.name: named.module for named in modules}
     operations: list[LayerCall] = []
     scope, hooks = Scope(), OwnHooks()
 
@@ -63,7 +63,7 @@ def _operations(trial: Trial, inputs: Inputs) -> list[LayerCall]:
             operations.append(operation)
 
     with hooks, hooks:
-        scope.attach(hooks, [m.module for m in modules])
+        scope.attach(hooks, [named.module for named in modules])
         watched = Operations(seen)
         with watched:
             call(trial.model, inputs, trial.forward)

@@ -83,11 +83,11 @@ def _matches(modules: Sequence[Named], pattern: Pattern) -> list[LayerRequest]:
         return _matches_of_text(modules, pattern)
     if isinstance(pattern, nn.Module):
         bare = unwrap(pattern)
-        return [LayerRequest(m, exact=True) for m in modules if m.module is bare]
+        return [LayerRequest(named, exact=True) for named in modules if named.module is bare]
     if isinstance(pattern, type):
-        return [LayerRequest(m) for m in modules if isinstance(m.module, pattern)]
+        return [LayerRequest(named) for named in modules if isinstance(named.module, pattern)]
     if callable(pattern):
-        return [LayerRequest(m) for m in modules if pattern(m.name, m.module)]
+        return [LayerRequest(named) for named in modules if pattern(named.name, named.module)]
     raise InputError(
         f"layers are dotted names, globs, types, modules or predicates, got {pattern!r} "
         f"({type(pattern).__name__}); the model has {all_names(modules)[1:12]}"
@@ -105,9 +105,13 @@ def _matches_of_text(modules: Sequence[Named], pattern: str) -> list[LayerReques
         text, call = before, int(number)
     text = clean(text) or ROOT  # a name read off a compiled or wrapped model
     if text in known:
-        named = [m.asked_as(text) for m in modules if text in m.names]
+        named = [named.asked_as(text) for named in modules if text in named.names]
         return [LayerRequest(m, end, call, exact=True) for m in named]
-    return [LayerRequest(m, end, call) for m in modules if any(fits(n, text) for n in m.names)]
+    return [
+        LayerRequest(named, end, call)
+        for named in modules
+        if any(fits(name, text) for name in named.names)
+    ]
 
 
 def all_names(modules: Sequence[Named]) -> list[str]:
@@ -117,7 +121,12 @@ def all_names(modules: Sequence[Named]) -> list[str]:
 
 def _not_found(modules: Sequence[Named], missing: Sequence[Pattern]) -> str:
     """Say which layers there are, and what was perhaps meant."""
-    asked = [p if isinstance(p, str) else getattr(p, "__name__", type(p).__name__) for p in missing]
+    asked = [
+        pattern
+        if isinstance(pattern, str)
+        else getattr(pattern, "__name__", type(pattern).__name__)
+        for pattern in missing
+    ]
     names = [name for name in all_names(modules) if name != ROOT]
     more = " ..." if len(names) > 40 else ""
     return (

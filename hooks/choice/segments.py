@@ -10,7 +10,7 @@ from torch import nn
 
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Node
-from infoplane.hooks.choice.joining import (
+from infoplane.hooks.choice.joined_layers import (
     are_added,
     differs_more,
     follows,
@@ -75,7 +75,7 @@ def find_segments(
     walk = _Walk(network, blocks, streams)
     for candidate in network.candidates:
         walk.meet(candidate)
-    return walk.segments + [Segment.of_stream(s) for s in walk.waiting], walk.left_out
+    return walk.segments + [Segment.of_stream(stream) for stream in walk.waiting], walk.left_out
 
 
 class _Walk:
@@ -92,8 +92,14 @@ class _Walk:
         self.left_out: list[str] = []
         self._network, self._blocks = network, blocks
         self._often = _often(network)
-        self._covered = frozenset[Node]().union(*(s.covered | {s.node} for s in streams))
-        self.waiting = [s for s in streams if s.pick.name.removesuffix(":input") not in self._often]
+        self._covered = frozenset[Node]().union(
+            *(stream.covered | {stream.node} for stream in streams)
+        )
+        self.waiting = [
+            stream
+            for stream in streams
+            if stream.pick.name.removesuffix(":input") not in self._often
+        ]
         self._repeated = ""  # a module without state that ran again and again right before
 
     def meet(self, candidate: Candidate) -> None:
@@ -152,7 +158,7 @@ class _Walk:
 
 def _often(network: Network) -> Mapping[str, int]:
     """Modules that run again and again, as an ODE solver runs its slope, and how often."""
-    counts = Counter(c.name for c in network.candidates)
+    counts = Counter(candidate.name for candidate in network.candidates)
     return {name: count for name, count in counts.items() if count > MANY_CALLS}
 
 

@@ -17,6 +17,7 @@ ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "
 ATTENTION = ("softmax", "scaled_dot_product_attention")
 _ON_THE_WAY = (*ACTIVATIONS, "dropout", "pad")
 """What may stand behind a sum and still be the stream."""
+_WHY = "residual stream: a sum outside of any module"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,49 +38,47 @@ class Stream:
 def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
     """Return the residual sums outside of blocks, in order."""
     flow = network.flow
-    if flow is None:
-        return []
     closed = {id(network.modules[name]) for name in blocks}
-    layers = [c for c in network.candidates if c.name in blocks or is_layer(c, network)]
+    layers = [
+        candidate
+        for candidate in network.candidates
+        if candidate.name in blocks or is_layer(candidate, network)
+    ]
+    nodes = network.nodes(layers)
     data = flow.after(flow.inputs)
     gates = gates_of(layers, network, data)
     streams: list[Stream] = []
     taken: set[Node] = set()
     for total in flow.sums:
-        if not closed.isdisjoint(total.scope):
-            continue
         branch = branch_of(total, flow, data)
-        inner = [c for c in layers if network.node(c) in branch]
-        if not inner or branch & taken or not keeps_positions(total, inner, network, data):
+        inner = [layer for layer in layers if network.node(layer) in branch]
+        if not inner or branch & taken or not closed.isdisjoint(total.scope):
             continue
-        row = [c for c in inner if c.name in blocks]
-        if _is_a_row(row, network):  # a way around a trunk: what is behind its last block counts
-            ends = {node for node in map(network.node, row) if node is not None}
+        if not keeps_positions(total, inner, network, data):
+            continue
+        trunk = [layer for layer in inner if layer.name in blocks]
+        if _is_a_row(trunk, network):  # of a way around it, what is behind its last block counts
+            ends = network.nodes(trunk)
             branch &= flow.after([max(ends)]) - ends
-            if not any(network.node(c) in branch for c in layers):
-                continue
         before = flow.before([total.first]) & flow.before([total.second])
+        if nodes.isdisjoint(branch) or nodes.isdisjoint(before):
+            continue  # nothing behind a trunk, or all from the input on: a whole network
         branch |= {gate for gate in gates & before if gate > max(taken, default=-1)}
-        if not any(network.node(c) in before for c in layers):
-            continue  # it starts at the input: a whole network
-        where = _where(total, network)
-        if where is not None:
-            pick, node = where
-            streams.append(Stream(pick, node, frozenset(branch)))
+        stream = _stream(total, branch, network)
+        if stream is not None:
+            streams.append(stream)
             taken |= branch | {total.node}
-            if flow.made_by.get(node) != "pad":
-                taken.add(node)
+            if flow.made_by.get(stream.node) != "pad":
+                taken.add(stream.node)
             taken -= before
     return streams
 
 
 def _is_a_row(blocks: Sequence[Candidate], network: Network) -> bool:
     """Whether two blocks of one class follow from each other."""
-    flow = network.flow
     for first, second in pairwise(blocks):
         alike = type(first.module) is type(second.module) and first.module is not second.module
-        after = [node for node in [network.node(second)] if node is not None]
-        if flow is not None and alike and network.node(first) in flow.before(after):
+        if alike and network.node(first) in network.flow.before(network.nodes([second])):
             return True
     return False
 
@@ -101,9 +100,7 @@ def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
 def functions_of(node: Node, network: Network) -> set[Node]:
     """A node and all that functions make of it alone, and of what no layer gives."""
     flow = network.flow
-    if flow is None:
-        return {node}
-    given = {n for n in (network.node(c) for c in network.candidates if is_layer(c, network)) if n}
+    given = network.nodes(layer for layer in network.candidates if is_layer(layer, network))
     computed = flow.after(given)
     found = {node}
     for child in sorted(flow.parents):
@@ -113,33 +110,41 @@ def functions_of(node: Node, network: Network) -> set[Node]:
     return found
 
 
-def _where(total: Sum, network: Network) -> tuple[Pick, Node] | None:
-    """The output of a module, or the input of the next one, that is the sum or a function of it."""
+def _stream(total: Sum, branch: set[Node], network: Network) -> Stream | None:
+    """Where a sum, or a function of it, can be captured: behind a module, or before the next."""
     flow = network.flow
-    if flow is None:
-        return None
     nodes = [total.node]
     for node, parents in flow.parents.items():
         if parents == {nodes[-1]} and flow.made_by.get(node, "").rstrip("_") in _ON_THE_WAY:
             nodes.append(node)
-    why = "residual stream: a sum outside of any module"
     for node in reversed(nodes):
-        giving = [
-            c
-            for c in network.candidates
-            if network.node(c) == node and c.name != network.root and not is_layer(c, network)
-        ]
-        if giving:
-            inner = max(giving, key=lambda c: c.name.count("."))
-            return Pick(inner.name, inner.call, why), node
-        names = {id(c.module): c.name for c in network.candidates}
-        readers = sorted(
-            (v for v in flow.visits if node in v.reads.values() and v.module in names),
-            key=lambda v: v.entered,
-        )
-        for visit in readers:
-            key = next(k for k, read in visit.reads.items() if read == node)
-            if names[visit.module] != network.root:
-                name = f"{names[visit.module]}:input"
-                return Pick(name, visit.call, why, None if visit.lone else key), node
+        pick = _giving(node, network) or _reading(node, network)
+        if pick is not None:
+            return Stream(pick, node, frozenset(branch))
+    return None
+
+
+def _giving(node: Node, network: Network) -> Pick | None:
+    """The output of the innermost module that gives a node and is no layer of its own."""
+    giving = [
+        candidate
+        for candidate in network.candidates
+        if network.node(candidate) == node and not is_layer(candidate, network)
+    ]
+    inner = [candidate for candidate in giving if candidate.name != network.root]
+    if not inner:
+        return None
+    innermost = max(inner, key=lambda candidate: candidate.name.count("."))
+    return Pick(innermost.name, innermost.call, _WHY)
+
+
+def _reading(node: Node, network: Network) -> Pick | None:
+    """The input of the first module that reads a node."""
+    names = {id(candidate.module): candidate.name for candidate in network.candidates}
+    for visit in sorted(network.flow.visits, key=lambda visit: visit.entered):
+        name = names.get(visit.module, network.root)
+        keys = [key for key, read in visit.reads.items() if read == node]
+        if keys and name != network.root:
+            selector = None if visit.lone else keys[0]
+            return Pick(f"{name}:input", visit.call, _WHY, selector)
     return None

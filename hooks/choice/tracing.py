@@ -70,7 +70,7 @@ class _Tracer(WatchingMode):
     def give_inputs(self, tensors: Sequence[Tensor]) -> None:
         """Say what the inputs are; those that differ between rows are the data, else all are."""
         varying = [tensor for tensor in tensors if differs_by_row(tensor)] or tensors
-        fixed = [t for t in tensors if not any(t is v for v in varying)]
+        fixed = [tensor for tensor in tensors if not any(tensor is value for value in varying)]
         self.flow.inputs = frozenset([self.nodes.write(tensor, ()) for tensor in varying])
         for tensor in fixed:
             self.nodes.write(tensor, ())
@@ -135,8 +135,14 @@ class _Tracer(WatchingMode):
         with self.not_watching():
             given: dict[int | str, Any] = dict(enumerate(args))
             given.update(kwargs)
-            reads = {key: self.nodes.of(v) for key, v in given.items() if isinstance(v, Tensor)}
-            lone = len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values())
+            reads = {
+                key: self.nodes.of(value)
+                for key, value in given.items()
+                if isinstance(value, Tensor)
+            }
+            lone = len(args) == 1 and not any(
+                isinstance(value, Tensor) for value in kwargs.values()
+            )
             self._clock += 1
             self._entered.append((self._clock, reads, lone))
             self._scope.append(id(module))

@@ -60,7 +60,10 @@ class Holdings:
         own = vars(module)
         self.things.append(RememberedTable(own, prefix, without=_OF_TORCH))
         tables: list[dict[str, Any]] = [module._buffers, module._modules]
-        if all(p is None or p.is_meta or can_be_copied(p) for p in module._parameters.values()):
+        if all(
+            parameter is None or parameter.is_meta or can_be_copied(parameter)
+            for parameter in module._parameters.values()
+        ):
             tables.append(module._parameters)  # sharded ones are exchanged by their owner
         for table in tables:
             self.things.append(RememberedTable(table, prefix))
@@ -142,9 +145,10 @@ class Holdings:
         inner = Holdings(self.seen | {id(value)}, self.room, self._written, strict=True)
         slots = slots_of(value)
         inner._add(value, RememberedSlots(value, name))
-        if own := getattr(value, "__dict__", None):
+        own = vars(value) if hasattr(value, "__dict__") else {}
+        if own:
             inner._add(own, RememberedTable(own, name))
-        inner._each(name, [*slots.values(), *(own or {}).values()])
+        inner._each(name, [*slots.values(), *own.values()])
         if inner.plain:
             self.seen |= inner.seen
             self.things += inner.things

@@ -49,8 +49,8 @@ def unwrap(model: nn.Module) -> nn.Module:
         )
     lazy = [
         name
-        for name, p in model.named_parameters()
-        if isinstance(p, nn.parameter.UninitializedParameter)
+        for name, parameter in model.named_parameters()
+        if isinstance(parameter, nn.parameter.UninitializedParameter)
     ]
     if lazy:
         raise UnsupportedModel(
@@ -274,4 +274,6 @@ def dtype_named(name: str) -> torch.dtype:
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
     """Return the floating type of the model's first parameter; None when it has none."""
-    return next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    return next(
+        (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()), None
+    )

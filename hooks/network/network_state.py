@@ -90,14 +90,21 @@ class NetworkState:
         """Put back what differs; repeating it changes nothing."""
         for thing in self._things:
             _note(self.changed, thing.put_back())
-        _note(self.lost, [name for name, t, version in self._watched if version_of(t) != version])
+        _note(
+            self.lost,
+            [name for name, tensor, version in self._watched if version_of(tensor) != version],
+        )
         _note(self.lost, [parameter.name for parameter in self._uncopied if parameter.lost])
 
     def _add_parameters(
         self, model: nn.Module, seen: set[int], written: Collection[str] | None
     ) -> None:
-        named = [(name, p) for name, p in model.named_parameters() if can_be_copied(p)]
-        large = sum(p.nbytes for _, p in named) > COPY_BYTES
+        named = [
+            (name, parameter)
+            for name, parameter in model.named_parameters()
+            if can_be_copied(parameter)
+        ]
+        large = sum(parameter.nbytes for _, parameter in named) > COPY_BYTES
         for name, parameter in named:
             seen.add(id(parameter))
             if written is None and large:

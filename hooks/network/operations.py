@@ -51,7 +51,7 @@ def kind_of(func: Callable[..., Any], args: Sequence[Any]) -> str | None:  # Any
     """
     kind = OPERATIONS.get(getattr(func, "__name__", ""))
     if kind == "add":
-        pair = [t for t in args[:2] if isinstance(t, Tensor)]
+        pair = [tensor for tensor in args[:2] if isinstance(tensor, Tensor)]
         if len(pair) < 2 or pair[0].shape != pair[1].shape:
             return None
     return kind

@@ -36,7 +36,7 @@ def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer retur
     if isinstance(output, (tuple, list)):
         return dict(enumerate(output))
     if dataclasses.is_dataclass(output) and not isinstance(output, type):
-        return {f.name: getattr(output, f.name) for f in dataclasses.fields(output)}
+        return {field.name: getattr(output, field.name) for field in dataclasses.fields(output)}
     return {}
 
 
@@ -61,7 +61,9 @@ def rule(
     if isinstance(output, (Tensor, PackedSequence)):
         return None
     elements = parts(output)
-    tensors = [k for k, value in elements.items() if isinstance(value, (Tensor, PackedSequence))]
+    tensors = [
+        key for key, value in elements.items() if isinstance(value, (Tensor, PackedSequence))
+    ]
     if isinstance(module, (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)) and 0 in tensors:
         return 0
     for key in ("logits", "last_hidden_state"):
@@ -91,7 +93,9 @@ def likely(output: Any) -> Selector | None:  # Any: layer output
     elements = parts(output)
     if isinstance(output, Mapping):
         amounts = [
-            k for k, v in elements.items() if isinstance(v, Tensor) and v.is_floating_point()
+            key
+            for key, value in elements.items()
+            if isinstance(value, Tensor) and value.is_floating_point()
         ]
         return amounts[-1] if amounts else None
     first = elements.get(0)
@@ -100,12 +104,10 @@ def likely(output: Any) -> Selector | None:  # Any: layer output
 
 def _describe(output: Any) -> str:  # Any: whatever the layer returned
     elements = parts(output)
-    if elements:
-        return (
-            f"{type(output).__name__} of "
-            f"({', '.join(f'{k}: {type(v).__name__}' for k, v in list(elements.items())[:6])})"
-        )
-    return type(output).__name__
+    if not elements:
+        return type(output).__name__
+    kinds = [f"{key}: {type(value).__name__}" for key, value in list(elements.items())[:6]]
+    return f"{type(output).__name__} of ({', '.join(kinds)})"
 
 
 def pick(
@@ -163,7 +165,7 @@ def lengths(
     """Return row lengths of a nested or packed (ragged) tensor, else None."""
     value = _selected(output, selector)
     if isinstance(value, PackedSequence):
-        return [int(n) for n in pad_packed_sequence(value, batch_first=True)[1]]
+        return [int(length) for length in pad_packed_sequence(value, batch_first=True)[1]]
     if isinstance(value, Tensor) and value.is_nested:
         return [int(row.shape[0]) for row in value.unbind()]
     return None
@@ -202,12 +204,12 @@ def put(
     if callable(selector):
         raise UnsupportedOutput("a callable selector cannot be put back")
     if isinstance(output, tuple):
-        items = [tensor if k == selector else v for k, v in enumerate(output)]
+        items = [tensor if key == selector else value for key, value in enumerate(output)]
         return type(output)(*items) if hasattr(output, "_fields") else tuple(items)
     if isinstance(output, list):
-        return [tensor if k == selector else v for k, v in enumerate(output)]
+        return [tensor if key == selector else value for key, value in enumerate(output)]
     if isinstance(output, dict):
-        fields = {k: (tensor if k == selector else v) for k, v in output.items()}
+        fields = {key: (tensor if key == selector else value) for key, value in output.items()}
         return type(output)(**fields) if hasattr(output, "to_tuple") else fields
     return dataclasses.replace(output, **{str(selector): tensor})
 
@@ -239,7 +241,7 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
     axes = range(len(shown.shape))
     if other is not None and len(other.shape) != len(shown.shape):
         axes = range(0)
-    following = [axis for axis in axes if all(s.shape[axis] == s.rows for s in both)]
+    following = [axis for axis in axes if all(shown.shape[axis] == shown.rows for shown in both)]
     if len(following) == 1:
         return following[0]
     told = f"layer {where!r} ({type(module).__name__}): output of shape {shown.shape}"

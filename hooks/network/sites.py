@@ -96,7 +96,7 @@ def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: mod
 
     A lone argument is itself.
     """
-    if len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values()):
+    if len(args) == 1 and not any(isinstance(value, Tensor) for value in kwargs.values()):
         return args[0]
     return {**dict(enumerate(args)), **kwargs}
 
@@ -110,9 +110,9 @@ def with_argument(
         args, kwargs: as the module got them.
         value: takes the place of its input.
     """
-    if len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values()):
+    if len(args) == 1 and not any(isinstance(value, Tensor) for value in kwargs.values()):
         return (value,), kwargs
-    return tuple(value[i] for i in range(len(args))), {k: value[k] for k in kwargs}
+    return tuple(value[place] for place in range(len(args))), {key: value[key] for key in kwargs}
 
 
 class _Counter:

@@ -112,15 +112,15 @@ class Captures:
     def _take(
         self, step: int, metrics: dict[str, float], watch: InterruptWatch, *, first: bool
     ) -> None:
-        o, writer, outdated = self._plan.options, self._writer, self._outdated
+        options, writer, outdated = self._plan.options, self._writer, self._outdated
         if writer is not None:  # here, and not on the writer's thread, which a forked child has not
             writer.require_usable(step, again=outdated == step)
         if outdated is not None:
             self.pending = merged(dict(self._plan.states), self.pending)
-        if o.store == "weights" and writer is not None:
-            save_weights(o.to, step, self._model, metrics, durable=o.durable)
+        if options.store == "weights" and writer is not None:
+            save_weights(options.to, step, self._model, metrics, durable=options.durable)
             if outdated not in (None, step):
-                set_weights_aside(o.to, int(outdated or 0))
+                set_weights_aside(options.to, int(outdated or 0))
             whole = (first and not self.steps) or outdated is not None
             if (
                 not whole
@@ -135,22 +135,22 @@ class Captures:
 
     def _pass(self, step: int, emit: Emit) -> Records:
         """The pass; returns what is to be attached to the step."""
-        o = self._plan.options
+        options = self._plan.options
         isolation = self._plan.isolation(self._model, step=step)
         with isolation, isolation:
             isolation.prepare()
             ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
         self._troubles.changed_for_good(step, isolation.network.lost)
-        if o.gradients is not None:
+        if options.gradients is not None:
             isolation = self._plan.isolation(self._model, step=step)
             with isolation, isolation:
                 isolation.prepare()
                 self.pending["gradients"] = gradient_statistics(
                     self._model,
-                    o.gradients,
+                    options.gradients,
                     self._probe,
                     device=device_of(self._model),
-                    forward=o.forward,
+                    forward=options.forward,
                 )
         return self.pending | ({"lengths": ragged} if ragged else {})
 

@@ -116,13 +116,16 @@ class Weights:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._written = [(p, version_of(p)) for p in model.parameters()]
+        self._written = [(parameter, version_of(parameter)) for parameter in model.parameters()]
 
     def moved(self, model: nn.Module) -> bool:
         """Whether any parameter was written, or replaced, since."""
         now = list(model.parameters())
         pairs = zip(now, self._written, strict=False)
-        same = all(p is before and version_of(p) == version for p, (before, version) in pairs)
+        same = all(
+            parameter is before and version_of(parameter) == version
+            for parameter, (before, version) in pairs
+        )
         return len(now) != len(self._written) or not same
 
     def loaded(self, model: nn.Module, step: int) -> bool:
@@ -135,6 +138,9 @@ class Weights:
         if step < 2 or not now or len(now) != len(self._written):
             return False
         pairs = list(zip(now, self._written, strict=True))
-        replaced = all(p is not before for p, (before, _) in pairs)
-        once = all(p is before and version_of(p) == version + 1 for p, (before, version) in pairs)
-        return replaced or (once and all(p.grad is None for p in now))
+        replaced = all(parameter is not before for parameter, (before, _) in pairs)
+        once = all(
+            parameter is before and version_of(parameter) == version + 1
+            for parameter, (before, version) in pairs
+        )
+        return replaced or (once and all(parameter.grad is None for parameter in now))

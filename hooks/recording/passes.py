@@ -125,9 +125,10 @@ def run_pass(
     here = slice(0, 0)
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
-        k = by_site[id(site)]
-        emit(k, *form(k, tensor_of(site, value), rows, here))
-        if (lengths := outputs.lengths(value, site.select)) is not None:
+        kept = by_site[id(site)]
+        emit(kept, *form(kept, tensor_of(site, value), rows, here))
+        lengths = outputs.lengths(value, site.select)
+        if lengths is not None:
             ragged.setdefault(site.name, []).extend(lengths)
 
     hooks = SiteHooks([k.site for k in kept], visit)
@@ -176,7 +177,8 @@ def form(
             kept.dtype
         ).contiguous(), digests
     stored = wide.to(kept.dtype)
-    if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
+    lost = int(torch.isinf(stored).sum() - torch.isinf(wide).sum())
+    if lost:
         raise CaptureError(
             f"layer {site.name!r}: {lost} values overflow "
             f"{str(kept.dtype).removeprefix('torch.')}; store it as float32"

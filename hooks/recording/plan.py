@@ -77,16 +77,13 @@ class Plan:
     @property
     def reductions(self) -> dict[str, Reduction]:
         """By layer name, fitted; a layer without one is stored raw."""
-        return {k.site.name: k.reduction for k in self.kept if k.reduction is not None}
+        return {kept.site.name: kept.reduction for kept in self.kept if kept.reduction is not None}
 
     @property
     def states(self) -> dict[str, object]:
         """What the fitted reductions remember, by the name under which the archive keeps it."""
-        return {
-            f"reduction:{name}": state
-            for name, r in self.reductions.items()
-            if (state := r.state()) is not None
-        }
+        states = {f"reduction:{name}": made.state() for name, made in self.reductions.items()}
+        return {name: state for name, state in states.items() if state is not None}
 
     def isolation(self, model: nn.Module, *, step: int, mode: Mode | None = None) -> Isolation:
         """Return the surroundings of a pass of ``step``.
@@ -105,7 +102,7 @@ class Plan:
         Args:
             rows: those of ``probe``, where it is a share of the run's.
         """
-        o = self.options
+        options = self.options
         return run_pass(
             model,
             probe,
@@ -115,15 +112,15 @@ class Plan:
             batch_size=self.batch_size,
             device=device_of(model),
             step=step,
-            seed=o.seed,
-            draws=o.draws,
-            forward=o.forward,
+            seed=options.seed,
+            draws=options.draws,
+            forward=options.forward,
         )
 
     def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
         """Fit the reductions that need it, in passes over some rows of the probe."""
-        o = self.options
-        with o.isolation(model, written=self.seen.written).entered():
+        options = self.options
+        with options.isolation(model, written=self.seen.written).entered():
             fit_reductions(
                 model,
                 probe,
@@ -132,8 +129,8 @@ class Plan:
                 self.row_kind,
                 batch_size=self.batch_size,
                 device=device_of(model),
-                seed=o.seed,
-                forward=o.forward,
+                seed=options.seed,
+                forward=options.forward,
             )
 
     def load_reductions(self, archive: Archive) -> None:
@@ -158,7 +155,8 @@ class Plan:
                 f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
                 f"more than max_bytes={size_text(most)}; {_LESS}"
             )
-        if self.options.store == "activations" and need > (free := _free_bytes(self.options.to)):
+        free = _free_bytes(self.options.to)
+        if self.options.store == "activations" and need > free:
             warnings.warn(
                 f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
                 f"and {self.options.to} has {size_text(free)} free; {_LESS}",
@@ -175,18 +173,20 @@ class Plan:
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
         reasons = [f"  {site.name}: {site.why}" for site in self.sites if site.why]
-        width = max((len(i.name) for i in self.infos), default=0)
-        for i in self.infos:
+        width = max((len(info.name) for info in self.infos), default=0)
+        for info in self.infos:
+            shape = "x".join(map(str, info.shape)) or "scalar"
+            size = size_text(info.bytes_per_row * self.rows)
+            reduced = f"  {info.reduction}" if info.reduction != "none" else ""
             lines.append(
-                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} "
-                f"{i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
-                + (f"  {i.reduction}" if i.reduction != "none" else "")
+                f"  {info.name:{width}s}  {info.cls:22s} {shape:>14s} {info.store_dtype} {size:>9s}"
+                + reduced
             )
         return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
 
 
 def _free_bytes(folder: Path) -> int:
-    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(there).free
 
 
@@ -207,15 +207,21 @@ def make_plan(
     options.check_names([site.name for site in found.sites], all_names(named_modules(model)))
     seen = replace(seen, survey=found)
     unreduced = _too_few_axes(found.sites, rows, options)
-    reductions = _reductions([s for s in found.sites if s.name not in unreduced], rows, options)
+    reductions = _reductions(
+        [site for site in found.sites if site.name not in unreduced], rows, options
+    )
     if unreduced:
         note = f"no {options.reduce} of {', '.join(unreduced)}: a row has one axis there"
         seen = replace(seen, survey=replace(found, notes=(*found.notes, note)))
     batch_size = _batch_size(seen, options, previous)
     _remember(reductions, previous)
-    kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
-    infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
-    if uncounted := [name for name, m in model.named_modules() if uses_the_batch(m)]:
+    kept = tuple(
+        Kept(site, reductions.get(site.name), options.dtype, rows.shape(site))
+        for site in found.sites
+    )
+    infos = tuple(_info(info, k, rows) for info, k in enumerate(kept))
+    uncounted = [name for name, module in model.named_modules() if uses_the_batch(module)]
+    if uncounted:
         warnings.warn(
             f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of "
             "the probe batch even in eval mode",
@@ -231,7 +237,7 @@ def _too_few_axes(sites: Sequence[Site], rows: Rows, options: Options) -> tuple[
     """
     if isinstance(options.reduce, Mapping):
         return ()
-    names = [s.name for s in sites if not has_axes_for(options.reduce, rows.shape(s))]
+    names = [site.name for site in sites if not has_axes_for(options.reduce, rows.shape(site))]
     return tuple(names) if len(names) < len(sites) else ()
 
 
@@ -275,24 +281,25 @@ def _remember(reductions: Mapping[str, Reduction], previous: Archive | None) -> 
     """
     if previous is None or not previous.steps:
         return
-    for name, r in reductions.items():
-        states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
-        if state := next((s for s in states if s is not None), None):
-            r.load(state)
+    for name, made in reductions.items():
+        states = [previous.extra(step, f"reduction:{name}") for step in previous.steps]
+        stored = [state for state in states if state is not None]
+        if stored:
+            made.load(stored[0])
 
 
 def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
-    s, r = kept.site, kept.reduction
+    site, r = kept.site, kept.reduction
     stored = str(kept.dtype).removeprefix("torch.")
     return LayerInfo(
-        s.name,
+        site.name,
         ordinal,
-        s.op or type(s.module).__name__,
+        site.op or type(site.module).__name__,
         kept.shape,
-        rows.shape(s),
-        s.dtype,
+        rows.shape(site),
+        site.dtype,
         stored,
         r.spec if r else "none",
-        s.end,
-        s.aliases,
+        site.end,
+        site.aliases,
     )

@@ -59,11 +59,11 @@ class Team:
         number = next(_meeting)
         store = dist.distributed_c10d._get_default_store()
         store.set(f"infoplane/{number}/{self.rank}", what)
-        keys = [f"infoplane/{number}/{r}" for r in range(self.world)]
+        keys = [f"infoplane/{number}/{rank}" for rank in range(self.world)]
         try:
             store.wait(keys, datetime.timedelta(seconds=self.timeout))
         except Exception as error:  # the store's own error type differs between backends
-            missing = [r for r, key in enumerate(keys) if not store.check([key])]
+            missing = [rank for rank, key in enumerate(keys) if not store.check([key])]
             raise CaptureError(
                 f"rank {self.rank} waited {self.timeout:g} s at {what!r} for ranks {missing}: this "
                 "recording is collective, so every rank must create the Recorder and call step() "
@@ -83,8 +83,8 @@ def sharded(model: nn.Module) -> bool:
 
     DTensor of FSDP2 or tensor parallelism, or an FSDP1 wrapper.
     """
-    return any(hasattr(p, "full_tensor") for p in model.parameters()) or any(
-        type(m).__name__ == "FullyShardedDataParallel" for m in model.modules()
+    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters()) or any(
+        type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()
     )
 
 

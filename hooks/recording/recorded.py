@@ -39,7 +39,9 @@ def settings_of(
     return {
         "layers": list(archive.layers) if layers is None else layers,
         "select": config.get("selected", {}) if layers is None else None,
-        "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
+        "reduce": {info.name: info.reduction for info in archive.infos}
+        if layers is None
+        else "none",
         "autocast": None if autocast == "off" else dtype_named(autocast),
         **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
         "y_kind": archive.y_kind,

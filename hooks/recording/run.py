@@ -63,13 +63,17 @@ def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
     wanted, rows = plan.options.rows, plan.row_kind
     if isinstance(rows, (PositionRows, NodeRows)):
         return _of_positions(plan, rows.chosen)
-    x, o = probe.array(), plan.options
-    ids = row_codes(row_digests(x)) if o.row_ids is None else np.asarray(o.row_ids, dtype=np.int64)
+    x, options = probe.array(), plan.options
+    ids = (
+        row_codes(row_digests(x))
+        if options.row_ids is None
+        else np.asarray(options.row_ids, dtype=np.int64)
+    )
     if len(ids) != probe.n:
         raise InputError(
             f"row_ids must hold one number for each of the {probe.n} probe rows, got {len(ids)}"
         )
-    labels = sample_labels(wanted.y, probe.y, probe.n, o.y_kind)
+    labels = sample_labels(wanted.y, probe.y, probe.n, options.y_kind)
     first = next(iter(labels), DEFAULT_LABEL)
     return ArchivedRows(x, labels.pop(first, None), ids, labels, RowInfo(label=first))
 
@@ -94,13 +98,13 @@ def create_run(
         InputError: row ids or draws that do not fit.
         ArchiveError: the run cannot be created there.
     """
-    o, rows = plan.options, archived_rows(plan, probe)
-    if team.split and o.draws > 1:
+    options, rows = plan.options, archived_rows(plan, probe)
+    if team.split and options.draws > 1:
         raise InputError(
             "draws > 1 and ranks='split' cannot be combined: take the draws on one rank"
         )
-    if o.overwrite:
-        forget_weights(o.to)
+    if options.overwrite:
+        forget_weights(options.to)
     mine = plan.row_kind.span(*team.rows(probe.n))
     share: dict[str, Any] = {}  # Any: known keywords
     if team.split:
@@ -114,26 +118,26 @@ def create_run(
     def tiled(
         a: NDArray[Any] | None,
     ) -> NDArray[Any] | None:  # Any: every dtype of inputs and labels
-        return a if a is None or o.draws == 1 else np.concatenate([a] * o.draws)
+        return a if a is None or options.draws == 1 else np.concatenate([a] * options.draws)
 
     return RunWriter.create(
-        o.to,
+        options.to,
         layers=plan.infos,
         x=tiled(rows.x),
         y=tiled(rows.y),
-        y_kind=o.y_kind,
-        x_kind=rows.x_kind(probe, o.x_kind),
+        y_kind=options.y_kind,
+        x_kind=rows.x_kind(probe, options.x_kind),
         row_ids=tiled(rows.ids),
-        split=tiled(_split_of(o.split, rows, probe.n)),
+        split=tiled(_split_of(options.split, rows, probe.n)),
         chain=chain,
-        labels={name: np.concatenate([v] * o.draws) for name, v in rows.labels.items()},
+        labels={name: np.concatenate([v] * options.draws) for name, v in rows.labels.items()},
         row_info=rows.info,
         positions=tiled(rows.positions),
-        store_x=o.store_x,
+        store_x=options.store_x,
         config=_config(plan, model, probe, team),
-        overwrite=o.overwrite,
-        resume=o.resume,
-        durable=o.durable,
+        overwrite=options.overwrite,
+        resume=options.resume,
+        durable=options.durable,
         **share,
     )
 
@@ -149,49 +153,49 @@ def _split_of(split: object, rows: ArchivedRows, samples: int) -> NDArray[Any] |
 
 
 def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str, object]:
-    o = plan.options
+    options = plan.options
     return {
-        "schedule": str(o.schedule),
-        "mode": o.mode,
-        "draws": o.draws,
-        "noise": o.noise,
-        "seed": o.seed,
+        "schedule": str(options.schedule),
+        "mode": options.mode,
+        "draws": options.draws,
+        "noise": options.noise,
+        "seed": options.seed,
         "batch_size": plan.batch_size,
-        "layers": o.layers
-        if isinstance(o.layers, str)
-        else [str(p) for p in np.atleast_1d(np.array(o.layers, dtype=object))],
+        "layers": options.layers
+        if isinstance(options.layers, str)
+        else [str(pattern) for pattern in np.atleast_1d(np.array(options.layers, dtype=object))],
         "selected": selectors(plan.sites),
-        "autocast": o.autocast_name,
-        "store": o.store,
+        "autocast": options.autocast_name,
+        "store": options.store,
         "ranks": team.world,
         "silent": list(plan.survey.silent),
-        "notes": [*plan.survey.notes, *o.notes],
+        "notes": [*plan.survey.notes, *options.notes],
         "torch": torch.__version__,
         "model": type(model).__name__,
         "inputs": type(probe.inputs).__name__,
         "fixed": list(probe.fixed),
         "constants": {name: str(value) for name, value in probe.constants().items()},
         "bytes_per_capture": plan.bytes_per_capture,
-        "tags": dict(o.tags),
+        "tags": dict(options.tags),
     }
 
 
 def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
     """Return how a capture was made: mode, types, device, batches, threads."""
-    o = plan.options
+    options = plan.options
     return {
-        "mode": o.mode,
+        "mode": options.mode,
         "training": model.training,
-        "autocast": o.autocast_name,
+        "autocast": options.autocast_name,
         "device": str(device_of(model)),
         "batch_size": plan.batch_size,
-        "draws": o.draws,
-        "noise": o.noise,
+        "draws": options.draws,
+        "noise": options.noise,
         "execution": "eager",
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "compute_dtype": next(
-            (str(p.dtype).removeprefix("torch.") for p in model.parameters()), "float32"
+            (str(pattern.dtype).removeprefix("torch.") for pattern in model.parameters()), "float32"
         ),
     }

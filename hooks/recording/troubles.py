@@ -39,7 +39,7 @@ class Troubles:
             Exception: the error itself, under the policy ``raise``; a full disk never raises.
         """
         causes = (error, error.__cause__)  # the archive wraps what the system said
-        full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
+        full = any(isinstance(cause, OSError) and cause.errno in _FULL_DISK for cause in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
         if full:
             said, self.stopped = self.stopped, True

@@ -64,7 +64,9 @@ def set_weights_aside(run: Path, step: int) -> None:
 
 def weight_steps(run: Path) -> tuple[int, ...]:
     """Return steps whose weights are stored, ascending."""
-    return tuple(sorted(int(p.stem) for p in (run / FOLDER).glob("*.pt") if p.stem.isdecimal()))
+    return tuple(
+        sorted(int(path.stem) for path in (run / FOLDER).glob("*.pt") if path.stem.isdecimal())
+    )
 
 
 def weights_file(run: Path, step: int) -> Path:

@@ -86,8 +86,8 @@ def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> li
         return []
     pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))
     return [
-        k
-        for k, (before, after) in enumerate(pairs)
+        axis
+        for axis, (before, after) in enumerate(pairs)
         if before in lengths and after == lengths[0] - 1
     ]
 
@@ -126,7 +126,10 @@ def is_causal(
         after = values_of(model, sites, _on(probe.changed(other_end), device), forward)
     except Exception:  # as above
         return None
-    return all(_same_before(before[s.name], after[s.name], axes[s.name] + 1, last) for s in sites)
+    return all(
+        _same_before(before[site.name], after[site.name], axes[site.name] + 1, last)
+        for site in sites
+    )
 
 
 def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:

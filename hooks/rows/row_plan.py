@@ -70,11 +70,13 @@ def named_inputs(model: nn.Module, probe: Probe, options: Options) -> dict[str, 
     except (TypeError, ValueError):  # a forward without a signature
         return tensors
     given = (
-        ["x"] if isinstance(probe.inputs, Tensor) else [str(i) for i in range(len(probe.inputs))]
+        ["x"]
+        if isinstance(probe.inputs, Tensor)
+        else [str(place) for place in range(len(probe.inputs))]
     )
     return {
-        names[i] if i < len(names) and key != "x" else key: tensors[key]
-        for i, key in enumerate(given)
+        names[place] if place < len(names) and key != "x" else key: tensors[key]
+        for place, key in enumerate(given)
         if key in tensors
     }
 
@@ -86,7 +88,7 @@ def _token_rows(
     model: nn.Module, probe: Probe, found: Survey, options: Options
 ) -> tuple[Survey, Rows]:
     inputs = named_inputs(model, probe, options)
-    arrays = {name: to_numpy(t) for name, t in inputs.items()}
+    arrays = {name: to_numpy(tensor) for name, tensor in inputs.items()}
     key = key_of(arrays, options.rows.key)
     if key is None:
         return _positions_of_layers(probe, found, options)
@@ -127,13 +129,13 @@ def _token_axes(
 ) -> dict[str, int]:
     """Per layer that has one the axis of a sample that runs over the positions."""
     own = _own_names(inputs, probe)
-    members = [own[m] for m in (sequences.key, *sequences.members) if m in own]
+    members = [own[member] for member in (sequences.key, *sequences.members) if member in own]
     length = sequences.tokens.shape[1]
     longest = np.argsort(-sequences.valid.sum(axis=1), kind="stable")[:_FEW]
     few, valid = replace(probe.take(longest), y=None), torch.from_numpy(sequences.valid[longest])
     following = following_axes(model, few, sites, members, valid, device_of(model), options.forward)
     if following is None:  # a network of one fixed length
-        return {s.name: 0 for s in sites if s.raw_shape[:1] == (length,)}
+        return {site.name: 0 for site in sites if site.raw_shape[:1] == (length,)}
     axes = {name: found[0] for name, found in following.items() if len(found) == 1}
     for site in sites:
         if len(following.get(site.name, ())) > 1 and site.raw_shape[:1] == (length,):
@@ -186,7 +188,11 @@ def _positions_of_layers(probe: Probe, found: Survey, options: Options) -> tuple
             "and this network has neither; images have rows='pixel', graphs rows='node'"
         )
     length = lengths.most_common(1)[0][0]
-    axes = {s.name: 0 for s in found.sites if len(s.raw_shape) == 2 and s.raw_shape[0] == length}
+    axes = {
+        site.name: 0
+        for site in found.sites
+        if len(site.raw_shape) == 2 and site.raw_shape[0] == length
+    }
     kept = _with_positions(found, axes, options, f"not {length} positions, as most layers have")
     chosen = choose_rows(
         options.rows,
@@ -206,7 +212,7 @@ def _sample_ids(probe: Probe) -> Ids:
 
 
 def _pixel_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, Rows]:
-    image = next((t for t in probe.tensors().values() if t.ndim == 4), None)
+    image = next((tensor for tensor in probe.tensors().values() if tensor.ndim == 4), None)
     grids = Counter(site.raw_shape[1:] for site in found.sites if len(site.raw_shape) == 3)
     if not grids:
         raise InputError(
@@ -215,7 +221,11 @@ def _pixel_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, 
         )
     own: Shape = () if image is None else tuple(image.shape[2:])
     grid = own if own in grids else grids.most_common(1)[0][0]
-    axes = {s.name: 1 for s in found.sites if len(s.raw_shape) == 3 and s.raw_shape[1:] == grid}
+    axes = {
+        site.name: 1
+        for site in found.sites
+        if len(site.raw_shape) == 3 and site.raw_shape[1:] == grid
+    }
     size = "x".join(map(str, grid))
     kept = _with_positions(
         found,
@@ -252,7 +262,7 @@ def _node_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, R
 
 def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options) -> Rows:
     """Whole samples, with the masks that reductions over positions need."""
-    reduced = [s for s in found.sites if over_positions(options.reduction_of(s.name))]
+    reduced = [site for site in found.sites if over_positions(options.reduction_of(site.name))]
     if not reduced:
         if options.rows.mask is not None:
             raise InputError(
@@ -261,11 +271,11 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
             )
         return SampleRows(probe.n)
     inputs = named_inputs(model, probe, options)
-    arrays = {name: to_numpy(t) for name, t in inputs.items()}
+    arrays = {name: to_numpy(tensor) for name, tensor in inputs.items()}
     masks: dict[str, Tensor] = {}
     for key in sequence_inputs(arrays):
         sequences = sequences_of(arrays, key, options.rows.mask)
-        specs = sorted({str(options.reduction_of(s.name)) for s in reduced})
+        specs = sorted({str(options.reduction_of(site.name)) for site in reduced})
         warn_of_padding(sequences, f"{', '.join(specs)}: input {key!r}")
         if sequences.mask is None:
             continue
@@ -276,7 +286,7 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
             )
         axes = _token_axes(model, probe, reduced, sequences, inputs, options)
         mask = torch.from_numpy(sequences.valid)
-        masks |= {s.name: mask for s in reduced if axes.get(s.name) == 0}
+        masks |= {site.name: mask for site in reduced if axes.get(site.name) == 0}
     return SampleRows(probe.n, masks)
 
 
@@ -293,14 +303,14 @@ def _with_positions(found: Survey, axes: Mapping[str, int], options: Options, wh
 
     Those asked for by their names are refused.
     """
-    lacking = [s for s in found.sites if s.name not in axes]
+    lacking = [site for site in found.sites if site.name not in axes]
     remedy = "leave it out, or record it in a run of its own with one row per sample"
-    asked = [s for s in lacking if _by_name(s, options)]
+    asked = [site for site in lacking if _by_name(site, options)]
     if asked or len(lacking) == len(found.sites):
-        listed = ", ".join(f"{s.name!r} {s.raw_shape}" for s in (asked or lacking)[:8])
+        listed = ", ".join(f"{site.name!r} {site.raw_shape}" for site in (asked or lacking)[:8])
         raise UnsupportedOutput(f"rows={options.rows.kind!r}: {listed} has {why}: {remedy}")
-    notes = [f"{s.name} left out: it has {why}" for s in lacking]
-    sites = tuple(s for s in found.sites if s.name in axes)
+    notes = [f"{site.name} left out: it has {why}" for site in lacking]
+    sites = tuple(site for site in found.sites if site.name in axes)
     return replace(found, sites=sites, notes=(*found.notes, *notes))
 
 
@@ -310,7 +320,7 @@ def _by_name(site: Site, options: Options) -> bool:
         return False
     plain = site.name.partition("#")[0].partition(":")[0]
     names = (site.name, plain, *site.aliases)
-    return any(isinstance(a, str) and a in names for a in asked)
+    return any(isinstance(pattern, str) and pattern in names for pattern in asked)
 
 
 def _noting(found: Survey, chosen: ChosenRows) -> Survey:

@@ -122,7 +122,7 @@ class SampleRows:
     def subset(self, samples: Ids) -> Rows:
         """Return these samples with their masks."""
         index = torch.from_numpy(samples)
-        return SampleRows(len(samples), {name: m[index] for name, m in self.masks.items()})
+        return SampleRows(len(samples), {name: mask[index] for name, mask in self.masks.items()})
 
 
 @dataclass(frozen=True, eq=False)
