@@ -11,7 +11,7 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.certificates.bench import same
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.chain import interchange
 from infoplane.types import Chain
 

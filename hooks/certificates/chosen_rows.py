@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -36,12 +35,11 @@ Rows = NDArray[np.int64]
 def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
     """Return rows of one test forward: 8 of a large network, up to 128 of a small one."""
     parameters = sum(p.numel() for p in model.parameters())
-    by_memory = _BYTES // max(
-        _layer_bytes(sites) + 16 * _input_bytes(probe), 1
-    )  # a layer in between may be wider
+    wide = _layer_bytes(sites)
+    by_memory = _BYTES // max(wide + 16 * _input_bytes(probe), 1)  # a layer between may be wider
     by_time = _PARAMETERS // max(parameters, 1)
-    fewest = _FEWEST_WIDE if _layer_bytes(sites) > _BYTES_WIDE else FEWEST
-    return int(min(max(fewest, min(by_memory, by_time)), MOST))
+    fewest = _FEWEST_WIDE if wide > _BYTES_WIDE else FEWEST
+    return min(max(fewest, min(by_memory, by_time)), MOST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +68,7 @@ def _layer_bytes(sites: Sequence[Site]) -> int:
 
 def _input_bytes(probe: Probe) -> int:
     """Bytes of one row of all inputs."""
-    return sum(t[:1].numel() * t.element_size() for t in probe.tensors().values())
+    return sum(tensor[:1].nbytes for tensor in probe.tensors().values())
 
 
 def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
@@ -81,19 +79,19 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
     fitting = max(2 * most, _BYTES_LOOKED_AT // max(_input_bytes(probe), 1))
     looked_at = min(probe.n, _LOOKED_AT, fitting)
     among = np.unique(np.linspace(0, probe.n - 1, looked_at).astype(np.int64))
-    tables = [
-        to_numpy(t[torch.from_numpy(among)]).reshape(len(among), -1)
-        for t in probe.tensors().values()
-    ]
+    tensors = probe.take(among).tensors().values()
+    tables = [to_numpy(tensor).reshape(len(among), -1) for tensor in tensors]
     codes = np.stack([_codes(table) for table in tables])  # (inputs, rows)
-    distinct = np.sort(np.unique(codes.T, axis=0, return_index=True)[1])
+    _, distinct = np.unique(codes, axis=1, return_index=True)
+    distinct = np.sort(distinct)
     if len(distinct) < 2:
         distinct = np.arange(len(among))
-    k = max(1, min(most, len(distinct) // 2))
-    chosen = _spread([table[distinct] for table in tables], 2 * k)
-    first, second = distinct[chosen[0::2]], distinct[chosen[1::2]]
-    equal = [int((codes[:, first] == codes[:, np.roll(second, shift)]).sum()) for shift in range(k)]
-    return among[first], among[np.roll(second, int(np.argmin(equal)))]
+    pairs = max(1, min(most, len(distinct) // 2))
+    chosen = distinct[_spread([table[distinct] for table in tables], 2 * pairs)]
+    first, second = chosen[0::2], chosen[1::2]
+    shifted = [np.roll(second, shift) for shift in range(pairs)]
+    equal = [np.sum(codes[:, first] == codes[:, other]) for other in shifted]
+    return among[first], among[shifted[int(np.argmin(equal))]]
 
 
 def _codes(table: NDArray[np.generic]) -> Rows:
@@ -108,24 +106,17 @@ def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
 
     The rest lie evenly between.
     """
-    n = len(tables[0])
-    holders: list[int] = []
-    for which in zip(*(_extremes(table) for table in tables), strict=True):
-        holders += which
-    picked = list(dict.fromkeys(holders))[: count // 2]
-    left = np.setdiff1d(np.arange(n), picked)
+    holders = np.stack([_extremes(table) for table in tables], 1).reshape(-1)  # inputs in turn
+    picked = np.array([*dict.fromkeys(holders.tolist())][: count // 2], np.int64)
+    left = np.setdiff1d(np.arange(len(tables[0])), picked)
     even = left[np.linspace(0, len(left) - 1, count - len(picked)).astype(np.int64)]
-    return np.concatenate([np.array(picked, np.int64), even])[:count]
+    return np.concatenate([picked, even])
 
 
-def _extremes(table: NDArray[np.generic]) -> list[int]:
-    """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn.
-
-    Pairs of rows.
-    """
+def _extremes(table: NDArray[np.generic]) -> Rows:
+    """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn."""
     columns = np.linspace(0, table.shape[1] - 1, _COLUMNS).astype(np.int64)
     values = np.nan_to_num(table[:, columns].astype(np.float64))
     total = (values / (2 * len(columns))).sum(1, keepdims=True)  # divided first: sums overflow
     values = np.concatenate([total, values], axis=1)
-    places = np.stack([values.argmax(0), values.argmin(0)], 1).reshape(-1)
-    return [int(place) for place in places]
+    return np.stack([values.argmax(0), values.argmin(0)], 1).reshape(-1)

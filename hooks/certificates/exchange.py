@@ -15,8 +15,8 @@ from infoplane.hooks.certificates.bench import (
     Bench,
     Patch,
     Values,
-    same,
 )
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.certificates.references import (
     AT_THEIR_PLACES,
     IN_TURNS,
@@ -89,7 +89,7 @@ class Exchange:
                 row[name] = "partial"
 
         self._bench.run(self._rows.other, patches=put_back, after=after, see=compare)
-        return {s.name: row[s.name] for s in self._bench.sites}
+        return {other.name: row[other.name] for other in self._bench.sites}
 
     def _noise_of(
         self, site: Site, put_back: Mapping[str, Patch], near: Values
@@ -98,17 +98,18 @@ class Exchange:
 
         A layer without noise shares none, wherever the noise of the others was drawn.
         """
-        found, rows, name = self._found, self._rows, site.name
+        found, name = self._found, site.name
+        rows = self._rows.x
         differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
         after = AFTER if found.random else None
         shared, fresh = set[str](), set[str]()
         if name in found.random:
-            shared |= differing(rows.x, OTHER, put_back, after=after)
-            fresh |= differing(rows.x, patches=put_back, after=AFTER_OTHER)
+            shared |= differing(rows, OTHER, put_back, after=after)
+            fresh |= differing(rows, patches=put_back, after=AFTER_OTHER)
         elif found.random:
-            fresh |= differing(rows.x, OTHER, put_back, after=AFTER_OTHER)
+            fresh |= differing(rows, OTHER, put_back, after=AFTER_OTHER)
         if found.carried:
-            moved = differing(rows.x, patches=put_back, after=after, carry=True)
+            moved = differing(rows, patches=put_back, after=after, carry=True)
             (shared if name in found.carried else fresh).update(moved)
         if found.coupled:
             moved = self._in_other_company(name, differing, after)
@@ -132,11 +133,8 @@ class Exchange:
         self, site: Site, row: Mapping[str, Relation], names: Container[str]
     ) -> LayerPairs:
         """Pairs of this layer and those of some layers that lie on a path from it."""
-        return [
-            (site.name, s.name)
-            for s in self._bench.sites
-            if s is not site and s.name in names and row[s.name] != "no-path"
-        ]
+        reached = [name for name in row if name != site.name and row[name] != "no-path"]
+        return [(site.name, name) for name in reached if name in names]
 
 
 def _put(new: Tensor, _arrived: Tensor) -> Tensor:

@@ -162,14 +162,18 @@ def focus_of(rows: Rows, count: int = 8) -> Focus:
     spread = np.unique(np.linspace(0, rows.samples - 1, 2 * count).astype(np.int64))
     half = len(spread) // 2
     first, second, position = [], [], []
-    for a, b in zip(spread[:half], spread[::-1][:half], strict=True):
-        ours, theirs = (rows.chosen.position[rows.span(int(i), int(i) + 1)] for i in (a, b))
-        common = set(ours.tolist()) & set(theirs.tolist())
+    for ours, theirs in zip(spread[:half].tolist(), spread[::-1][:half].tolist(), strict=True):
+        common = _positions(rows, ours) & _positions(rows, theirs)
         if common:
-            first.append(a)
-            second.append(b)
+            first.append(ours)
+            second.append(theirs)
             position.append(max(common))
     if not first:
         return WholeSamples()
     places = torch.from_numpy(np.array(position))
     return OnePosition(rows, np.array(first), np.array(second), places)
+
+
+def _positions(rows: PositionRows, sample: int) -> set[int]:
+    """The positions of a sample that are rows."""
+    return set(rows.chosen.position[rows.span(sample, sample + 1)].tolist())

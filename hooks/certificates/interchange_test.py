@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from infoplane.display.progress import Advance, progress
 from infoplane.errors import UnsupportedOutput
-from infoplane.hooks.certificates.bench import Bench, same
+from infoplane.hooks.certificates.bench import Bench
 from infoplane.hooks.certificates.budget import Spending
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.certificates.exchange import Exchange, LayerPairs
 from infoplane.hooks.certificates.lines import Lines, find_lines
 from infoplane.hooks.certificates.references import (
@@ -110,14 +111,16 @@ class Interchange:
         with self._progress("interchange test, layers", len(self._names)) as advance:
             relations.settle(exchange_one)
         untested = tuple(name for name in relations.open() if name not in problems)
-        awake = {n for n in self._names if not same(plain[n], far[n], self._tolerance)}
-        reasons = [self._asleep(awake), *(f"{n}: {text}" for n, text in problems.items())]
+        awake = {name for name in self._names if not same(plain[name], far[name], self._tolerance)}
+        reasons = [self._asleep(awake)]
+        reasons += [f"{name}: {text}" for name, text in problems.items()]
+        reasons.append(self._left_out(untested))
         return replace(
             certain,
             matrix=self._visible(relations, awake),
             shared_noise=tuple(shared),
             fresh_noise=tuple(fresh),
-            reason="; ".join(filter(None, [*reasons, self._left_out(untested)])),
+            reason="; ".join(filter(None, reasons)),
             untested=untested,
         )
 
@@ -135,8 +138,9 @@ class Interchange:
     def _left_out(self, untested: Collection[str]) -> str:
         if not untested:
             return ""
-        some = f"{list(untested)[:6]}{' and more' if len(untested) > 6 else ''}"
+        more = " and more" if len(untested) > 6 else ""
         return (
-            f"{len(untested)} layers were not exchanged ({some}): {self._spending.budget} are "
+            f"{len(untested)} layers were not exchanged ({list(untested)[:6]}{more}): "
+            f"{self._spending.budget} are "
             "spent; ip.certify(run, model) tests them"
         )

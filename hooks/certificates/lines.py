@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from infoplane.errors import UnsupportedOutput
-from infoplane.hooks.certificates.bench import Bench, Patch, Values, constant, same
+from infoplane.hooks.certificates.bench import Bench, Patch, Values
+from infoplane.hooks.certificates.comparing import constant, same
 from infoplane.hooks.certificates.references import TestRows
 from infoplane.hooks.network.sites import Site
 from infoplane.types import Relation
@@ -80,7 +82,7 @@ def find_lines(bench: Bench, rows: TestRows, plain: Values, tolerance: float) ->
         plain: values of every layer on both sets of rows.
         tolerance: relative, see `certify`.
     """
-    sites = [s for s in bench.sites if not constant(plain[s.name], tolerance)]
+    sites = [site for site in bench.sites if not constant(plain[site.name], tolerance)]
     follows: list[bool] = []
     window = 2 * rows.count - 1
     for first in range(0, len(sites) - 1, window):
@@ -92,18 +94,18 @@ def find_lines(bench: Bench, rows: TestRows, plain: Values, tolerance: float) ->
             lines[-1].append(site.name)
         else:
             lines.append([site.name])
-    return Lines(tuple(s.name for s in sites), tuple(tuple(line) for line in lines))
+    return Lines(tuple(site.name for site in sites), tuple(map(tuple, lines)))
 
 
 def _follow(
     bench: Bench, rows: TestRows, members: Sequence[Site], plain: Values, tolerance: float
 ) -> list[bool]:
     """Whether each layer but the first is a function of the one before it."""
-    patches: dict[str, Patch] = {
-        site.name: partial(_put_moved, plain[site.name], m + 1)
-        for m, site in enumerate(members[:-1])
-    }
-    moved_by = {site.name: m + 1 for m, site in enumerate(members[1:])}
+    patches: dict[str, Patch] = {}
+    moved_by: dict[str, int] = {}
+    for by, (site, next_site) in enumerate(pairwise(members), start=1):
+        patches[site.name] = partial(_put_moved, plain[site.name], by)
+        moved_by[next_site.name] = by
     follows: dict[str, bool] = {}
 
     def compare(name: str, value: Tensor) -> None:

@@ -19,10 +19,8 @@ from infoplane.hooks.certificates.bench import (
     Patch,
     Places,
     Values,
-    relative_change,
-    rounded,
-    same,
 )
+from infoplane.hooks.certificates.comparing import relative_change, rounded, same
 from infoplane.hooks.probing.probe import Probe
 from infoplane.types import ROUNDING_MARGIN
 
@@ -178,7 +176,9 @@ def _rounding(
 ) -> dict[str, float] | None:
     """Change the last bits of every layer at once; None where nothing can be put into one."""
     other_bits = partial(rounded, own=torch.Generator().manual_seed(BEFORE))
-    patches: dict[str, Patch] = {s.name: other_bits for s in bench.sites if not callable(s.select)}
+    patches: dict[str, Patch] = {
+        site.name: other_bits for site in bench.sites if not callable(site.select)
+    }
     changes: dict[str, float] = {}
 
     def compare(name: str, value: Tensor) -> None:

@@ -5,5 +5,5 @@
 | what a user may give as a probe | `probe` |
 | a form of batches or samples; of inputs | `batches`; `inputs` |
 | labels | `labels`, `ignored` |
-| how batches come to one; padding; what does not fit into memory | `joining`; `padding`; `spool` |
+| how parts are joined; padding; what exceeds memory | `joined_parts`; `padding`; `spool` |
 """

@@ -63,13 +63,7 @@ def part_of_batch(batch: object, how: Reading) -> Part:
     """
     if isinstance(batch, Mapping):
         return part_of_mapping(batch, how)
-    if isinstance(batch, PackedSequence):
-        raise InputError(
-            "the probe is a PackedSequence, which has no row axis: give the padded ids and their "
-            "lengths, pad_packed_sequence(packed, batch_first=True), pack them in forward=, and "
-            "say mask="
-        )
-    if not isinstance(batch, (tuple, list)):
+    if not isinstance(batch, (tuple, list)) or isinstance(batch, PackedSequence):
         return Part(as_inputs(batch, how.dtype), None)
     if len(batch) == 1:
         return Part(as_inputs(_several(batch[0], None), how.dtype), None)
@@ -78,26 +72,27 @@ def part_of_batch(batch: object, how: Reading) -> Part:
             f"probe must be (x, y), got a tuple of {len(batch)}; several inputs go into one tuple: "
             "((x1, x2), y)"
         )
-    x, y = batch
-    labels = None if y is None else as_labels(y)
-    return Part(as_inputs(_several(x, labels), how.dtype), labels)
+    inputs, labels = batch
+    labels = None if labels is None else as_labels(labels)
+    return Part(as_inputs(_several(inputs, labels), how.dtype), labels)
 
 
-def _several(x: object, y: Labels) -> object:
+def _several(inputs: object, labels: Labels) -> object:
     """A list of tensors that each have the rows of the batch is several inputs.
 
     Another list is rows.
     """
-    if not isinstance(x, list) or not x or not all(isinstance(t, (Tensor, np.ndarray)) for t in x):
-        return x
-    rows = {len(t) if t.ndim else 0 for t in x}
-    wanted = rows if y is None else {len(y)}
-    return tuple(x) if rows == wanted and len(rows) == 1 else x
+    if not isinstance(inputs, list) or not all(isinstance(t, (Tensor, np.ndarray)) for t in inputs):
+        return inputs
+    rows = {len(tensor) if tensor.ndim else 0 for tensor in inputs}
+    if len(rows) != 1 or (labels is not None and rows != {len(labels)}):
+        return inputs
+    return tuple(inputs)
 
 
 def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     """Read keyword arguments, and the labels that are among them."""
-    label = next((key for key in LABELS if key in batch), None)
+    label = _label_key(batch)
     inputs = as_inputs({key: value for key, value in batch.items() if key != label}, how.dtype)
     if label is None:
         return Part(inputs, None)
@@ -108,16 +103,21 @@ def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     return Part(inputs, as_labels(batch[label]), (note,))
 
 
+def _label_key(batch: Mapping[Any, Any]) -> str | None:
+    """The key of the labels in a mapping; None where it has none."""
+    return next((key for key in LABELS if key in batch), None)
+
+
 def is_sample(item: object) -> bool:
     """Whether an item of a list is one row and no batch.
 
     Its label is a single value, or it is a mapping of plain lists.
     """
     if isinstance(item, Mapping):
-        label = next((item[key] for key in LABELS if key in item), None)
+        label = item.get(_label_key(item))
         if label is not None:
             return _is_single(label)
-        return all(_is_single(v) or _is_flat(v) for v in item.values())
+        return all(_is_single(value) or _is_flat(value) for value in item.values())
     return isinstance(item, (tuple, list)) and len(item) == 2 and _is_single(item[1])
 
 
@@ -127,7 +127,7 @@ def _is_single(value: object) -> bool:
 
 
 def _is_flat(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(v, (bool, int, float)) for v in value)
+    return isinstance(value, list) and all(isinstance(part, (int, float)) for part in value)
 
 
 def part_of_sample(sample: object, how: Reading) -> Part:
@@ -137,14 +137,21 @@ def part_of_sample(sample: object, how: Reading) -> Part:
         InputError: none of these.
     """
     if isinstance(sample, Mapping):
-        label = next((key for key in LABELS if key in sample), None)
-        x: object = {key: [value] for key, value in sample.items() if key != label}
-        return Part(as_inputs(x, how.dtype), None if label is None else label_of_one(sample[label]))
+        label = _label_key(sample)
+        inputs = {key: value for key, value in sample.items() if key != label}
+        labels = None if label is None else label_of_one(sample[label])
+        return Part(as_inputs(_as_batch(inputs), how.dtype), labels)
     if isinstance(sample, (tuple, list)) and len(sample) == 2:
-        x = sample[0]
-        inner: object = tuple([v] for v in x) if isinstance(x, tuple) else [x]
-        if isinstance(x, Mapping):
-            inner = {key: [value] for key, value in x.items()}
-        return Part(as_inputs(inner, how.dtype), label_of_one(sample[1]))
-    alone = sample[0] if isinstance(sample, (tuple, list)) and len(sample) == 1 else sample
-    return Part(as_inputs([alone], how.dtype), None)
+        return Part(as_inputs(_as_batch(sample[0]), how.dtype), label_of_one(sample[1]))
+    if isinstance(sample, (tuple, list)) and len(sample) == 1:
+        (sample,) = sample
+    return Part(as_inputs([sample], how.dtype), None)
+
+
+def _as_batch(row: object) -> object:
+    """One row of inputs as a batch of one."""
+    if isinstance(row, Mapping):
+        return {key: [value] for key, value in row.items()}
+    if isinstance(row, tuple):
+        return tuple([value] for value in row)
+    return [row]

@@ -26,7 +26,6 @@ def _generators_of(given: object) -> list[torch.Generator]:
         return []
     batches = given.batch_sampler
     owners = (given, given.sampler, batches, getattr(batches, "sampler", None))
-    found = [
-        getattr(owner, "generator", None) for owner in owners
-    ]  # samplers are anybody's classes
+    # samplers are anybody's classes
+    found = [getattr(owner, "generator", None) for owner in owners]
     return [generator for generator in found if isinstance(generator, torch.Generator)]

@@ -63,8 +63,8 @@ def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors a
         return
     for key, value in parts_of(inputs).items():
         if is_structure(value):
-            for inner, v in named_values(value):
-                yield f"{key}.{inner}", v
+            for inner, part in named_values(value):
+                yield f"{key}.{inner}", part
         else:
             yield str(key), value
 
@@ -93,7 +93,7 @@ def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
         return tuple(as_argument(str(place), value, dtype) for place, value in enumerate(x))
     if is_structure(x) and not isinstance(x, (tuple, list)):  # one argument that holds several
         return (as_argument("0", x, dtype),)
-    if isinstance(x, (str, list)) and (isinstance(x, str) or any(isinstance(t, str) for t in x)):
+    if isinstance(x, str) or (isinstance(x, list) and any(isinstance(row, str) for row in x)):
         raise InputError(_TEXTS)
     value = as_argument("x", x, dtype)
     if not has_rows(value):
@@ -128,8 +128,10 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return _from_array(name, np.array(value), dtype)
     if is_structure(value) and not isinstance(value, list):
-        parts = parts_of(value).items()
-        return rebuilt(value, {k: as_argument(f"{name}.{k}", v, dtype) for k, v in parts})
+        arguments = {}
+        for key, part in parts_of(value).items():
+            arguments[key] = as_argument(f"{name}.{key}", part, dtype)
+        return rebuilt(value, arguments)
     if isinstance(value, list):
         return _from_list(name, value, dtype)
     hint = "leave it out, or make it inside forward=lambda model, inputs: ..."
@@ -146,8 +148,8 @@ def _refuse_rowless(name: str, value: object) -> None:
     if isinstance(value, PackedSequence):
         raise InputError(
             f"probe input {name!r} is a PackedSequence, which has no row axis: give the padded ids "
-            "and their lengths, pad_packed_sequence(packed, batch_first=True), and pack them in "
-            "forward=lambda model, inputs: ..."
+            "and their lengths, pad_packed_sequence(packed, batch_first=True), pack them in "
+            "forward=lambda model, inputs: ..., and give mask="
         )
     refuse_masked(value)
     if isinstance(value, Tensor) and value.is_meta:
@@ -190,16 +192,15 @@ def _from_list(name: str, rows: Sequence[Any], dtype: torch.dtype | None) -> Ten
     Raises:
         InputError: rows of several shapes, or no numbers.
     """
-    tensors = isinstance(rows, list) and bool(rows) and all(isinstance(r, Tensor) for r in rows)
-    shapes = sorted({tuple(r.shape) for r in rows}) if tensors else []
-    if tensors and len(shapes) == 1:
-        return torch.stack([r.detach() for r in rows])
-    if tensors:
-        raise InputError(ragged(name, shapes))
+    if rows and all(isinstance(row, Tensor) for row in rows):
+        shapes = sorted({tuple(row.shape) for row in rows})
+        if len(shapes) > 1:
+            raise InputError(ragged(name, shapes))
+        return torch.stack([row.detach() for row in rows])
     try:
         array = np.array(rows)
     except ValueError as error:
-        lengths = sorted({len(r) if hasattr(r, "__len__") else 0 for r in rows})
+        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in rows})
         raise InputError(ragged(name, lengths)) from error
     return _from_array(name, array, dtype)
 

@@ -23,8 +23,8 @@ def as_labels(y: object) -> NDArray[np.generic]:
     Raises:
         InputError: a single value, rows of several lengths, or objects.
     """
-    if isinstance(y, list) and y and all(isinstance(v, Tensor) for v in y):
-        y = [v.detach().cpu().numpy() for v in y]
+    if isinstance(y, list) and y and all(isinstance(row, Tensor) for row in y):
+        y = [row.detach().cpu().numpy() for row in y]
     if isinstance(y, Tensor):
         y = y.detach().cpu()
         y = y.float() if y.dtype in (torch.bfloat16, torch.float16) else y

@@ -36,14 +36,15 @@ class Padding:
             if "mask" not in name or not has_rows(first) or first.ndim != 2:
                 continue
             masks = [table[name] for table in tables]
-            if all(bool(((m == 0) | (m == 1)).all()) for m in masks):
-                starts = any(bool((m[:, 0] == 0).any()) for m in masks if m.shape[1])
-                ends = all(bool((m[:, -1] == 1).all()) for m in masks if m.shape[1])
+            if all(bool(((mask == 0) | (mask == 1)).all()) for mask in masks):
+                filled = [mask for mask in masks if mask.shape[1]]
+                starts = any(bool((mask[:, 0] == 0).any()) for mask in filled)
+                ends = all(bool((mask[:, -1] == 1).all()) for mask in filled)
                 return cls(tuple(masks), starts and ends)
         return cls((), False)
 
     def notes(self, what: str) -> tuple[str, ...]:
-        lengths = sorted({m.shape[1] for m in self.masks})
+        lengths = sorted({mask.shape[1] for mask in self.masks})
         if len(lengths) < 2:
             return ()
         return (
@@ -57,17 +58,16 @@ class Padding:
         Raises:
             InputError: lengths differ, and no mask of these lengths says what padding is.
         """
-        shapes = sorted({tuple(t.shape[1:]) for t in tensors})
+        shapes = sorted({tuple(tensor.shape[1:]) for tensor in tensors})
         if len(shapes) == 1:
             return torch.cat(list(tensors))
         rest = {shape[1:] for shape in shapes}
-        follows = len(self.masks) == len(tensors) and all(
-            t.shape[:2] == m.shape for t, m in zip(tensors, self.masks, strict=True)
-        )
-        if len(rest) != 1 or not follows:
+        lengths = [tensor.shape[:2] for tensor in tensors]
+        if len(rest) != 1 or lengths != [mask.shape for mask in self.masks]:
             raise InputError(ragged(name, shapes))
-        length, value = max(shape[0] for shape in shapes), self._value(tensors)
-        return torch.cat([self._padded(t, length, value) for t in tensors])
+        length = max(shape[0] for shape in shapes)
+        value = self._value(tensors)
+        return torch.cat([self._padded(tensor, length, value) for tensor in tensors])
 
     def _value(self, tensors: Sequence[Tensor]) -> float:
         """What the parts themselves hold where the mask is 0; 0 where nothing is masked."""

@@ -31,7 +31,7 @@ from infoplane.hooks.probing.batches import (
 )
 from infoplane.hooks.probing.generators import generators_kept
 from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
-from infoplane.hooks.probing.joining import joined, joined_in_turn
+from infoplane.hooks.probing.joined_parts import joined, joined_in_turn
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.kinds import kind_of_inputs
 from infoplane.types import Kind
@@ -59,7 +59,7 @@ class Probe:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        rows = {name: len(t) for name, t in self.tensors().items()}
+        rows = {name: len(tensor) for name, tensor in self.tensors().items()}
         if not rows or len(set(rows.values())) != 1:
             raise InputError(
                 f"all probe inputs need the same number of rows, got {rows}; what holds for all "
@@ -80,7 +80,7 @@ class Probe:
     def tensors(self) -> dict[str, Tensor]:
         """Return the input tensors that have rows, by name."""
         named = named_values(self.inputs)
-        return {name: v for name, v in named if has_rows(v) and name not in self.fixed}
+        return {name: value for name, value in named if has_rows(value) and name not in self.fixed}
 
     def constants(self) -> dict[str, object]:
         """Return what holds for all rows, by name: numbers, strings, None, tensors of no axis."""
@@ -92,21 +92,26 @@ class Probe:
         Labels are left out.
         """
         rowed = self.tensors()
-        inputs = map_tensors(lambda name, t: change(name, t) if name in rowed else t, self.inputs)
-        return replace(self, inputs=inputs, y=None)
+
+        def change_rows(name: str, tensor: Tensor) -> Tensor:
+            return change(name, tensor) if name in rowed else tensor
+
+        return replace(self, inputs=map_tensors(change_rows, self.inputs), y=None)
 
     def take(self, rows: slice | Ids | Tensor) -> Probe:
         """Return some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
-        y = self.y
-        if y is not None:
-            y = y[rows if not isinstance(rows, Tensor) else rows.numpy()]
-        return replace(self.changed(lambda _, t: t[index]), y=y)
+        taken = self.changed(lambda _, tensor: tensor[index])
+        if self.y is None:
+            return taken
+        return replace(taken, y=self.y[rows.numpy() if isinstance(rows, Tensor) else rows])
 
     def kind_of_inputs(self, stated: str | None = None) -> Kind:
         """Return whether inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
-        floats = [t.is_floating_point() or t.is_complex() for t in self.tensors().values()]
-        return kind_of_inputs(["f" if real else "i" for real in floats], stated)
+        kinds = []
+        for tensor in self.tensors().values():
+            kinds.append("f" if tensor.is_floating_point() or tensor.is_complex() else "i")
+        return kind_of_inputs(kinds, stated)
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
         """Yield fixed consecutive batches on ``device``.
@@ -123,8 +128,9 @@ class Probe:
             rows = slice(start, stop)
             yield rows, map_tensors(partial(self._part, rows, device), self.inputs)
 
-    def _part(self, rows: slice, device: torch.device, name: str, t: Tensor) -> Tensor:
-        part = t if name in self.fixed or not t.ndim else t[rows]
+    def _part(self, rows: slice, device: torch.device, name: str, tensor: Tensor) -> Tensor:
+        whole = name in self.fixed or not tensor.ndim
+        part = tensor if whole else tensor[rows]
         return part.to(device, copy=True)  # a copy: the model may write into its input
 
     def array(self) -> NDArray[np.generic]:
@@ -132,40 +138,30 @@ class Probe:
 
         As given when there is one tensor, else the flattened columns side by side.
         """
-        arrays = [_on_host(t) for t in self.tensors().values()]
+        arrays = [_on_host(tensor) for tensor in self.tensors().values()]
         if len(arrays) == 1:
             return arrays[0]
-        flat = [a.reshape(self.n, -1) for a in arrays]
-        if sum(a.nbytes for a in flat) <= spool.SPOOL_BYTES:
+        flat = [array.reshape(self.n, -1) for array in arrays]
+        if sum(array.nbytes for array in flat) <= spool.SPOOL_BYTES:
             return np.concatenate(flat, axis=1)
-        file, rows = spool.Spool("x"), max(1, self.n // 256)
+        file = spool.Spool("x")
+        rows = max(1, self.n // 256)
         for start in range(0, self.n, rows):
-            block = np.concatenate([a[start : start + rows] for a in flat], axis=1)
+            block = np.concatenate([array[start : start + rows] for array in flat], axis=1)
             file.append(torch.from_numpy(block))
         return _on_host(file.tensor())
 
 
-def _on_host(t: Tensor) -> NDArray[np.generic]:
-    """The values on the host, without a copy where they are there.
-
-    Half precisions become float32.
-    """
-    half = t.dtype in (torch.bfloat16, torch.float16)
-    return t.detach().to("cpu", torch.float32 if half else t.dtype).contiguous().numpy()
+def _on_host(tensor: Tensor, *, copy: bool = False) -> NDArray[np.generic]:
+    """The values on the host; half precisions become float32."""
+    half = tensor.dtype in (torch.bfloat16, torch.float16)
+    dtype = torch.float32 if half else tensor.dtype
+    return tensor.detach().to("cpu", dtype, copy=copy).contiguous().numpy()
 
 
-def to_numpy(t: Tensor) -> NDArray[np.generic]:
+def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
     """Return a numpy copy on the host; half precisions become float32, which is lossless."""
-    t = t.detach()
-    return (
-        t.to(
-            "cpu",
-            torch.float32 if t.dtype in (torch.bfloat16, torch.float16) else t.dtype,
-            copy=True,
-        )
-        .contiguous()
-        .numpy()
-    )
+    return _on_host(tensor, copy=True)
 
 
 def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> object:

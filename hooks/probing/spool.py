@@ -43,8 +43,8 @@ class Spool:
             InputError: rows of another shape or dtype than those before.
         """
         own = tuple(rows.shape[1:])
-        self._shape = own if self._shape is None else self._shape
-        self._dtype = rows.dtype if self._dtype is None else self._dtype
+        if self._shape is None:
+            self._shape, self._dtype = own, rows.dtype
         if own != self._shape or rows.dtype != self._dtype:
             raise InputError(
                 f"probe input {self._name!r} has rows of shape {own} ({rows.dtype}) behind rows of "

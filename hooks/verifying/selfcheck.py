@@ -78,7 +78,7 @@ def check_live(
         model: the live network, with the weights of that step.
         probe: its rows.
     """
-    o = plan.options
+    options = plan.options
 
     def values(mode: Mode, seeds_of: int) -> dict[str, NDArray[np.generic]]:
         gathered = Gathered(plan.kept, plan.rows)
@@ -88,24 +88,25 @@ def check_live(
             plan.run(model, probe, gathered, seeds_of)
         return {name: t.numpy() for name, t in gathered.values.items()}
 
-    live = values(o.mode, step)
-    random = _differing(live, values(o.mode, step + 1))
-    unseeded = _differing(live, values(o.mode, step)) if random else ()
+    live = values(options.mode, step)
+    random = _differing(live, values(options.mode, step + 1))
+    unseeded = _differing(live, values(options.mode, step)) if random else ()
     train: dict[str, NDArray[np.generic]] = {}
-    if o.mode == "eval":
+    if options.mode == "eval":
         with contextlib.suppress(Exception):  # it need not run, or give these shapes, in train mode
             trained = values("train", step)
             train = {name: trained[name] for name in _differing(live, trained)}
     shown = archived_rows(plan, probe)
     found = compare(archive, step, live, train, shown.y, shown.x, unrepeatable=unseeded)
     problems = list(found.problems)
-    if random and not (o.draws > 1 or o.mode == "train" or o.noise == "independent"):
-        problems.append(_randomness(random, o.mode))
+    declared = options.draws > 1 or options.mode == "train" or options.noise == "independent"
+    if random and not declared:
+        problems.append(_randomness(random, options.mode))
     return replace(found, problems=tuple(problems), random=random)
 
 
 def _differing(one: Values, two: Values) -> tuple[str, ...]:
-    return tuple(name for name, v in one.items() if _agreement(v, two[name]) == "different")
+    return tuple(name for name in one if _agreement(one[name], two[name]) == "different")
 
 
 def _randomness(layers: Sequence[str], mode: str) -> str:
@@ -136,7 +137,8 @@ def compare(
         y, x: labels and inputs of the recorder's probe.
         unrepeatable: layers whose noise follows no seed, so that nothing can be held against them.
     """
-    problems, bitwise, rounded = [], [], []
+    problems: list[str] = []
+    agreeing: dict[str, list[str]] = {"bitwise": [], "rounded": []}
     if y is not None and archive.y is not None and not _same_labels(archive, y):
         problems.append(
             "labels: the archive's labels are not those of this probe, row by row: they were "
@@ -147,22 +149,22 @@ def compare(
     names = [name for name in archive.layers if name in live and name not in unrepeatable]
     for name in names:
         stored = archive.z(step, name)
-        verdict = _agreement(stored, live[name])
-        if verdict == "bitwise":
-            bitwise.append(name)
-        elif verdict == "rounded":
-            rounded.append(name)
-        else:
+        agreement = _agreement(stored, live[name])
+        if agreement == "different":
             problems.append(f"{name}: {_cause(archive, step, name, stored, live, train)}")
-    if (missing := [name for name in archive.layers if name not in live]) and names:
+        else:
+            agreeing[agreement].append(name)
+    missing = [name for name in archive.layers if name not in live]
+    if missing and names:
         problems.append(f"layers {missing} are in the archive but not in this recorder")
+    bitwise, rounded = tuple(agreeing["bitwise"]), tuple(agreeing["rounded"])
     if len(problems) > 1 and not bitwise and not rounded:
         problems = [
             f"no layer agrees: the network's weights are not those of step {step} (trained on "
             "since?), or its probe is another one",
             *problems,
         ]
-    return SelfCheck(step, tuple(problems), tuple(bitwise), tuple(rounded))
+    return SelfCheck(step, tuple(problems), bitwise, rounded)
 
 
 def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
@@ -170,35 +172,29 @@ def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
         return "different"
     if np.array_equal(stored, fresh, equal_nan=True):
         return "bitwise"
-    a, b = stored.astype(np.float64), fresh.astype(np.float64)
-    scale = float(np.abs(b).max()) or 1.0
-    return "rounded" if bool((np.abs(a - b) <= TOLERANCE * scale).all()) else "different"
+    apart = np.abs(stored.astype(np.float64) - fresh.astype(np.float64))
+    scale = float(np.abs(fresh.astype(np.float64)).max()) or 1.0
+    return "rounded" if bool((apart <= TOLERANCE * scale).all()) else "different"
 
 
 def _cause(
     archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values
 ) -> str:
-    if (
-        not np.isfinite(stored.astype(np.float64)).all()
-        and np.isfinite(live[name].astype(np.float64)).all()
-    ):
+    own = live[name]
+    if _is_finite(own) and not _is_finite(stored):
         return (
             "holds infinities or NaN where the network is finite: overflow of a half-precision "
             "type on the way to disk"
         )
-    if stored.shape != live[name].shape:
+    if stored.shape != own.shape:
         return (
-            f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer "
+            f"has shape {stored.shape[1:]}, the network gives {own.shape[1:]}: the layer "
             "was swapped or the network changed"
         )
-    if _same_rows(stored, live[name]):
+    if _same_rows(stored, own):
         return "holds the right rows in another order: they were shuffled on the way to disk"
     for other, values in live.items():
-        if (
-            other != name
-            and values.shape == stored.shape
-            and _agreement(stored, values) != "different"
-        ):
+        if other != name and _agreement(stored, values) != "different":
             return f"holds the activations of {other}: two layers were swapped"
     for other_step in archive.steps:
         if (
@@ -212,25 +208,22 @@ def _cause(
             "differs from the network in eval mode, and the network is random in train mode "
             "(dropout, batch-norm): captured with train() on?"
         )
-    share = float(
-        (np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0)
-        .any(axis=tuple(range(1, stored.ndim)))
-        .mean()
-    )
+    apart = np.abs(stored.astype(np.float64) - own.astype(np.float64)) > 0
+    share = float(apart.reshape(len(own), -1).any(axis=1).mean())
     return (
         f"differs from the network in {share:.0%} of the rows: other weights, another mode, or "
         "damage before storing"
     )
 
 
-def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
-    first, second = (
-        np.sort(
-            codes_of_digests(np.concatenate([row_digests(a), row_digests(b)])).reshape(2, -1)[k]
-        )
-        for k in (0, 1)
-    )
-    return bool(np.array_equal(first, second))
+def _is_finite(values: NDArray[np.generic]) -> bool:
+    return bool(np.isfinite(values.astype(np.float64)).all())
+
+
+def _same_rows(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> bool:
+    """Whether both hold the same rows, in whatever order."""
+    codes = codes_of_digests(np.concatenate([row_digests(stored), row_digests(fresh)]))
+    return bool(np.array_equal(*np.sort(codes.reshape(2, -1))))
 
 
 def _same_inputs(stored: NDArray[np.generic], x: NDArray[np.generic]) -> bool:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
-from infoplane.hooks.probing.probe import call, make_probe, to_numpy
+from infoplane.hooks.probing.probe import Probe, call, make_probe, to_numpy
 from infoplane.types.arrays import Array, Ids, Shape
 
 ROWS = 32
@@ -61,15 +60,15 @@ def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> N
 def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> dict[str, str]:
     """Return what differs, by layer; empty where all agree. Arguments as for `require_same`."""
     bare, probe = unwrap(model), make_probe((x, None))
-    n = probe.n
-    rows = np.unique(np.linspace(0, n - 1, min(n, ROWS)).astype(np.int64))
-    live = _outputs(bare, probe.take(rows).inputs, len(rows))
+    rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, ROWS)).astype(np.int64))
+    live = _outputs(bare, probe.take(rows))
     if not live:
         raise CaptureError("verify_with=: no layer of the network gave an array of as many rows")
     kinds = {clean(name): type(module).__name__ for name, module in bare.named_modules()}
     problems: dict[str, str] = {}
     for name, stored in layers.items():
-        if text := _difference(name, stored, rows, live, kinds):
+        text = _difference(name, stored, rows, live, kinds)
+        if text:
             problems[name] = text
     strangers = [name for name in problems if "no rows" in problems[name]]
     if len(strangers) == len(layers):
@@ -81,19 +80,17 @@ def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> di
     return problems
 
 
-def _outputs(
-    model: nn.Module, inputs: Any, n: int
-) -> dict[str, Values]:  # Any: as the model takes them
+def _outputs(model: nn.Module, rows: Probe) -> dict[str, Values]:
     """The output of every module on these rows, copied before anything can overwrite it."""
     found: dict[str, Values] = {}
-    device = device_of(model)
+    _, inputs = next(rows.batches(rows.n, device_of(model)))
 
     def keep(name: str, output: Any) -> None:  # Any: whatever a module returns
         if isinstance(output, (tuple, list)) and output:
             output = output[0]
         elif isinstance(output, Mapping):
             output = next(iter(output.values()), None)
-        if isinstance(output, Tensor) and output.ndim and output.shape[0] == n:
+        if isinstance(output, Tensor) and output.ndim and output.shape[0] == rows.n:
             found.setdefault(name or "output", to_numpy(output).astype(np.float64))
 
     handles = []
@@ -104,19 +101,11 @@ def _outputs(
         )
     try:
         with Isolation(model, mode="eval", seed=0).entered():
-            call(model, _moved(inputs, device))
+            call(model, inputs)
     finally:
         for handle in handles:
             handle.remove()
     return found
-
-
-def _moved(inputs: Any, device: torch.device) -> Any:  # Any: as the model takes them
-    if isinstance(inputs, Tensor):
-        return inputs.to(device, copy=True)
-    if isinstance(inputs, dict):
-        return {name: tensor.to(device, copy=True) for name, tensor in inputs.items()}
-    return tuple(tensor.to(device, copy=True) for tensor in inputs)
 
 
 def _difference(
@@ -142,14 +131,16 @@ def _difference(
             )
         return ""
     if matches:
-        if normed := _norms(matches, kinds):
+        normed = _norms(matches, kinds)
+        if normed:
             return f"holds the output of {normed}, which is normed: not what {plain} gives"
         return (
             f"holds the output of {matches[0]}: a buffer that was reused or changed in place "
             "before it was copied, or two layers swapped"
         )
-    candidates = [own] if own is not None else [v for v in live.values() if v.shape == values.shape]
-    return _order(stored, candidates)
+    if own is not None:
+        return _order(stored, [own])
+    return _order(stored, [there for there in live.values() if there.shape == values.shape])
 
 
 def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
@@ -159,8 +150,8 @@ def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
 
 def _order(stored: Stored, candidates: list[Values]) -> str:
     """Whether the rows are there in another order, or one batch again and again."""
-    n = stored.shape[0]
-    whole = np.asarray(stored.take(0, n), dtype=np.float64).reshape(n, -1)  # (N, D)
+    count = stored.shape[0]
+    whole = np.asarray(stored.take(0, count), dtype=np.float64).reshape(count, -1)  # (N, D)
     distinct = len(np.unique(whole, axis=0))
     for values in candidates:
         if values.shape[1:] != stored.shape[1:]:
@@ -171,10 +162,10 @@ def _order(stored: Stored, candidates: list[Values]) -> str:
         if len(found) == len(places) and len(np.unique(fresh, axis=0)) <= distinct:
             return "holds the right rows in another order: they were shuffled, or x was"
         several = len(np.unique(fresh, axis=0))
-        if distinct < several or (found and distinct <= n // 2):
+        if distinct < several or (found and distinct <= count // 2):
             return (
-                f"holds {distinct} different rows of {n}: a buffer that was reused, so that every "
-                "batch is the last one"
+                f"holds {distinct} different rows of {count}: a buffer that was reused, so that "
+                "every batch is the last one"
             )
     return "no rows of it are those of the network: another checkpoint, mode or preprocessing"
 

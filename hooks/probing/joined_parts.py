@@ -67,7 +67,7 @@ def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
     size, coming = 0, iter(parts)
     for part in coming:
         held.append(part)
-        size += sum(v.nbytes for _, v in named_values(part.inputs) if has_rows(v))
+        size += sum(value.nbytes for _, value in named_values(part.inputs) if has_rows(value))
         if size > spool.SPOOL_BYTES:
             return _spooled(held, coming, what, how)
     return joined(held, what, how)
@@ -82,8 +82,10 @@ def _popped(held: list[Part]) -> Iterator[Part]:
 def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) -> Part:
     """The same from disk; what is held is let go of."""
     first = held[0]
-    rowed = [n for n, v in named_values(first.inputs) if has_rows(v) and n not in how.fixed]
-    files = {name: spool.Spool(name) for name in rowed}
+    files = {}
+    for name, value in named_values(first.inputs):
+        if has_rows(value) and name not in how.fixed:
+            files[name] = spool.Spool(name)
     labels: list[Part] = []
     for number, part in enumerate(chain(_popped(held), coming)):
         _require_equal_structure(first, part, f"{what} {number}", how.fixed)
@@ -103,7 +105,8 @@ def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
 
 def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequence[str]) -> None:
     """Refuse a part, named ``batch 3``, that has other inputs than the first, or no labels."""
-    wanted, table = dict(named_values(first.inputs)), dict(named_values(part.inputs))
+    wanted = dict(named_values(first.inputs))
+    table = dict(named_values(part.inputs))
     if other := sorted(wanted.keys() ^ table.keys()):
         raise InputError(
             f"{named} of the probe differs from the first: {other} is in one of them only"
@@ -132,15 +135,18 @@ def _joined_labels(parts: Sequence[Part]) -> Labels:
     labels = [part.y for part in parts if part.y is not None]
     if not labels:
         return None
-    shapes = sorted({y.shape[1:] for y in labels})
+    shapes = sorted({block.shape[1:] for block in labels})
     if len(shapes) == 1:
         return np.concatenate(labels)
     if any(len(shape) != 1 for shape in shapes) or labels[0].dtype.kind not in "iu":
         raise InputError(
             f"labels of the probe have rows of {len(shapes)} shapes ({shapes[:4]}): give one shape"
         )
+    rows = sum(len(block) for block in labels)
     length = max(shape[0] for shape in shapes)
-    wide = [np.full((len(y), length), IGNORED, dtype=np.int64) for y in labels]
-    for target, y in zip(wide, labels, strict=True):
-        target[:, : y.shape[1]] = y
-    return np.concatenate(wide)
+    wide = np.full((rows, length), IGNORED, dtype=np.int64)
+    at = 0
+    for block in labels:
+        wide[at : at + len(block), : block.shape[1]] = block
+        at += len(block)
+    return wide
