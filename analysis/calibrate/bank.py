@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import chain
 
 from infoplane.analysis.calibrate import (
     bmi_cases,
@@ -28,22 +29,24 @@ from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean
 
 _MODULES = (discrete_cases, continuous_cases, label_cases, network_cases)
+_UNSEEN = (unseen_tables, unseen_scalars, unseen_vectors, unseen_labels)
 
 
-def _sorted(cases: Sequence[Case]) -> tuple[Case, ...]:
-    return tuple(sorted(cases, key=lambda c: FAMILIES.index(c.family)))
+def _by_family(cases: Iterable[Sequence[Case]]) -> tuple[Case, ...]:
+    """Return the cases of several files, family by family."""
+    every = chain.from_iterable(cases)
+    return tuple(sorted(every, key=lambda case: FAMILIES.index(case.family)))
 
 
-CASES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in module.CASES])
+CASES = _by_family(module.CASES for module in _MODULES)
 """The bank that our own tuning may look at."""
 
-JUDGES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in module.JUDGES])
+JUDGES = _by_family(module.JUDGES for module in _MODULES)
 """Cases of the same families, kept aside to judge.
 
 The weights of `knn`'s correction were chosen with their numbers in sight: they do not judge it."""
 
-_UNSEEN = (unseen_tables, unseen_scalars, unseen_vectors, unseen_labels)
-UNSEEN: tuple[Case, ...] = _sorted([case for module in _UNSEEN for case in module.CASES])
+UNSEEN = _by_family(module.CASES for module in _UNSEEN)
 """Distributions that were written down before any estimator had been run on them."""
 
 
@@ -99,6 +102,11 @@ def choose(
 ) -> tuple[Case, ...]:
     """Return cases by family, name or glob, of a bank or of its judges; all of them by default.
 
+    Args:
+        names: families, names or globs; None for all.
+        judges: whether those kept aside are meant.
+        bank: its name.
+
     Raises:
         InputError: a name that fits no case, no such bank, or judges of a bank that has none.
 
@@ -112,15 +120,19 @@ def choose(
     pool = source.judges if judges else source.cases
     if not names:
         return pool
-    chosen: dict[str, Case] = {}
+    families = dict.fromkeys(case.family for case in pool)
+    chosen: set[str] = set()
     for name in names:
-        found = {c.name: c for c in pool if name in (c.family, c.name) or fnmatch(c.name, name)}
+        found = {case.name for case in pool if _is_asked_for(case, name)}
         if not found:
-            families = dict.fromkeys(case.family for case in pool)
             raise InputError(
                 f"no such case or family: {name!r}; families are {', '.join(families)}; "
                 f"see `infoplane calibrate --bank {bank} --list`"
                 f"{did_you_mean(name, [*families, *(case.name for case in pool)])}"
             )
         chosen |= found
-    return tuple(c for c in pool if c.name in chosen)
+    return tuple(case for case in pool if case.name in chosen)
+
+
+def _is_asked_for(case: Case, name: str) -> bool:
+    return name in (case.family, case.name) or fnmatch(case.name, name)

@@ -16,7 +16,7 @@ from numpy.random import Generator
 from infoplane.analysis.calibrate.bmi_cases import paired_covariance
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.published_maps import Map, turned_by_radius
-from infoplane.analysis.calibrate.truths import classes_bits, joint_bits
+from infoplane.analysis.calibrate.truths import classes_bits, joint_bits, step_of
 from infoplane.types import continuous
 from infoplane.types.arrays import Floats
 
@@ -48,17 +48,15 @@ class Mixture:
         deviations = np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))  # (C, 2)
         low = (self.means - 8 * deviations).min(axis=0)
         high = (self.means + 8 * deviations).max(axis=0)
-        lines = [np.linspace(low[i], high[i], _POINTS) for i in (0, 1)]
-        grid = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
+        along_x, along_y = (np.linspace(low[unit], high[unit], _POINTS) for unit in (0, 1))
+        grid = np.stack(np.meshgrid(along_x, along_y, indexing="ij"), axis=-1)
         density = np.zeros(grid.shape[:2])
         for mean, covariance in zip(self.means, self.covariances, strict=True):
             left = grid - mean
             exponent = np.einsum("xyi,ij,xyj->xy", left, np.linalg.inv(covariance), left)
             height = 2 * math.pi * math.sqrt(float(np.linalg.det(covariance)))
             density += np.exp(-exponent / 2) / height / len(self.means)
-        return joint_bits(
-            density, float(lines[0][1] - lines[0][0]), float(lines[1][1] - lines[1][0])
-        )
+        return joint_bits(density, step_of(along_x), step_of(along_y))
 
 
 def mixture_case(
@@ -188,9 +186,9 @@ def inlier_bits(correlation: float, share: float) -> float:
     r = correlation
     total = 0.0
     for part, u_mean, v_mean in ((1 - share, 1 + r, 1 - r), (share, 1.0, 1.0)):
-        u = u_mean * nodes[:, None]
-        v = v_mean * nodes[None, :]
-        log_ratio = -math.log(1 - r * r) + r / (1 + r) * u - r / (1 - r) * v
+        of_sum = r / (1 + r) * (u_mean * nodes[:, None])
+        of_difference = r / (1 - r) * (v_mean * nodes[None, :])
+        log_ratio = -math.log(1 - r * r) + of_sum - of_difference
         seen = np.logaddexp(math.log1p(-share) + log_ratio, math.log(share))
         total += part * float(weights @ seen @ weights)
     return total / math.log(2)

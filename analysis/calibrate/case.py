@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,19 +26,7 @@ Family = Literal[
     "high-dimensional",
     "deterministic",
 ]
-FAMILIES: tuple[Family, ...] = (
-    "discrete",
-    "1-D",
-    "vector",
-    "heavy-tailed",
-    "warped",
-    "label",
-    "mixed",
-    "channel",
-    "noisy network",
-    "high-dimensional",
-    "deterministic",
-)
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
 @dataclass(frozen=True, eq=False)

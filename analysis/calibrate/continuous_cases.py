@@ -12,16 +12,19 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
-from infoplane.analysis.calibrate.truths import additive_bits, joint_bits, normal, student_bits
+from infoplane.analysis.calibrate.draws import correlated, normally, pair
+from infoplane.analysis.calibrate.truths import (
+    additive_bits,
+    joint_bits,
+    lines_around,
+    normal,
+    step_of,
+    student_bits,
+)
 from infoplane.analysis.vocabulary import gaussian_information
-from infoplane.types import continuous
 from infoplane.types.arrays import Floats
 
 Map = Callable[[Floats], Floats]
-
-
-def _pair(x: Floats, z: Floats) -> Sample:
-    return Sample(continuous(x, "a"), continuous(z, "b"))
 
 
 def gaussian(
@@ -33,15 +36,21 @@ def gaussian(
     a: Map | None = None,
     b: Map | None = None,
 ) -> Case:
-    """Coordinate-wise correlation r in ``dim`` coordinates.
+    """Build coordinate-wise correlation r, each side then mapped: I = -dim/2 log2(1 - r^2).
 
-    Each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2).
+    Args:
+        name: of the case.
+        r: correlation of a coordinate of one side with that of the other.
+        dim: coordinates of a side.
+        family: of the case.
+        a: map of one side, invertible; None leaves it as it is.
+        b: map of the other.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
-        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
-        return _pair(x if a is None else a(x), z if b is None else b(z))
+        z = correlated(x, r, rng)
+        return pair(x if a is None else a(x), z if b is None else b(z))
 
     return Case(
         name,
@@ -56,24 +65,30 @@ def gaussian(
 def covariance_case(
     name: str, first: int, second: int, seed: int, noise: float, family: Family = "vector"
 ) -> Case:
-    """B = W A + noise with a random W.
+    """Build B = W A + noise with a random W, so that every coordinate depends on every other.
 
-    Every coordinate of one side depends on every one of the other.
+    Args:
+        name: of the case.
+        first: coordinates of A.
+        second: coordinates of B.
+        seed: of W.
+        noise: standard deviation in each coordinate of B.
+        family: of the case.
     """
-    w = np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first)
-    top = np.hstack([np.eye(first), w.T])
-    bottom = np.hstack([w, w @ w.T + noise**2 * np.eye(second)])
-    s = np.vstack([top, bottom])
+    weights = np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first)
+    top = np.hstack([np.eye(first), weights.T])
+    bottom = np.hstack([weights, weights @ weights.T + noise**2 * np.eye(second)])
+    covariance = np.vstack([top, bottom])
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, first))
-        return _pair(x, x @ w.T + noise * rng.normal(size=(n, second)))
+        return pair(x, x @ weights.T + noise * rng.normal(size=(n, second)))
 
     return Case(
         name,
         family,
         draw,
-        lambda: gaussian_information(s, first),
+        lambda: gaussian_information(covariance, first),
         "1/2 log2 det S_a det S_b / det S",
         False,
     )
@@ -88,11 +103,21 @@ def additive(
     low: float,
     high: float,
 ) -> Case:
-    """Scalar Z = f(X) + N(0, sd^2): h(Z) by quadrature minus the entropy of the noise."""
+    """Build scalar Z = f(X) + N(0, sd^2): h(Z) by quadrature minus the entropy of the noise.
+
+    Args:
+        name: of the case.
+        draw_x: rows and generator to X, shape ``(n,)``.
+        density: of X.
+        f: from X to the mean of Z.
+        sd: of the noise.
+        low: end of X.
+        high: end of X.
+    """
 
     def draw(n: int, rng: Generator) -> Sample:
         x = draw_x(n, rng)
-        return _pair(x, f(x) + sd * rng.normal(size=n))
+        return pair(x, f(x) + sd * rng.normal(size=n))
 
     return Case(
         name,
@@ -104,7 +129,7 @@ def additive(
 
 
 def _uniform_sum(width: float) -> Case:
-    """Z = X + U, X uniform on [0,1], U uniform on [0, width].
+    """Build Z = X + U, X uniform on [0,1], U uniform on [0, width].
 
     Width/2 for width <= 1, else 1/(2 width) + log2 of width, natural units apart.
     """
@@ -116,7 +141,7 @@ def _uniform_sum(width: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.random(n)
-        return _pair(x, x + width * rng.random(n))
+        return pair(x, x + width * rng.random(n))
 
     return Case(
         f"uniform plus uniform, width {width:g}",
@@ -128,13 +153,20 @@ def _uniform_sum(width: float) -> Case:
 
 
 def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
-    """Return a correlated Gaussian pair divided by one chi: dependent even where r = 0."""
+    """Build a correlated Gaussian pair divided by one chi: dependent even where r = 0.
+
+    Args:
+        name: of the case.
+        r: correlation of a coordinate of one side with that of the other.
+        dof: degrees of freedom of the chi.
+        dim: coordinates of a side.
+    """
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
-        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
+        z = correlated(x, r, rng)
         scale = np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
-        return _pair(x / scale, z / scale)
+        return pair(x / scale, z / scale)
 
     return Case(
         name,
@@ -147,11 +179,11 @@ def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
 
 
 def _exponential_rate() -> Case:
-    """Z ~ Exp(rate X), X ~ Gamma(2): I = [psi(3) - ln 2 ...] by the Lomax marginal."""
+    """Build Z ~ Exp(rate X), X ~ Gamma(2): I = [psi(3) - ln 2 ...] by the Lomax marginal."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.gamma(2.0, size=n)
-        return _pair(x, rng.exponential(size=n) / x)
+        return pair(x, rng.exponential(size=n) / x)
 
     # h(Z) of Lomax(2): ln(1/2) + 1/2 + 1;  h(Z|X) = 1 - E ln X = 1 - psi(2)
     return Case(
@@ -164,32 +196,30 @@ def _exponential_rate() -> Case:
 
 
 def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
-    """Return a mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within.
+    """Build a mixture of Gaussian pairs; the truth from the joint density on a grid.
 
-    A joint density on a grid.
+    Args:
+        name: of the case.
+        centres: shape ``(K, 2)``.
+        r: correlation within a component.
+        sd: of each coordinate within a component.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
-        c = centres[rng.integers(0, len(centres), n)]
+        centre = centres[rng.integers(0, len(centres), n)]
         x = rng.normal(size=n)
-        return _pair(
-            c[:, 0] + sd * x, c[:, 1] + sd * (r * x + math.sqrt(1 - r * r) * rng.normal(size=n))
-        )
+        z = correlated(x, r, rng)
+        return pair(centre[:, 0] + sd * x, centre[:, 1] + sd * z)
 
     def truth() -> float:
-        lines = [
-            np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 801)
-            for i in (0, 1)
-        ]
-        p = np.zeros((801, 801))
-        for u, v in centres:
-            x = lines[0][:, None]
-            p += (
-                normal(x, u, sd)
-                * normal(lines[1][None, :], v + r * (x - u), sd * math.sqrt(1 - r * r))
-                / len(centres)
-            )
-        return joint_bits(p, float(lines[0][1] - lines[0][0]), float(lines[1][1] - lines[1][0]))
+        along_a, along_b = lines_around(centres, 7 * sd, 801)
+        first = along_a[:, None]
+        density = np.zeros((801, 801))
+        for mean_a, mean_b in centres:
+            mean = mean_b + r * (first - mean_a)
+            conditional = normal(along_b[None, :], mean, sd * math.sqrt(1 - r * r))
+            density += normal(first, mean_a, sd) * conditional / len(centres)
+        return joint_bits(density, step_of(along_a), step_of(along_b))
 
     return Case(name, "1-D", draw, truth, "joint density on a grid")
 
@@ -198,45 +228,49 @@ def _uniformly(low: float, high: float) -> Callable[[int, Generator], Floats]:
     return lambda n, rng: np.asarray(rng.uniform(low, high, n))
 
 
-def _normally(n: int, rng: Generator) -> Floats:
-    return rng.normal(size=n)
-
-
 def _flat(x: Floats) -> Floats:
     return np.ones_like(x)
 
 
 def swiss_roll(x: Floats) -> Floats:
-    """Return a scalar rolled up in the plane through its rank in the normal law.
+    """Roll a scalar, ``(n, 1)``, up in the plane through its rank in the normal law.
 
     Invertible, so that no information changes.
     """
     from scipy.special import ndtr
 
-    t = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))
-    return np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10
+    angle = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))
+    return np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=1) / 10
 
 
 def half_cube(x: Floats) -> Floats:
-    """x |x|^(1/2): heavier tails, a flat spot at 0."""
+    """Return x |x|^(1/2): heavier tails, a flat spot at 0."""
     return x * np.sqrt(np.abs(x))
 
 
 def spiral(x: Floats) -> Floats:
-    """The plane turned by an angle that grows with the radius: invertible and volume-preserving."""
+    """Turn the plane by an angle that grows with the radius: invertible, volume-preserving."""
     angle = (x**2).sum(axis=1)
-    c = np.cos(angle)
-    s = np.sin(angle)
-    return np.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], axis=1)
+    cosine = np.cos(angle)
+    sine = np.sin(angle)
+    return np.stack([cosine * x[:, 0] - sine * x[:, 1], sine * x[:, 0] + cosine * x[:, 1]], axis=1)
 
 
 def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case:
-    """Return a layer without noise of a continuous input: infinite."""
-    w = np.random.default_rng(seed).normal(size=(inputs, units)) / math.sqrt(inputs)
+    """Build a layer without noise of a continuous input: infinite.
+
+    Args:
+        name: of the case.
+        inputs: coordinates of X.
+        units: of the layer.
+        f: activation function.
+        seed: of the weights.
+    """
+    weights = np.random.default_rng(seed).normal(size=(inputs, units)) / math.sqrt(inputs)
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, inputs))
-        return _pair(x, f(x @ w))
+        return pair(x, f(x @ weights))
 
     return Case(
         name,
@@ -255,7 +289,7 @@ CASES = (
     gaussian("Gaussian, r=0.99", 0.99),
     _uniform_sum(0.3),
     _uniform_sum(2.0),
-    additive("square plus noise", _normally, normal, lambda x: x**2, 0.5, -7, 7),
+    additive("square plus noise", normally, normal, lambda x: x**2, 0.5, -7, 7),
     additive(
         "sine plus noise",
         _uniformly(-math.pi, math.pi),
@@ -265,7 +299,7 @@ CASES = (
         -math.pi,
         math.pi,
     ),
-    additive("saturated unit plus noise", _normally, normal, lambda x: np.tanh(3 * x), 0.2, -7, 7),
+    additive("saturated unit plus noise", normally, normal, lambda x: np.tanh(3 * x), 0.2, -7, 7),
     mixture_pair(
         "four clusters on a cross",
         np.array([[0.0, 2.0], [0.0, -2.0], [2.0, 0.0], [-2.0, 0.0]]),

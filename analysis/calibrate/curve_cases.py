@@ -9,15 +9,16 @@ three shapes X carries noise of its own, as strong: a layer and a later one, bot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.random import Generator
 from scipy.special import logsumexp
 
 from infoplane.analysis.calibrate.case import Case, Sample
-from infoplane.types import continuous
+from infoplane.analysis.calibrate.draws import pair
 from infoplane.types.arrays import Floats
 
 _TURN = 2 * math.pi
@@ -43,50 +44,49 @@ class Curve:
 
 
 def curve_case(curve: Curve, sd: float) -> Case:
-    """X = f(T), Z = f(T) + sd N, T uniform; X with noise of its own where the curve says so."""
+    """Build X = f(T), Z = f(T) + sd N, T uniform; X has noise too where the curve says so."""
 
-    def draw(n: int, rng: Generator) -> Sample:
-        return noisy(rng.random(n), rng)
-
-    def noisy(parameter: Floats, rng: Generator) -> Sample:
-        point = curve.at(parameter)
-        x = point + sd * rng.normal(size=point.shape) if curve.both else point
-        return Sample(
-            continuous(x, "a"), continuous(point + sd * rng.normal(size=point.shape), "b")
-        )
+    def noisy(parameters: Floats, rng: Generator) -> Sample:
+        points = curve.at(parameters)
+        x = points + sd * rng.normal(size=points.shape) if curve.both else points
+        return pair(x, points + sd * rng.normal(size=points.shape))
 
     def truth() -> float:
-        """The mean log ratio over rows with even parameters, densities by the midpoint rule."""
-        nodes = curve.at((np.arange(_NODES) + 0.5) / _NODES)
         even = (np.arange(_ROWS) + 0.5) / _ROWS
-        sample = noisy(even, np.random.default_rng(2026))
-        x = sample.a.values
-        z = sample.b.values
-        total = 0.0
-        for start in range(0, _ROWS, _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            of_z = _log_kernel(z[rows], nodes, sd)  # (block, node)
-            if curve.both:
-                of_x = _log_kernel(x[rows], nodes, sd)
-                total += float((_log_mean(of_x + of_z) - _log_mean(of_x) - _log_mean(of_z)).sum())
-            else:
-                own = -((z[rows] - x[rows]) ** 2).sum(axis=1) / (2 * sd * sd)
-                total += float((own - _log_mean(of_z)).sum())
-        return total / _ROWS / math.log(2)
+        return _bits_of(noisy(even, np.random.default_rng(2026)), curve, sd)
 
     sides = "both sides" if curve.both else "one side"
     return Case(
         f"{curve.name}, noise {sd:g} on {sides}",
         "vector",
-        draw,
+        lambda n, rng: noisy(rng.random(n), rng),
         truth,
         "log ratio over rows, densities along the curve by quadrature",
         False,
     )
 
 
+def _bits_of(sample: Sample, curve: Curve, sd: float) -> float:
+    """Return the mean log ratio over rows in bits, densities by the midpoint rule."""
+    nodes = curve.at((np.arange(_NODES) + 0.5) / _NODES)
+    x = sample.a.values
+    z = sample.b.values
+    total = 0.0
+    for start in range(0, _ROWS, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        of_z = _log_kernel(z[rows], nodes, sd)  # (block, nodes)
+        if curve.both:
+            of_x = _log_kernel(x[rows], nodes, sd)
+            log_ratio = _log_mean(of_x + of_z) - _log_mean(of_x) - _log_mean(of_z)
+        else:
+            own = -((z[rows] - x[rows]) ** 2).sum(axis=1) / (2 * sd * sd)
+            log_ratio = own - _log_mean(of_z)
+        total += float(log_ratio.sum())
+    return total / _ROWS / math.log(2)
+
+
 def _log_kernel(points: Floats, nodes: Floats, sd: float) -> Floats:
-    """Log of the noise's density but for its constant, shape ``(points, nodes)``."""
+    """Return the log of the noise's density but for its constant, shape ``(points, nodes)``."""
     squares = ((points[:, None] - nodes[None]) ** 2).sum(axis=2)
     return -squares / (2 * sd * sd)
 
@@ -105,8 +105,8 @@ def _lissajous(t: Floats) -> Floats:
 
 
 def _twisted_cubic(t: Floats) -> Floats:
-    s = 2 * t - 1
-    return np.column_stack([s, s**2, s**3])
+    along = 2 * t - 1
+    return np.column_stack([along, along**2, along**3])
 
 
 def _growing_spiral(t: Floats) -> Floats:
@@ -116,12 +116,12 @@ def _growing_spiral(t: Floats) -> Floats:
 
 def _seam(t: Floats) -> Floats:
     """Return the seam of a tennis ball."""
-    a = _TURN * t
+    angle = _TURN * t
     return np.column_stack(
         [
-            0.75 * np.cos(a) + 0.25 * np.cos(3 * a),
-            0.75 * np.sin(a) - 0.25 * np.sin(3 * a),
-            math.sqrt(0.75) * np.sin(2 * a),
+            0.75 * np.cos(angle) + 0.25 * np.cos(3 * angle),
+            0.75 * np.sin(angle) - 0.25 * np.sin(3 * angle),
+            math.sqrt(0.75) * np.sin(2 * angle),
         ]
     )
 
@@ -139,4 +139,10 @@ CURVES = (
     Curve("conical spiral", _conical_spiral, both=True),
 )
 
-CASES: tuple[Case, ...] = tuple(curve_case(curve, sd) for curve in CURVES for sd in NOISES)
+
+def cases_of(curves: Sequence[Curve]) -> tuple[Case, ...]:
+    """Return every curve with every noise."""
+    return tuple(curve_case(curve, sd) for curve, sd in product(curves, NOISES))
+
+
+CASES = cases_of(CURVES)

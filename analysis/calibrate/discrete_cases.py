@@ -22,19 +22,18 @@ def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the 
     """Return rows sampled from ``p[a, b]``; the truth is the table's."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
-        p = table()
-        cells = np.searchsorted(np.cumsum(p.ravel()), rng.random(n), side="right")
-        a, b = np.unravel_index(np.minimum(cells, p.size - 1), p.shape)
+        shares = table()
+        cells = np.searchsorted(np.cumsum(shares.ravel()), rng.random(n), side="right")
+        a, b = np.unravel_index(np.minimum(cells, shares.size - 1), shares.shape)
         return Sample(discrete(a, "a"), discrete(b, "b"))
 
     TABLES[name] = table
-    return Case(
-        name, "discrete", draw, lambda: mutual_information(table()), how, table().size <= 256
-    )
+    small = table().size <= 256
+    return Case(name, "discrete", draw, lambda: mutual_information(table()), how, small)
 
 
 def channel(inputs: Floats, rows: Floats) -> Floats:
-    """Joint table of input probabilities ``(A,)`` and channel rows ``p(b|a)``, shape ``(A, B)``."""
+    """Return the joint table of inputs, ``(A,)``, and a channel ``p(b|a)``, shape ``(A, B)``."""
     return inputs[:, None] * rows
 
 
@@ -47,37 +46,37 @@ def symmetric(symbols: int, flip: float) -> Floats:
 
 def labelled(inputs: Floats, flip: float, rule: Callable[[Codes], Codes]) -> Floats:
     """Return a binary rule of the symbol, flipped with a probability."""
-    y = rule(np.arange(len(inputs)))
-    rows = np.where(np.arange(2)[None, :] == y[:, None], 1 - flip, flip)
+    label = rule(np.arange(len(inputs)))
+    rows = np.where(np.arange(2)[None, :] == label[:, None], 1 - flip, flip)
     return channel(inputs, rows)
 
 
 def zipf(symbols: int) -> Floats:
     """Return probabilities proportional to 1/rank."""
-    p = 1 / np.arange(1, symbols + 1)
-    return p / p.sum()
+    shares = 1 / np.arange(1, symbols + 1)
+    return shares / shares.sum()
 
 
 def random_table(seed: int, a: int, b: int, shape: float) -> Floats:
     """Gamma-distributed cells, normalised: Dirichlet."""
-    p = np.random.default_rng(seed).gamma(shape, size=(a, b))
-    return p / p.sum()
+    cells = np.random.default_rng(seed).gamma(shape, size=(a, b))
+    return cells / cells.sum()
 
 
 def popcount(k: Codes) -> Codes:
-    """Number of set bits."""
+    """Return the number of set bits."""
     return np.asarray([int(v).bit_count() for v in k])
 
 
 def erasure(inputs: Floats, lost: float) -> Floats:
     """Return the symbol itself, or a blank with probability ``lost``: I = (1 - lost) H."""
-    return channel(
-        inputs, np.hstack([(1 - lost) * np.eye(len(inputs)), np.full((len(inputs), 1), lost)])
-    )
+    symbols = len(inputs)
+    kept = (1 - lost) * np.eye(symbols)
+    return channel(inputs, np.hstack([kept, np.full((symbols, 1), lost)]))
 
 
 def uniform(symbols: int) -> Floats:
-    """Equal probabilities."""
+    """Return equal probabilities."""
     return np.full(symbols, 1 / symbols)
 
 

@@ -3,63 +3,72 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Sample
-from infoplane.analysis.calibrate.truths import classes_bits, normal
+from infoplane.analysis.calibrate.draws import correlated, pair
+from infoplane.analysis.calibrate.truths import classes_bits, lines_around, normal, step_of
 from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Codes, Floats
 
 
 def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None = None) -> Case:
-    """Scalar Gaussian classes of their own centres and spreads."""
-    w = np.full(len(centres), 1 / len(centres)) if weights is None else weights
+    """Build scalar Gaussian classes of their own centres and spreads.
+
+    Args:
+        name: of the case.
+        centres: shape ``(C,)``.
+        sds: standard deviations, shape ``(C,)``.
+        weights: of the classes, shape ``(C,)``; equal when left out.
+    """
+    shares = np.full(len(centres), 1 / len(centres)) if weights is None else weights
 
     def draw(n: int, rng: Generator) -> Sample:
-        y = rng.choice(len(w), size=n, p=w)
+        y = rng.choice(len(shares), size=n, p=shares)
         return Sample(continuous(centres[y] + sds[y] * rng.normal(size=n), "z"), discrete(y, "y"))
 
     def truth() -> float:
-        t = np.linspace((centres - 9 * sds).min(), (centres + 9 * sds).max(), 20001)
-        return classes_bits(normal(t[None], centres[:, None], sds[:, None]), w, float(t[1] - t[0]))
+        line = np.linspace((centres - 9 * sds).min(), (centres + 9 * sds).max(), 20001)
+        densities = normal(line[None], centres[:, None], sds[:, None])  # (C, points)
+        return classes_bits(densities, shares, step_of(line))
 
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) by quadrature")
 
 
 def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: int = 0) -> Case:
-    """Gaussian blobs in the plane, several of which may share a label.
+    """Build Gaussian blobs in the plane, several of which may share a label.
 
-    ``extra`` units of noise beside them.
+    Args:
+        name: of the case.
+        centres: of K blobs, shape ``(K, 2)``.
+        labels: of the blobs, shape ``(K,)``.
+        sd: of each coordinate within a blob.
+        extra: units of noise beside the two.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
-        k = rng.integers(0, len(centres), n)
-        z = np.hstack([centres[k] + sd * rng.normal(size=(n, 2)), rng.normal(size=(n, extra))])
-        return Sample(continuous(z, "z"), discrete(labels[k], "y"))
+        blob = rng.integers(0, len(centres), n)
+        plane = centres[blob] + sd * rng.normal(size=(n, 2))
+        z = np.hstack([plane, rng.normal(size=(n, extra))])
+        return Sample(continuous(z, "z"), discrete(labels[blob], "y"))
 
     def truth() -> float:
-        lines = [
-            np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 401)
-            for i in (0, 1)
-        ]
-        blobs = np.stack(
-            [np.outer(normal(lines[0], u, sd), normal(lines[1], v, sd)).ravel() for u, v in centres]
-        )
-        classes = int(labels.max()) + 1
-        w = np.bincount(labels) / len(labels)
-        densities = np.stack([blobs[labels == c].mean(axis=0) for c in range(classes)])
-        return classes_bits(
-            densities, w, float((lines[0][1] - lines[0][0]) * (lines[1][1] - lines[1][0]))
-        )
+        along_x, along_y = lines_around(centres, 7 * sd, 401)
+        of_x = normal(along_x, centres[:, :1], sd)  # (K, points)
+        of_y = normal(along_y, centres[:, 1:], sd)
+        blobs = (of_x[:, :, None] * of_y[:, None, :]).reshape(len(centres), -1)
+        counts = np.bincount(labels)
+        densities = [blobs[labels == label].mean(axis=0) for label in range(len(counts))]
+        cell = step_of(along_x) * step_of(along_y)
+        return classes_bits(np.stack(densities), counts / len(labels), cell)
 
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) on a grid", extra == 0)
 
 
 def overlap(share: float) -> Case:
-    """Return two uniform classes that overlap.
+    """Build two uniform classes that overlap.
 
     I = 1 - share, since the overlap tells nothing and the rest everything.
     """
@@ -68,13 +77,12 @@ def overlap(share: float) -> Case:
         y = rng.integers(0, 2, n)
         return Sample(continuous(rng.random(n) + (1 - share) * y, "z"), discrete(y, "y"))
 
-    return Case(
-        f"two uniforms that overlap by {share:g}", "label", draw, lambda: 1 - share, "1 - overlap"
-    )
+    name = f"two uniforms that overlap by {share:g}"
+    return Case(name, "label", draw, lambda: 1 - share, "1 - overlap")
 
 
 def gao(symbols: int) -> Case:
-    """X uniform on {0..m-1}, Z uniform on [X, X+2].
+    """Build X uniform on {0..m-1}, Z uniform on [X, X+2].
 
     I = log2 m - (m-1)/m (Gao et al. 2017, section 5).
     """
@@ -83,92 +91,95 @@ def gao(symbols: int) -> Case:
         x = rng.integers(0, symbols, n)
         return Sample(continuous(x.astype(np.float64), "x"), continuous(x + 2 * rng.random(n), "z"))
 
-    truth: Callable[[], float] = lambda: math.log2(symbols) - (symbols - 1) / symbols  # noqa: E731
-    return Case(
-        f"steps with uniform noise, {symbols} symbols", "mixed", draw, truth, "log2 m - (m-1)/m"
-    )
+    def truth() -> float:
+        return math.log2(symbols) - (symbols - 1) / symbols
+
+    name = f"steps with uniform noise, {symbols} symbols"
+    return Case(name, "mixed", draw, truth, "log2 m - (m-1)/m")
 
 
 def censored(name: str, gap: float, cut: float) -> Case:
-    """Return a ReLU unit max(z, cut) of two normal classes ``gap`` apart.
+    """Build a ReLU unit max(z, cut) of two normal classes: an atom and a tail.
 
-    An atom and a tail, each against the label.
+    Args:
+        name: of the case.
+        gap: between the means of the classes.
+        cut: below which the unit is off.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         y = rng.integers(0, 2, n)
-        return Sample(
-            continuous(np.maximum(gap * y + rng.normal(size=n), cut), "z"), discrete(y, "y")
-        )
+        unit = np.maximum(gap * y + rng.normal(size=n), cut)
+        return Sample(continuous(unit, "z"), discrete(y, "y"))
 
     def truth() -> float:
         from scipy.special import ndtr
 
         atoms = np.array([ndtr(cut), ndtr(cut - gap)])
-        t = np.linspace(cut, max(cut, gap) + 10, 40001)
-        f = np.stack([normal(t), normal(t, gap)])
-        terms = 0.5 * f * np.log2(np.maximum(f, 1e-300) / f.mean(axis=0))
-        step = float(t[1] - t[0])
-        tail = float((terms.sum(axis=0)[1:] + terms.sum(axis=0)[:-1]).sum() / 2 * step)
+        line = np.linspace(cut, max(cut, gap) + 10, 40001)
+        densities = np.stack([normal(line), normal(line, gap)])  # (2, points)
+        ratio = np.maximum(densities, 1e-300) / densities.mean(axis=0)
+        terms = (0.5 * densities * np.log2(ratio)).sum(axis=0)
+        tail = float((terms[1:] + terms[:-1]).sum() / 2 * step_of(line))
         return float((0.5 * atoms * np.log2(atoms / atoms.mean())).sum()) + tail
 
     return Case(name, "mixed", draw, truth, "atom + tail by quadrature")
 
 
 def rectified_pair(r: float) -> Case:
-    """(max(x,0), max(z,0)) of a Gaussian pair: four pieces, atom-atom, two atom-tail, tail-tail."""
+    """Build (max(x,0), max(z,0)) of a Gaussian pair: atom-atom, two atom-tail, tail-tail."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
-        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
-        return Sample(continuous(np.maximum(x, 0), "a"), continuous(np.maximum(z, 0), "b"))
-
-    def truth() -> float:
-        from scipy.special import ndtr
-
-        s = math.sqrt(1 - r * r)
-        t = np.linspace(0, 9, 3001)
-        step = float(t[1] - t[0])
-        weights = np.full(len(t), step)
-        weights[0] = weights[-1] = step / 2
-        dead = 0.25 + math.asin(r) / (2 * math.pi)  # both below 0 (Sheppard)
-        f = normal(t)
-        alone = f * ndtr(-r * t / s)  # density of x = t while z is at 0
-        joint = f[:, None] * normal(t[None, :], r * t[:, None], s)
-        both = dead * math.log2(4 * dead)
-        one = 2 * float((weights * alone * np.log2(np.maximum(2 * alone / f, 1e-300))).sum())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(joint > 0, joint * np.log2(joint / (f[:, None] * f[None, :])), 0.0)
-        return both + one + float(weights @ terms @ weights)
+        return pair(np.maximum(x, 0), np.maximum(correlated(x, r, rng), 0))
 
     return Case(
         f"rectified Gaussian pair, r={r:g}",
         "mixed",
         draw,
-        truth,
+        lambda: _rectified_bits(r),
         "atom-atom, atom-tail and tail-tail terms",
     )
 
 
+def _rectified_bits(r: float) -> float:
+    from scipy.special import ndtr
+
+    spread = math.sqrt(1 - r * r)
+    line = np.linspace(0, 9, 3001)
+    weights = np.full(len(line), step_of(line))
+    weights[0] = weights[-1] = step_of(line) / 2
+    dead = 0.25 + math.asin(r) / (2 * math.pi)  # both below 0 (Sheppard)
+    both = dead * math.log2(4 * dead)
+    density = normal(line)
+    alone = density * ndtr(-r * line / spread)  # of x = line while z is at 0
+    ratio = np.maximum(2 * alone / density, 1e-300)
+    one = 2 * float((weights * alone * np.log2(ratio)).sum())
+    joint = density[:, None] * normal(line[None, :], r * line[:, None], spread)
+    independent = density[:, None] * density[None, :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(joint > 0, joint * np.log2(joint / independent), 0.0)
+    return both + one + float(weights @ terms @ weights)
+
+
 def noisy_or_dead(dead: float, r: float) -> Case:
-    """Both units of a Gaussian pair are switched off together with a probability.
+    """Build a Gaussian pair whose units are switched off together with a probability.
 
     I = h(dead) + (1 - dead) I(pair).
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
-        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
+        z = correlated(x, r, rng)
         on = rng.random(n) >= dead
-        return Sample(continuous(np.where(on, x, 0.0), "a"), continuous(np.where(on, z, 0.0), "b"))
+        return pair(np.where(on, x, 0.0), np.where(on, z, 0.0))
 
     def truth() -> float:
-        h = -(dead * math.log2(dead) + (1 - dead) * math.log2(1 - dead))
-        return h - (1 - dead) / 2 * math.log2(1 - r * r)
+        of_dead = -(dead * math.log2(dead) + (1 - dead) * math.log2(1 - dead))
+        return of_dead - (1 - dead) / 2 * math.log2(1 - r * r)
 
-    return Case(
-        f"a pair off together, {dead:g}, r={r:g}", "mixed", draw, truth, "h(dead) + (1 - dead) I"
-    )
+    name = f"a pair off together, {dead:g}, r={r:g}"
+    return Case(name, "mixed", draw, truth, "h(dead) + (1 - dead) I")
 
 
 _RING = np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)

@@ -10,8 +10,7 @@ import math
 
 import numpy as np
 
-from infoplane.analysis.calibrate.case import Case
-from infoplane.analysis.calibrate.curve_cases import NOISES, Curve, curve_case
+from infoplane.analysis.calibrate.curve_cases import Curve, cases_of
 from infoplane.types.arrays import Floats
 
 _TURN = 2 * math.pi
@@ -41,4 +40,4 @@ CURVES = (
     Curve("crown", _crown, both=True),
 )
 
-CASES: tuple[Case, ...] = tuple(curve_case(curve, sd) for curve in CURVES for sd in NOISES)
+CASES = cases_of(CURVES)

@@ -166,8 +166,8 @@ def shares_of_entropy(nats: float) -> Floats:
         return np.append(np.full(count - 1, (1 - last) / (count - 1)), last)
 
     def excess(last: float) -> float:
-        p = shares(last)
-        return float(-(p * np.log(p)).sum()) - nats
+        parts = shares(last)
+        return float(-(parts * np.log(parts)).sum()) - nats
 
     if excess(1 / count) <= 0:
         return shares(1 / count)

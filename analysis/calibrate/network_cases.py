@@ -18,6 +18,7 @@ from infoplane.analysis.calibrate.truths import (
     mixture_bits_plane,
     normal,
     normal_entropy,
+    step_of,
 )
 from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Codes, Floats
@@ -64,22 +65,20 @@ def ring_channel(radius: float, sigma: float) -> Case:
     """
 
     def draw(n: int, rng: Generator) -> Sample:
-        t = rng.uniform(0, 2 * math.pi, n)
-        point = np.stack([np.cos(t), np.sin(t)], axis=1)
+        angle = rng.uniform(0, 2 * math.pi, n)
+        point = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return _channel(point, None, radius * point, sigma, rng)
 
     def truth() -> float:
         from scipy.special import ive
 
         rho = np.linspace(1e-9, radius + 10 * sigma, 20001)
-        p = (
-            np.exp(-((rho - radius) ** 2) / (2 * sigma**2))
-            * ive(0, rho * radius / sigma**2)
-            / (2 * math.pi * sigma**2)
-        )
-        terms = np.where(p > 0, -2 * math.pi * rho * p * np.log2(np.maximum(p, 1e-300)), 0.0)
-        step = float(rho[1] - rho[0])
-        return float((terms[1:] + terms[:-1]).sum() / 2 * step) - 2 * normal_entropy(sigma)
+        along = np.exp(-((rho - radius) ** 2) / (2 * sigma**2))
+        density = along * ive(0, rho * radius / sigma**2) / (2 * math.pi * sigma**2)
+        logs = np.log2(np.maximum(density, 1e-300))
+        terms = np.where(density > 0, -2 * math.pi * rho * density * logs, 0.0)
+        total = float((terms[1:] + terms[:-1]).sum() / 2 * step_of(rho))
+        return total - 2 * normal_entropy(sigma)
 
     return Case(
         f"circle of radius {radius:g}, noise {sigma:g}",
@@ -100,9 +99,9 @@ def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, 
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0]
 
     def draw(n: int, rng: Generator) -> Sample:
-        k = balanced(n, levels**units, rng)
-        digits = np.stack([k // levels**i % levels for i in range(units)], axis=1)
-        return _channel(grid[digits], k, np.tanh(gain * grid[digits]) @ turn, sigma, rng)
+        number = balanced(n, levels**units, rng)
+        digits = np.stack([number // levels**i % levels for i in range(units)], axis=1)
+        return _channel(grid[digits], number, np.tanh(gain * grid[digits]) @ turn, sigma, rng)
 
     return Case(
         name,
@@ -126,8 +125,8 @@ def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.
     )
 
     def draw(n: int, rng: Generator) -> Sample:
-        k = balanced(n, len(patterns), rng)
-        return _channel(patterns[k], k, centres[k], sigma, rng)
+        number = balanced(n, len(patterns), rng)
+        return _channel(patterns[number], number, centres[number], sigma, rng)
 
     return Case(
         name,
@@ -153,10 +152,20 @@ def two_layers(
     y = (grid > 0).astype(np.int64)
 
     def draw(n: int, rng: Generator) -> Sample:
-        k = balanced(n, points, rng)
-        hidden = np.tanh(first * grid[k]) + sigma * rng.normal(size=n)
-        s = _channel(grid[k], y[k] if labels else k, np.tanh(second * hidden)[:, None], sigma, rng)
-        return Sample(discrete(y[k], "y"), s.b, s.ids, s.clean, sigma) if labels else s
+        number = balanced(n, points, rng)
+        hidden = np.tanh(first * grid[number]) + sigma * rng.normal(size=n)
+        sample = _channel(
+            grid[number],
+            y[number] if labels else number,
+            np.tanh(second * hidden)[:, None],
+            sigma,
+            rng,
+        )
+        return (
+            Sample(discrete(y[number], "y"), sample.b, sample.ids, sample.clean, sigma)
+            if labels
+            else sample
+        )
 
     def truth() -> float:
         densities, cell = two_layer_densities(grid, first, second, sigma)
@@ -185,10 +194,14 @@ def two_layer_densities(
         Densities of shape ``(points, 1601)``, by quadrature over the hidden layer's noise.
     """
     centres = np.tanh(first * grid)
-    u = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)  # hidden
-    t = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
-    hidden = normal(u[None], centres[:, None], sigma) * (u[1] - u[0])  # (points, hidden)
-    return hidden @ normal(t[None], np.tanh(second * u)[:, None], sigma), float(t[1] - t[0])
+    inner = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)  # hidden
+    line = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
+    hidden = normal(inner[None], centres[:, None], sigma) * (
+        inner[1] - inner[0]
+    )  # (points, hidden)
+    return hidden @ normal(line[None], np.tanh(second * inner)[:, None], sigma), float(
+        line[1] - line[0]
+    )
 
 
 def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
@@ -202,23 +215,24 @@ def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy n
     noise = sigma**2 * (w2 @ w2.T + np.eye(1))
 
     def draw(n: int, rng: Generator) -> Sample:
-        k = np.arange(n) // 16
-        x = rng.normal(size=(int(k[-1]) + 1, 2))[k]
-        clean = (x @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T
-        s = _channel(x, k, clean, sigma, rng)
+        row = np.arange(n) // 16
+        x = rng.normal(size=(int(row[-1]) + 1, 2))[row]
+        clean = second(first(x, rng))
+        sample = _channel(x, row, clean, sigma, rng)
         fresh = rng.normal(size=(n, 2))
-        z = (fresh @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T + sigma * rng.normal(
-            size=(n, 1)
-        )
-        return Sample(continuous(fresh, "x"), continuous(z, "z"), s.ids, s.clean, sigma)
+        z = second(first(fresh, rng)) + sigma * rng.normal(size=(n, 1))
+        return Sample(continuous(fresh, "x"), continuous(z, "z"), sample.ids, sample.clean, sigma)
+
+    def first(x: Floats, rng: Generator) -> Floats:
+        return x @ w1.T + sigma * rng.normal(size=x.shape)
+
+    def second(hidden: Floats) -> Floats:
+        return hidden @ w2.T
 
     def truth() -> float:
         signal = w2 @ w1 @ w1.T @ w2.T
-        return (
-            0.5
-            * float(np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1])
-            / math.log(2)
-        )
+        log_dets = np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1]
+        return 0.5 * float(log_dets) / math.log(2)
 
     return Case(name, family, draw, truth, "1/2 log2 det(signal + noise) / det noise", False)
 

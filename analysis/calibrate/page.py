@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infoplane.analysis.calibrate.result import Calibration, Score
+    from infoplane.analysis.calibrate.result import Calibration, Parting, Score
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto;
@@ -31,8 +31,8 @@ img { width: 100%; } .scroll { overflow-x: auto; } p.small { color: #555; font-s
 
 def html_of(found: Calibration) -> str:
     """Return the page as text."""
-    draws = len({(t.case, t.seed) for t in found.trials})
-    rows = sorted({t.n for t in found.trials})
+    draws = len({(trial.case, trial.seed) for trial in found.trials})
+    rows = sorted({trial.n for trial in found.trials})
     parts = [
         "<h1>Calibration of estimators against known information</h1>",
         f"<p>{len(found.estimators)} estimators, {len(found.cases)} cases, {draws} draws of n = "
@@ -46,20 +46,7 @@ def html_of(found: Calibration) -> str:
         "<p>The lowest and the highest of several estimates of one information, where they differ "
         "by more than 0.1 bit and three standard errors: at least one of the two is wrong "
         "there.</p>",
-        _table(
-            ("case", "truth", "lowest", "bits", "highest", "bits"),
-            [
-                (
-                    p.case,
-                    f"{p.truth_bits:.3f}",
-                    p.low,
-                    f"{p.low_bits:.3f}",
-                    p.high,
-                    f"{p.high_bits:.3f}",
-                )
-                for p in found.partings()
-            ],
-        ),
+        _partings(found.partings()),
         "<h2>By case</h2>",
         _scores(found.by_case(), "case"),
         _refusals(found),
@@ -86,48 +73,70 @@ def _picture(found: Calibration) -> str:
     )
 
 
-def _scores(scores: Iterable[Score], what: str) -> str:
-    def number(v: float | None, form: str) -> str:
-        return "-" if v is None else format(v, form)
+def shown(value: float | None, form: str) -> str:
+    """Return a number in this format, ``-`` for none."""
+    return "-" if value is None else format(value, form)
 
-    lines = [
+
+def _partings(partings: Iterable[Parting]) -> str:
+    rows = [
         (
-            s.where,
-            s.estimator,
-            number(s.error, ".4f") + ("" if s.stderr is None else f" ± {s.stderr:.4f}"),
-            number(s.bias, "+.4f"),
-            "-" if s.coverage is None else f"{s.coverage:.1%} of {s.intervals}",
-            f"{s.refused}/{s.trials}",
-            f"{1000 * s.seconds:.0f} ms",
+            parting.case,
+            f"{parting.truth_bits:.3f}",
+            parting.low,
+            f"{parting.low_bits:.3f}",
+            parting.high,
+            f"{parting.high_bits:.3f}",
         )
-        for s in scores
+        for parting in partings
     ]
-    return _table((what, "estimator", "error", "bias", "coverage", "refused", "time"), lines)
+    return _table(("case", "truth", "lowest", "bits", "highest", "bits"), rows)
+
+
+def _scores(scores: Iterable[Score], what: str) -> str:
+    rows = []
+    for score in scores:
+        coverage = "-"
+        if score.coverage is not None:
+            coverage = f"{score.coverage:.1%} of {score.intervals}"
+        rows.append(
+            (
+                score.where,
+                score.estimator,
+                shown(score.error, ".4f")
+                + ("" if score.stderr is None else f" ± {score.stderr:.4f}"),
+                shown(score.bias, "+.4f"),
+                coverage,
+                f"{score.refused}/{score.trials}",
+                f"{1000 * score.seconds:.0f} ms",
+            )
+        )
+    return _table((what, "estimator", "error", "bias", "coverage", "refused", "time"), rows)
 
 
 def _refusals(found: Calibration) -> str:
-    said = dict.fromkeys((t.estimator, t.case, t.refusal) for t in found.trials if t.refusal)
-    return (
-        ""
-        if not said
-        else "<h2>Refusals</h2>"
-        + _table(("estimator", "case", "reason"), [(e, c, r[:200]) for e, c, r in said])
+    rows = dict.fromkeys(
+        (trial.estimator, trial.case, trial.refusal[:200])
+        for trial in found.trials
+        if trial.refusal
     )
+    if not rows:
+        return ""
+    return "<h2>Refusals</h2>" + _table(("estimator", "case", "reason"), list(rows))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose columns of text are on the left, as the first row says."""
     if not rows:
         return "<p>none</p>"
-    left = [not cell.lstrip("+-")[:1].isdigit() and cell != "-" for cell in rows[0]]
-    cells = "".join(
-        f"<th{' class=t' if t else ''}>{escape(h)}</th>" for h, t in zip(head, left, strict=True)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{' class=t' if t else ''}>{escape(c)}</td>" for c, t in zip(row, left, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>'
+    text = [not cell.lstrip("+-")[:1].isdigit() and cell != "-" for cell in rows[0]]
+    body = "".join(_row("td", row, text) for row in rows)
+    table = f"<table>{_row('th', head, text)}{body}</table>"
+    return f'<div class="scroll">{table}</div>'
+
+
+def _row(tag: str, cells: Sequence[str], text: Sequence[bool]) -> str:
+    written = ""
+    for cell, left in zip(cells, text, strict=True):
+        written += f"<{tag}{' class=t' if left else ''}>{escape(cell)}</{tag}>"
+    return f"<tr>{written}</tr>"

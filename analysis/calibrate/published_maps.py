@@ -45,8 +45,8 @@ def wiggly_second(y: Floats) -> Floats:
 
 def roll_of_uniform(u: Floats) -> Floats:
     """Roll a uniform scalar, shape ``(n, 1)``, up in the plane, shape ``(n, 2)``."""
-    t = 1.5 * math.pi * (1 + 2 * u[:, 0])
-    return np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 21
+    angle = 1.5 * math.pi * (1 + 2 * u[:, 0])
+    return np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=1) / 21
 
 
 def two_peaks(weight: float, first: float, second: float) -> Map:

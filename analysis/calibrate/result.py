@@ -6,13 +6,14 @@ Every trial, scores by estimator and family, where estimators part, as rows and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from infoplane.analysis.calibrate.case import FAMILIES, Family
+from infoplane.analysis.calibrate.page import html_of, shown
 from infoplane.errors import InputError
 from infoplane.new_file import write_csv, write_text
 
@@ -128,25 +129,25 @@ class Calibration:
     @property
     def estimators(self) -> tuple[str, ...]:
         """Specs, in the order given."""
-        return tuple(dict.fromkeys(t.estimator for t in self.trials))
+        return tuple(dict.fromkeys(trial.estimator for trial in self.trials))
 
     @property
     def cases(self) -> tuple[str, ...]:
         """Names of the cases, in the order of the bank."""
-        return tuple(dict.fromkeys(t.case for t in self.trials))
+        return tuple(dict.fromkeys(trial.case for trial in self.trials))
 
-    def scores(self, by: Callable[[Trial], str] = lambda t: t.family) -> tuple[Score, ...]:
+    def scores(self, by: Callable[[Trial], str] = lambda trial: trial.family) -> tuple[Score, ...]:
         """Return scores of every estimator by family, or by any other key of a trial."""
         groups: dict[tuple[str, str], list[Trial]] = {}
-        for t in self.trials:
-            groups.setdefault((by(t), t.estimator), []).append(t)
+        for trial in self.trials:
+            groups.setdefault((by(trial), trial.estimator), []).append(trial)
         return tuple(
             _score(estimator, where, trials) for (where, estimator), trials in groups.items()
         )
 
     def by_case(self) -> tuple[Score, ...]:
         """Return scores of every estimator on every case."""
-        return self.scores(lambda t: t.case)
+        return self.scores(lambda trial: trial.case)
 
     def of(self, estimator: str, where: str) -> Score:
         """Return the score of an estimator on a family or case.
@@ -154,30 +155,26 @@ class Calibration:
         Raises:
             InputError: no such trials.
         """
-        found = [
-            s
-            for s in self.scores() + self.by_case()
-            if s.estimator == estimator and s.where == where
-        ]
-        if not found:
-            raise InputError(
-                f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on "
-                f"{list(FAMILIES)} and the cases"
-            )
-        return found[0]
+        for score in self.scores() + self.by_case():
+            if (score.estimator, score.where) == (estimator, where):
+                return score
+        raise InputError(
+            f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on "
+            f"{list(FAMILIES)} and the cases"
+        )
 
     def coverage(self, estimator: str) -> Coverage | None:
         """Return the coverage of an estimator's 95 % intervals on low-dimensional cases.
 
         None where it gave none.
         """
-        trials = [t for t in self.trials if t.estimator == estimator and t.low_dimensional]
-        held = [t.covered for t in trials if t.covered is not None]
+        own = [trial for trial in self.trials if trial.estimator == estimator]
+        held = _held(own)
         return Coverage(sum(held) / len(held), len(held)) if held else None
 
     def truth_bits(self, case: str) -> float:
         """Return the truth of a case in bits."""
-        return next(t.truth_bits for t in self.trials if t.case == case)
+        return next(trial.truth_bits for trial in self.trials if trial.case == case)
 
     def partings(self) -> tuple[Parting, ...]:
         """Return the cases where point estimators part: one of them is wrong there.
@@ -186,26 +183,32 @@ class Calibration:
         """
         found = []
         for name in self.cases:
-            mine = [t for t in self.trials if t.case == name and t.bits is not None and t.shannon]
-            groups = {
-                e: np.array([t.bits for t in mine if t.estimator == e], np.float64)
-                for e in dict.fromkeys(t.estimator for t in mine)
-            }
-            if len(groups) < 2:
+            bits = self._shannon_bits(name)
+            if len(bits) < 2:
                 continue
-            means = {e: float(bits.mean()) for e, bits in groups.items()}
+            means = {estimator: float(np.mean(values)) for estimator, values in bits.items()}
             low = min(means, key=means.__getitem__)
             high = max(means, key=means.__getitem__)
-            se = math.hypot(
-                *(float(groups[e].std() / math.sqrt(len(groups[e]))) for e in (low, high))
-            )
-            if means[high] - means[low] > max(_APART, 3 * se):
-                found.append(Parting(name, low, high, means[low], means[high], mine[0].truth_bits))
+            errors = [np.std(bits[end]) / math.sqrt(len(bits[end])) for end in (low, high)]
+            if means[high] - means[low] > max(_APART, 3 * math.hypot(*errors)):
+                truth = self.truth_bits(name)
+                found.append(Parting(name, low, high, means[low], means[high], truth))
         return tuple(found)
+
+    def _shannon_bits(self, case: str) -> dict[str, list[float]]:
+        """Return the bits that every estimator of Shannon information gave on a case."""
+        bits: dict[str, list[float]] = {}
+        for trial in self.trials:
+            if trial.case == case and trial.bits is not None and trial.shannon:
+                bits.setdefault(trial.estimator, []).append(trial.bits)
+        return bits
 
     def rows(self) -> list[dict[str, object]]:
         """Return one row per trial."""
-        return [asdict(t) | {"error": t.error, "covered": t.covered} for t in self.trials]
+        return [
+            asdict(trial) | {"error": trial.error, "covered": trial.covered}
+            for trial in self.trials
+        ]
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows`; returns the path."""
@@ -214,39 +217,44 @@ class Calibration:
 
     def write_html(self, path: str | Path) -> Path:
         """Write one self-contained page: scores, pictures, cases and partings; returns the path."""
-        from infoplane.analysis.calibrate.page import html_of
-
         return write_text(path, html_of(self))
 
     def __str__(self) -> str:
         lines = [
-            f"{'family':18s}{'estimator':30s}{'error':>8s}{'bias':>9s}{'coverage':>10s}{'refused':>9s}"
+            f"{'family':18s}{'estimator':30s}{'error':>8s}{'bias':>9s}{'coverage':>10s}"
+            f"{'refused':>9s}"
         ]
-        for s in sorted(self.scores(), key=lambda s: FAMILIES.index(s.where)):  # type: ignore[arg-type]  # scores by family
-            values = [
-                "-" if v is None else format(v, form)
-                for v, form in ((s.error, ".4f"), (s.bias, "+.4f"), (s.coverage, ".1%"))
-            ]
+        for score in sorted(self.scores(), key=lambda score: FAMILIES.index(score.where)):  # type: ignore[arg-type]  # scores by family
+            error = shown(score.error, ".4f")
+            bias = shown(score.bias, "+.4f")
+            coverage = shown(score.coverage, ".1%")
             lines.append(
-                f"{s.where:18s}{s.estimator:30s}{values[0]:>8s}{values[1]:>9s}{values[2]:>10s}{s.refused:>6d}/{s.trials}"
+                f"{score.where:18s}{score.estimator:30s}{error:>8s}{bias:>9s}{coverage:>10s}"
+                f"{score.refused:>6d}/{score.trials}"
             )
         return "\n".join(lines)
 
 
-def _score(estimator: str, where: str, trials: Iterable[Trial]) -> Score:
-    trials = list(trials)
-    errors = np.array([t.error for t in trials if t.error is not None])
-    held = [t.covered for t in trials if t.low_dimensional and t.covered is not None]
-    some = len(errors) > 0
+def _held(trials: Iterable[Trial]) -> list[bool]:
+    """Return of every interval of low-dimensional cases whether it holds the truth."""
+    covered = [trial.covered for trial in trials if trial.low_dimensional]
+    return [held for held in covered if held is not None]
+
+
+def _score(estimator: str, where: str, trials: Sequence[Trial]) -> Score:
+    errors = np.array([trial.error for trial in trials if trial.error is not None])
+    sizes = np.abs(errors)
+    held = _held(trials)
+    known = len(errors) > 0
     return Score(
         estimator,
         where,
-        float(errors.mean()) if some else None,
-        float(np.abs(errors).mean()) if some else None,
-        float(np.abs(errors).std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else None,
+        float(errors.mean()) if known else None,
+        float(sizes.mean()) if known else None,
+        float(sizes.std(ddof=1) / np.sqrt(len(sizes))) if len(sizes) > 1 else None,
         float(np.mean(held)) if held else None,
         len(held),
         len(trials),
-        sum(t.bits is None for t in trials),
-        float(np.mean([t.seconds for t in trials])),
+        sum(trial.bits is None for trial in trials),
+        float(np.mean([trial.seconds for trial in trials])),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -77,15 +79,33 @@ def calibrate(
             f"estimators={list(estimators)}"
         )
     chosen = _cases(cases, judges, bank)
-    parsed = {_label(e): e for e in map(parse, estimators)}
-    todo = [(case, seed) for seed in draws for case in chosen]
+    parsed = {_label(estimator): estimator for estimator in map(parse, estimators)}
+    todo = [(case, seed) for seed, case in product(draws, chosen)]
     trial_log = None if log is None else TrialLog(log, errorbars)
-    work = _work(todo, parsed, n, errorbars, workers, progress, trial_log)
-    found = [trial for trials in work for trial in trials]
+    settings = _Settings(parsed, n, errorbars, trial_log)
+    found = list(chain.from_iterable(_work(todo, settings, workers, progress)))
     if not found:
-        raise InputError(f"none of {list(parsed)} supports the kinds of {[c.name for c in chosen]}")
+        names = [case.name for case in chosen]
+        raise InputError(f"none of {list(parsed)} supports the kinds of {names}")
     order = {case.name: place for place, case in enumerate(chosen)}
     return Calibration(tuple(sorted(found, key=lambda trial: order[trial.case])))
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """What is done with every draw of a case.
+
+    Attributes:
+        estimators: by the name of their trials.
+        n: rows of a draw.
+        errorbars: half-sample splits.
+        log: of the trials that are known; None for none.
+    """
+
+    estimators: dict[str, Estimator]
+    n: int
+    errorbars: int
+    log: TrialLog | None
 
 
 def _label(estimator: Estimator) -> str:
@@ -96,33 +116,29 @@ def _label(estimator: Estimator) -> str:
 def _cases(cases: Sequence[str | Case] | None, judges: bool, bank: str) -> tuple[Case, ...]:
     if cases is None:
         return choose(judges=judges, bank=bank)
-    names = [c for c in cases if isinstance(c, str)]
-    return (
-        *(choose(names, judges=judges, bank=bank) if names else ()),
-        *(c for c in cases if isinstance(c, Case)),
-    )
+    names = [case for case in cases if isinstance(case, str)]
+    found = choose(names, judges=judges, bank=bank) if names else ()
+    return (*found, *(case for case in cases if isinstance(case, Case)))
 
 
 def _work(
-    todo: Sequence[tuple[Case, int]],
-    parsed: dict[str, Estimator],
-    n: int,
-    errorbars: int,
-    workers: int,
-    progress: bool,
-    log: TrialLog | None,
+    todo: Sequence[tuple[Case, int]], settings: _Settings, workers: int, progress: bool
 ) -> Iterator[list[Trial]]:
+    """Yield the trials of every draw.
+
+    Args:
+        todo: cases and seeds.
+        settings: of all draws.
+        workers: threads.
+        progress: whether a bar is shown.
+    """
     from joblib import Parallel, delayed
 
-    def one(case: Case, seed: int) -> list[Trial]:
-        return logged_trials_of(case, seed, parsed, n, errorbars, log)
-
     if workers > 1:
-        work = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-            delayed(one)(case, seed) for case, seed in todo
-        )
+        parallel = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
+        work = parallel(delayed(_logged_trials)(case, seed, settings) for case, seed in todo)
     else:
-        work = (one(case, seed) for case, seed in todo)
+        work = (_logged_trials(case, seed, settings) for case, seed in todo)
     if not progress:
         yield from work
         return
@@ -131,67 +147,57 @@ def _work(
     yield from track(work, description="calibrating", total=len(todo), transient=True)
 
 
-def logged_trials_of(
-    case: Case,
-    seed: int,
-    parsed: dict[str, Estimator],
-    n: int,
-    errorbars: int,
-    log: TrialLog | None,
-) -> list[Trial]:
-    """Return every estimator on one draw; those that a log knows are taken from it."""
-    if log is None:
-        return trials_of(case, seed, parsed, n, errorbars)
-    known = {spec: log.known(case.name, spec, n, seed) for spec in parsed}
-    missing = {spec: estimator for spec, estimator in parsed.items() if known[spec] is None}
-    made = trials_of(case, seed, missing, n, errorbars) if missing else []
-    log.append(made)
-    by_spec = {trial.estimator: trial for trial in made} | {
-        spec: trial for spec, trial in known.items() if trial is not None
-    }
-    return [by_spec[spec] for spec in parsed if spec in by_spec]
+def _logged_trials(case: Case, seed: int, settings: _Settings) -> list[Trial]:
+    """Return every estimator on one draw; those that the log knows are taken from it."""
+    if settings.log is None:
+        return _trials(case, seed, settings, settings.estimators)
+    found = {}
+    missing = {}
+    for spec, estimator in settings.estimators.items():
+        known = settings.log.known(case.name, spec, settings.n, seed)
+        if known is None:
+            missing[spec] = estimator
+        else:
+            found[spec] = known
+    made = _trials(case, seed, settings, missing) if missing else []
+    settings.log.append(made)
+    found |= {trial.estimator: trial for trial in made}
+    return [found[spec] for spec in settings.estimators if spec in found]
 
 
-def trials_of(
-    case: Case, seed: int, parsed: dict[str, Estimator], n: int, errorbars: int
+def _trials(
+    case: Case, seed: int, settings: _Settings, estimators: dict[str, Estimator]
 ) -> list[Trial]:
-    """Return every estimator on one draw."""
-    sample = case.sample(n, seed)
+    """Return some estimators on one draw."""
+    sample = case.sample(settings.n, seed)
     found = []
-    for spec, estimator in parsed.items():
-        if (given := given_to(estimator, sample)) is None:
+    for spec, estimator in estimators.items():
+        given = given_to(estimator, sample)
+        if given is None:
             continue
-        e, a, b = given
-        rng = np.random.default_rng(
-            [seed, n, zlib.crc32(spec.encode()), zlib.crc32(case.name.encode())]
+        chosen, a, b = given
+        seeds = [seed, settings.n, zlib.crc32(spec.encode()), zlib.crc32(case.name.encode())]
+        trial = Trial(
+            case.name,
+            case.family,
+            spec,
+            settings.n,
+            seed,
+            case.bits,
+            None,
+            shannon=chosen.traits.measures != "other",
+            low_dimensional=case.low_dimensional,
         )
-        place = (case.name, case.family, spec, n, seed, case.bits)
-        shannon = e.traits.measures != "other"
+        if settings.errorbars:
+            chosen = Resampled(chosen, settings.errorbars)
         start = time.perf_counter()
         try:
-            got = (Resampled(e, errorbars) if errorbars else e).estimate(a, b, rng=rng)
+            got = chosen.estimate(a, b, rng=np.random.default_rng(seeds))
         except InfoplaneError as error:
-            took = time.perf_counter() - start
-            found.append(
-                Trial(
-                    *place, None, None, None, None, took, str(error), shannon, case.low_dimensional
-                )
-            )
-            continue
-        took = time.perf_counter() - start
-        found.append(
-            Trial(
-                *place,
-                got.bits,
-                got.low,
-                got.high,
-                got.stderr,
-                took,
-                "",
-                shannon,
-                case.low_dimensional,
-            )
-        )
+            trial = replace(trial, refusal=str(error))
+        else:
+            trial = replace(trial, bits=got.bits, low=got.low, high=got.high, stderr=got.stderr)
+        found.append(replace(trial, seconds=time.perf_counter() - start))
     return found
 
 
@@ -205,8 +211,6 @@ def given_to(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable,
         if sample.ids is None or sample.clean is None or sample.sigma is None:
             return None
         return estimator.with_noise(sample.sigma), sample.ids, sample.clean
-    return (
-        (estimator, sample.a, sample.b)
-        if estimator.supports(sample.a.kind, sample.b.kind)
-        else None
-    )
+    if not estimator.supports(sample.a.kind, sample.b.kind):
+        return None
+    return estimator, sample.a, sample.b

@@ -99,10 +99,10 @@ def _task_score(trials: list[Trial]) -> TaskScore:
 
 def bank_scores(scores: tuple[TaskScore, ...]) -> tuple[BankScore, ...]:
     """Return the score of every estimator over all its tasks."""
-    return tuple(
-        _bank_score(estimator, [score for score in scores if score.estimator == estimator])
-        for estimator in dict.fromkeys(score.estimator for score in scores)
-    )
+    by_estimator: dict[str, list[TaskScore]] = {}
+    for score in scores:
+        by_estimator.setdefault(score.estimator, []).append(score)
+    return tuple(_bank_score(estimator, own) for estimator, own in by_estimator.items())
 
 
 def _bank_score(estimator: str, scores: list[TaskScore]) -> BankScore:

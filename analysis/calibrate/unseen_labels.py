@@ -65,12 +65,8 @@ def _shaped_blobs() -> Case:
         return centres[y] + np.einsum("nij,nj->ni", factors[y], noise)
 
     def log_densities(z: Floats) -> Floats:
-        return np.stack(
-            [
-                multivariate_normal(m, f @ f.T).logpdf(z)
-                for m, f in zip(centres, factors, strict=True)
-            ]
-        )
+        classes = zip(centres, factors, strict=True)
+        return np.stack([multivariate_normal(m, f @ f.T).logpdf(z) for m, f in classes])
 
     return class_case(
         "four classes of their own shapes in 3-D", np.full(4, 0.25), draw_z, log_densities
@@ -81,18 +77,11 @@ def _moons() -> Case:
     """Return two half circles that reach into each other, plus noise."""
     sd = 0.25
     nodes = (np.arange(150) + 0.5) / 150 * math.pi
-    arcs = np.stack(
-        [
-            np.column_stack([np.cos(nodes), np.sin(nodes)]),
-            np.column_stack([1 - np.cos(nodes), 0.5 - np.sin(nodes)]),
-        ]
-    )
+    arcs = np.stack([_moon(nodes, 0), _moon(nodes, 1)])  # (2, nodes, 2)
 
     def draw_z(y: Codes, rng: Generator) -> Floats:
         angle = math.pi * rng.random(len(y))
-        first = np.column_stack([np.cos(angle), np.sin(angle)])
-        second = np.column_stack([1 - np.cos(angle), 0.5 - np.sin(angle)])
-        z = np.where(y[:, None] == 0, first, second)
+        z = np.where(y[:, None] == 0, _moon(angle, 0), _moon(angle, 1))
         return z + sd * rng.normal(size=z.shape)
 
     def log_densities(z: Floats) -> Floats:
@@ -103,6 +92,13 @@ def _moons() -> Case:
         return np.log(np.maximum(found, 1e-300))
 
     return class_case("two moons", np.full(2, 0.5), draw_z, log_densities)
+
+
+def _moon(angle: Floats, label: int) -> Floats:
+    """Return points of a half circle, ``(n,)`` to ``(n, 2)``."""
+    if label == 0:
+        return np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.column_stack([1 - np.cos(angle), 0.5 - np.sin(angle)])
 
 
 def _laplace_classes() -> Case:
@@ -182,9 +178,11 @@ def _spike_and_slab() -> Case:
         return Sample(continuous(x, "a"), continuous(x + 0.5 * rng.normal(size=n), "b"))
 
     def truth() -> float:
-        z = np.linspace(-12, 12, 40001)
-        p = 0.6 * normal(z, 0.0, 0.5) + 0.4 * normal(z, 0.0, math.sqrt(1.25))
-        return float(-(p * np.log2(p)).sum() * (z[1] - z[0])) - normal_entropy(0.5)
+        line = np.linspace(-12, 12, 40001)
+        density = 0.6 * normal(line, 0.0, 0.5) + 0.4 * normal(line, 0.0, math.sqrt(1.25))
+        return float(-(density * np.log2(density)).sum() * (line[1] - line[0])) - normal_entropy(
+            0.5
+        )
 
     return Case("spike and slab plus noise", "mixed", draw, truth, "h(Z) - h(noise)")
 

@@ -11,21 +11,17 @@ from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.continuous_cases import additive
+from infoplane.analysis.calibrate.draws import correlated, normally, pair
 from infoplane.analysis.calibrate.truths import (
     entropy_on_grid,
     joint_bits,
     normal,
     normal_entropy,
+    step_of,
 )
-from infoplane.types import continuous
 from infoplane.types.arrays import Floats
 
 _NODES = 500
-
-
-def pair(x: Floats, z: Floats) -> Sample:
-    """Return two continuous variables as a sample."""
-    return Sample(continuous(x, "a"), continuous(z, "b"))
 
 
 def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
@@ -33,8 +29,8 @@ def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     inner = 0.5 * (1 + np.sin(nodes * math.pi / 2))
     weights = weights * math.pi / 4 * np.cos(nodes * math.pi / 2)
-    c = density(inner[:, None], inner[None, :])
-    return float(weights @ (c * np.log2(c)) @ weights)
+    values = density(inner[:, None], inner[None, :])
+    return float(weights @ (values * np.log2(values)) @ weights)
 
 
 def clayton(theta: float) -> Case:
@@ -42,8 +38,8 @@ def clayton(theta: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         shared = rng.gamma(1 / theta, size=(n, 1))
-        u = (1 + rng.exponential(size=(n, 2)) / shared) ** (-1 / theta)
-        return pair(u[:, 0], u[:, 1])
+        scores = (1 + rng.exponential(size=(n, 2)) / shared) ** (-1 / theta)
+        return pair(scores[:, 0], scores[:, 1])
 
     def density(u: Floats, v: Floats) -> Floats:
         total = u**-theta + v**-theta - 1
@@ -62,11 +58,11 @@ def morgenstern(theta: float) -> Case:
     """Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
 
     def draw(n: int, rng: Generator) -> Sample:
-        u = rng.random(n)
-        p = rng.random(n)
-        slope = theta * (1 - 2 * u)
-        root = np.sqrt((1 + slope) ** 2 - 4 * slope * p)
-        return pair(u, 2 * p / (1 + slope + root))
+        first = rng.random(n)
+        rank = rng.random(n)
+        slope = theta * (1 - 2 * first)
+        root = np.sqrt((1 + slope) ** 2 - 4 * slope * rank)
+        return pair(first, 2 * rank / (1 + slope + root))
 
     def density(u: Floats, v: Floats) -> Floats:
         return 1 + theta * (1 - 2 * u) * (1 - 2 * v)
@@ -84,10 +80,6 @@ def _laplace(n: int, rng: Generator) -> Floats:
     return rng.laplace(size=n)
 
 
-def _normally(n: int, rng: Generator) -> Floats:
-    return rng.normal(size=n)
-
-
 def _triangular(n: int, rng: Generator) -> Floats:
     return rng.random(n) + rng.random(n)
 
@@ -101,12 +93,12 @@ def random_scale() -> Case:
 
     def truth() -> float:
         x = np.linspace(-4.5, 4.5, 2001)
-        w = normal(x, 0.0, 0.5)
+        masses = normal(x, 0.0, 0.5)
         z = np.linspace(-60, 60, 48001)
-        p = np.zeros(len(z))
-        for at, weight in zip(x, w / w.sum(), strict=True):
-            p += weight * normal(z, 0.0, math.exp(at))
-        return entropy_on_grid(p, float(z[1] - z[0])) - normal_entropy(1.0)
+        density = np.zeros(len(z))
+        for at, weight in zip(x, masses / masses.sum(), strict=True):
+            density += weight * normal(z, 0.0, math.exp(at))
+        return entropy_on_grid(density, step_of(z)) - normal_entropy(1.0)
 
     return Case("a scale that the other side sets", "1-D", draw, truth, "h(Z) - h(Z|X)")
 
@@ -120,19 +112,21 @@ def shared_volatility(r: float, spread: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=n)
-        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
-        s = np.exp(spread * rng.normal(size=n))
-        return pair(s * x, s * z)
+        z = correlated(x, r, rng)
+        scale = np.exp(spread * rng.normal(size=n))
+        return pair(scale * x, scale * z)
 
     def truth() -> float:
-        t = np.sinh(np.linspace(-6.5, 6.5, 901))  # even in asinh: a warp changes no information
-        jacobian = np.cosh(np.linspace(-6.5, 6.5, 901))
-        p = np.zeros((901, 901))
-        for weight, s in zip(weights, scales, strict=True):
-            conditional = normal(t[None, :], r * t[:, None], s * math.sqrt(1 - r * r))
-            p += weight * normal(t[:, None], 0.0, s) * conditional
+        even = np.linspace(-6.5, 6.5, 901)
+        line = np.sinh(even)  # even in asinh: a warp changes no information
+        jacobian = np.cosh(even)
+        joint = np.zeros((901, 901))
+        for weight, scale in zip(weights, scales, strict=True):
+            spread = scale * math.sqrt(1 - r * r)
+            conditional = normal(line[None, :], r * line[:, None], spread)
+            joint += weight * normal(line[:, None], 0.0, scale) * conditional
         step = 13 / 900
-        return joint_bits(p * jacobian[:, None] * jacobian[None, :], step, step)
+        return joint_bits(joint * jacobian[:, None] * jacobian[None, :], step, step)
 
     return Case(
         "a normal pair of one random volatility",
@@ -153,8 +147,8 @@ def random_product() -> Case:
     def truth() -> float:
         z = np.linspace(-30, 6, 60001)  # log Z = 0.8 N - Exp(1)
         sd = 0.8
-        p = np.exp(z + sd * sd / 2) * ndtr(-(z + sd * sd) / sd)
-        return entropy_on_grid(p, float(z[1] - z[0])) - 1 / math.log(2)  # h(Exp) = log2 e
+        density = np.exp(z + sd * sd / 2) * ndtr(-(z + sd * sd) / sd)
+        return entropy_on_grid(density, step_of(z)) - 1 / math.log(2)  # h(Exp) = log2 e
 
     return Case("a log-normal times a uniform", "warped", draw, truth, "h(log Z) - h(log U)")
 
@@ -171,8 +165,8 @@ CASES: tuple[Case, ...] = (
         -25,
         25,
     ),
-    additive("modulus plus noise", _normally, normal, np.abs, 0.3, -7, 7),
-    additive("sign plus noise", _normally, normal, np.sign, 0.4, -7, 7),
+    additive("modulus plus noise", normally, normal, np.abs, 0.3, -7, 7),
+    additive("sign plus noise", normally, normal, np.sign, 0.4, -7, 7),
     additive(
         "a tent of a triangular variable",
         _triangular,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 from numpy.random import Generator
@@ -119,8 +120,5 @@ LAYERS = (
 )
 
 CASES = tuple(
-    layer.case(bits, labels=labels)
-    for layer in LAYERS
-    for labels in (True, False)
-    for bits in _BITS
+    layer.case(bits, labels=labels) for layer, labels, bits in product(LAYERS, (True, False), _BITS)
 )
