@@ -164,7 +164,7 @@ def test_the_command_prints_draws_and_writes(tmp_path: Path) -> None:
         ],
     )
     assert done.exit_code == 0, done.output
-    assert "ksg:k=5" in done.output and "where estimators part" in done.output
+    assert "ksg:k=5" in done.output and "where estimators disagree" in done.output
     with files["csv"].open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 12 and {r["family"] for r in rows} == {"1-D", "deterministic"}
