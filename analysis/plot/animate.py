@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.plane import plot_plane
-from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.plot.trajectory import steps_of, trajectories
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError, MissingProgram
 from infoplane.new_file import new_file
@@ -54,9 +53,10 @@ def save_animation(
         MissingProgram: ffmpeg is not installed (.mp4 only).
     """
     path = Path(path)
-    if path.suffix.lower() not in (".gif", ".mp4"):
+    suffix = path.suffix.lower()
+    if suffix not in (".gif", ".mp4"):
         raise InputError(f"expected a file ending in .gif or .mp4, got {path.name!r}")
-    if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
+    if suffix == ".mp4" and not FFMpegWriter.isAvailable():
         raise MissingProgram("ffmpeg", "a .mp4 film", "write a .gif, which needs none")
     spec = choose_estimator(plane, estimator)
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.58)
@@ -70,36 +70,25 @@ def save_animation(
         view=view,
     )
     paths = trajectories(plane, spec, sense)
-    steps = sorted({s for p in paths for s in p.steps})
-    (joined,) = ax.plot(
-        [],
-        [],
-        color="#222222",
-        lw=1.0,
-        ls=":",
-        marker="o",
-        ms=5,
-        mfc="white",
-        mec="#222222",
-        zorder=8,
-        gid="now",
-    )
+    look: style.Look = {"color": "#222222", "lw": 1.0, "ls": ":", "zorder": 8}
+    (joined,) = ax.plot([], [], marker="o", ms=5, mfc="white", gid="now", **look)
     text = ax.text(0.02, 0.9, "", transform=ax.transAxes, fontsize=9, gid="step")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 
     def frame(step: int) -> list[object]:
-        points = np.array([xy for p in paths if (xy := p.at(step)) is not None])
-        joined.set_data(points[:, 0], points[:, 1])
+        points = [path.at(step) for path in paths]
+        joined.set_data(*zip(*(point for point in points if point is not None), strict=True))
         text.set_text(f"step {step}")
         return [joined, text]
 
-    movie = FuncAnimation(figure, frame, frames=steps, init_func=lambda: [joined, text])  # type: ignore[arg-type]  # artists
-    writer = (
-        PillowWriter(frames_per_second)
-        if path.suffix.lower() == ".gif"
-        else FFMpegWriter(frames_per_second)
+    movie = FuncAnimation(
+        figure,
+        frame,  # type: ignore[arg-type]  # artists
+        frames=steps_of(paths),
+        init_func=lambda: [joined, text],
     )
+    writer = PillowWriter if suffix == ".gif" else FFMpegWriter
     with new_file(path) as part:
-        movie.save(part, writer=writer, dpi=100)
+        movie.save(part, writer=writer(frames_per_second), dpi=100)
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,9 +35,14 @@ def draw_calibration(found: Calibration) -> Figure:
         raise InputError(
             "nothing to draw: no trial has a finite truth and an estimate of Shannon information"
         )
-    cases = [case for case in found.cases if any(s.where == case for s in scores)]
-    names = [name for name in found.estimators if any(s.estimator == name for s in scores)]
-    coverage = [(name, held) for name in names if (held := found.coverage(name)) is not None]
+    scored_cases = {score.where for score in scores}
+    scored_names = {score.estimator for score in scores}
+    cases = [case for case in found.cases if case in scored_cases]
+    names = [name for name in found.estimators if name in scored_names]
+    coverage = {}
+    for name in names:
+        if (held := found.coverage(name)) is not None:
+            coverage[name] = held
     figure = style.new_figure(style.PAGE, 1.0 + 0.19 * len(cases) + 0.12 * len(names))
     widths = [3, 1] if coverage else [1]
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
@@ -61,19 +66,15 @@ def _draw_errors(
     colours = style.colour_map("viridis", 0.0, 0.85)
     for index, name in enumerate(names):
         shift = 0.5 * ((index + 0.5) / len(names) - 0.5)
-        of_case = {s.where: s.bias for s in scores if s.estimator == name and s.bias is not None}
-        places = {cases.index(case) + shift: bias for case, bias in of_case.items()}
-        ax.plot(
-            np.clip(list(places.values()), -_LIMIT, _LIMIT),
-            list(places),
-            style.marker(index),
-            color=colours(index / max(1, len(names) - 1)),
-            ms=4,
-            label=name,
-            ls="none",
-            gid=f"errors {name}",
-        )
-        for place, bias in places.items():
+        errors = {}
+        for score in scores:
+            if score.estimator == name and score.bias is not None:
+                errors[cases.index(score.where) + shift] = score.bias
+        shown = np.clip(list(errors.values()), -_LIMIT, _LIMIT)
+        tone = colours(index / max(1, len(names) - 1))
+        look: style.Look = {"color": tone, "ms": 4, "ls": "none", "label": name}
+        ax.plot(shown, list(errors), style.marker(index), gid=f"errors {name}", **look)
+        for place, bias in errors.items():
             if abs(bias) > _LIMIT:
                 _write_beyond(ax, place, bias)
     ax.axvline(0, color="0.3", lw=0.8)
@@ -101,18 +102,18 @@ def _name_cases(ax: Axes, labels: Sequence[str]) -> None:
     ax.set_title("case (truth in bits)", loc="right", x=-0.01, fontsize=6.5, color="0.3")
 
 
-def _draw_coverage(ax: Axes, coverage: Sequence[tuple[str, Coverage]]) -> None:
+def _draw_coverage(ax: Axes, coverage: Mapping[str, Coverage]) -> None:
     """Draw the share of intervals that hold the truth.
 
     Each has its own 95 % interval, per estimator.
     """
     places = np.arange(len(coverage))
-    rates = np.array([held.rate for _, held in coverage])
-    reach = np.array([held.half_width for _, held in coverage])
+    rates = np.array([held.rate for held in coverage.values()])
+    reach = np.array([held.half_width for held in coverage.values()])
     ax.axvspan(0.90, 0.99, color="0.92")
     ax.axvline(0.95, color="0.5", lw=0.8)
     ax.errorbar(rates, places, xerr=reach, fmt="o", ms=4, color="0.2", gid="coverage")
-    ax.set_yticks(places, [name for name, _ in coverage], fontsize=6)
+    ax.set_yticks(places, list(coverage), fontsize=6)
     ax.set_ylim(len(coverage) - 0.5, -0.5)
     ax.set_xlim(min(0.85, float(rates.min()) - 0.05), 1.01)
     ax.set_xlabel("coverage of 95 %\nintervals, low-\ndimensional cases")

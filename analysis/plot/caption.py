@@ -40,14 +40,14 @@ def caption_of(
 ) -> str:
     """Return the caption of a picture.
 
-    Rows, layers, checkpoints, the definition of each axis, every mark, what must be said.
+    Rows, layers, checkpoints, the definition of each axis, every mark, the warnings.
 
     Args:
         plane: what was measured.
         kind: ``plane``, ``snapshots`` or ``curves``.
         estimator: the spec that is drawn; None takes the plane's first.
         sense: exact, point, upper or lower; None takes the first that is present.
-        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`.
+        caveats: what a reader must know, from `infoplane.analysis.caveats.caveats_of`.
         report: the DPI check whose findings are marked in a plane; None marks none.
         unit: of the axes, ``bits`` or ``nats``.
         by_depth: whether layers of blocks are named by depth where rows are tokens, as `plot_plane`
@@ -106,12 +106,12 @@ def _axes(plane: Plane, kind: str, spec: str, sense: str | None) -> list[str]:
     heads = ("Above", "Below") if kind == "curves" else ("Across", "Up")
     sentences = []
     for head, quantity in zip(heads, QUANTITIES, strict=True):
-        shown = next((p for p in plane if p.estimator == spec and p.quantity == quantity), None)
-        if shown is None:
+        points = plane.select(estimator=spec, quantity=quantity).points
+        if not points:
             continue
-        layer_sense = plane.series(shown.layer, quantity, spec, sense)[1]
-        found = layer_sense[0].sense if layer_sense else shown.sense
-        definition = axis_of(plane, quantity, spec, found)
+        _, estimates = plane.series(points[0].layer, quantity, spec, sense)
+        shown = estimates[0].sense if estimates else points[0].sense
+        definition = axis_of(plane, quantity, spec, shown)
         rows = plane.row_info.axis(plane.n)
         parts = [part for part in definition.split(", ") if part != rows]
         sentences.append(f"{head}: {', '.join(parts)}.")
@@ -144,9 +144,10 @@ def _findings(paths: list[Trajectory], spec: str, report: DPIReport | None) -> l
     """Return what the segments between layers are, where any are drawn."""
     if report is None or not paths:
         return []
-    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])]
-    counts = {v: len(pairs) for v, pairs in flag_segments(paths, found, FLAGS).items()}
-    if not counts:
+    sense = paths[0].senses[0]
+    found = [finding for finding in report.findings if concerns(finding, spec, sense)]
+    segments = flag_segments(paths, found, FLAGS)
+    if not segments:
         return []
-    tally = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    tally = ", ".join(f"{len(pairs)} {verdict}" for verdict, pairs in segments.items())
     return [f"Segments between layers: findings of the data processing check ({tally})."]

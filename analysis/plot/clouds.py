@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.labels import short_label, wrap_label
+from infoplane.analysis.plot.frame import label_across, label_up
+from infoplane.analysis.plot.labels import short_label
 from infoplane.analysis.plot.pooled import pairs_of
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
 from infoplane.errors import InputError
@@ -58,9 +59,10 @@ def plot_cloud(
         _draw_cloud(ax, across, up, step, tones[across.layer], index)
     runs = len(pairs[0][0].names)
     ax.set_title(f"step {step}, {runs} runs: every run, median", fontsize=8, loc="left")
-    rooms = int(style.width_points(ax) / 4.2), int(style.height_points(ax) / 4.4)
-    ax.set_xlabel(wrap_label(pooled_label(pairs[0][0]), max(18, rooms[0])), parse_math=False)
-    ax.set_ylabel(wrap_label(pooled_label(pairs[0][1]), max(18, rooms[1])), parse_math=False)
+    across, up = pairs[0]
+    style.settle(style.figure_of(ax))
+    label_across(ax, pooled_label(across))
+    label_up(ax, pooled_label(up))
     plain_legend(ax, layer_handles(ax, layers), loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax
 
@@ -69,23 +71,14 @@ def _draw_cloud(
     ax: Axes, across: Pooled, up: Pooled, step: int, tone: style.Tone, index: int
 ) -> None:
     """Draw one layer: its runs, their median, and thin lines between."""
-    i, j = across.steps.index(step), up.steps.index(step)
-    xs, ys = across.values[:, i], up.values[:, j]
-    middle = float(across.median[i]), float(up.median[j])
+    of_x, of_y = across.steps.index(step), up.steps.index(step)
+    xs, ys = across.values[:, of_x], up.values[:, of_y]
+    middle = float(across.median[of_x]), float(up.median[of_y])
     for x, y in zip(xs, ys, strict=True):
         ax.plot([x, middle[0]], [y, middle[1]], color=tone, lw=0.4, alpha=0.5, zorder=1)
     ax.scatter(xs, ys, s=9, color=[tone], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{index}")
-    ax.plot(
-        *middle,
-        marker=style.marker(index),
-        ms=7,
-        mfc=tone,
-        mec="black",
-        mew=0.8,
-        ls="none",
-        zorder=4,
-        gid=f"median-{index}",
-    )
+    look: style.Look = {"ms": 7, "mfc": tone, "mec": "black", "mew": 0.8, "ls": "none"}
+    ax.plot(*middle, marker=style.marker(index), zorder=4, gid=f"median-{index}", **look)
 
 
 @style.styled
@@ -108,8 +101,7 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
         ax.set_title(f"step {step}", fontsize=8, loc="left")
         ax.set_xlabel("")
         ax.set_ylabel("")
-    room = int(style.height_points(axes[0]) / 4.4)
-    axes[0].set_ylabel(wrap_label(pooled_label(up), max(18, room)), parse_math=False)
+    label_up(axes[0], pooled_label(up))
     words = f"{pooled_label(across)}; {len(across.names)} runs, median marked"
     figure.supxlabel(words, fontsize=8, parse_math=False)
     plain_legend(figure, handles, loc="outside right center")
@@ -119,5 +111,5 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
 def _four_of(steps: Sequence[int]) -> list[int]:
     """Return the first step, those at a third and two thirds of the way, and the last."""
     last = len(steps) - 1
-    places = {round(share * last) for share in (0, 1 / 3, 2 / 3, 1)}
-    return [steps[k] for k in sorted(places)]
+    places = sorted({0, round(last / 3), round(2 * last / 3), last})
+    return [steps[place] for place in places]

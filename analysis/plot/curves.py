@@ -138,7 +138,14 @@ def _draw_panel(
 
 
 def curves_of(plane: Plane, quantity: Quantity, spec: str, sense: str | None) -> list[Curve]:
-    """Return the curve of every layer that has the quantity, in layer order."""
+    """Return the curve of every layer that has the quantity, in layer order.
+
+    Args:
+        plane: what was measured.
+        quantity: ``i_xz`` or ``i_zy``.
+        spec: of the estimator.
+        sense: exact, point, upper or lower; None takes the first that is present.
+    """
     curves = []
     for layer in plane.layers:
         steps, estimates = plane.series(layer, quantity, spec, sense)
@@ -189,7 +196,7 @@ def _set_limits(ax: Axes, ceiling: Ceiling, curves: Sequence[Curve], view: View)
 
     From 0 to it or to the highest value, or as asked for.
     """
-    highest = max(estimate.bits for curve in curves for estimate in curve.estimates)
+    highest = max(max(estimate.bits for estimate in curve.estimates) for curve in curves)
     if ceiling.bits is not None:
         draw_ceiling_up(ax, ceiling, view, gid="reference")
     if view.fit:

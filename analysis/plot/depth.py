@@ -71,15 +71,12 @@ class Depth:
 
     def marked(self, most: int) -> list[int]:
         """Places of the layers that have a mark: all, or those of every second or third block."""
-        per_block = max(1, len({p.part for p in self.places if p.block is not None}))
-        outside = sum(place.block is None for place in self.places)
-        room = max(2, (most - outside) // per_block)
-        chosen = [self.blocks[k] for k in named(len(self.blocks), room)]
-        return [
-            index
-            for index, place in enumerate(self.places)
-            if place.mark and (place.block is None or place.block in chosen)
-        ]
+        inside = [place.part for place in self.places if place.block is not None]
+        outside = len(self.places) - len(inside)
+        room = max(2, (most - outside) // max(1, len(set(inside))))
+        chosen = {None, *(self.blocks[index] for index in named(len(self.blocks), room))}
+        places = enumerate(self.places)
+        return [index for index, place in places if place.mark and place.block in chosen]
 
     def stream(self) -> list[int]:
         """Return places of what every block gives as a whole, with the layers around the blocks.
@@ -90,7 +87,8 @@ class Depth:
         """
         if len({place.part for place in self.places if place.whole}) != 1:
             return []
-        return [i for i, place in enumerate(self.places) if place.block is None or place.whole]
+        places = enumerate(self.places)
+        return [index for index, place in places if place.block is None or place.whole]
 
     def _is_block(self, part: str) -> bool:
         return any(place.part == part and place.block is not None for place in self.places)

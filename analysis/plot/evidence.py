@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,8 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import wrap_label
+
+TONE = "#3b528b"
 
 
 def unit_of(quantity: str) -> str:
@@ -35,53 +38,41 @@ def draw_numbers(numbers: Mapping[str, Sequence[float]], limits: Mapping[str, fl
     """
     units: dict[str, list[str]] = {}
     for name in numbers:
-        units.setdefault(unit_of(name) if unit_of(name) else name, []).append(name)
+        units.setdefault(unit_of(name) or name, []).append(name)
     rows = [len(names) for names in units.values()]
     figure = style.new_figure(style.PAGE, 0.5 + 0.30 * sum(rows) + 0.38 * len(rows))
     axes = figure.subplots(len(units), 1, squeeze=False, gridspec_kw={"height_ratios": rows})[:, 0]
     for ax, (unit, names) in zip(axes, units.items(), strict=True):
-        _strip(ax, [(n, numbers[n], limits.get(n)) for n in names])
+        _strip(ax, {name: numbers[name] for name in names}, limits)
         ax.set_xlabel(unit if unit not in numbers else "", labelpad=1)
     return figure
 
 
-def _strip(ax: Axes, rows: Sequence[tuple[str, Sequence[float], float | None]]) -> None:
-    names = []
-    for k, (name, values, limit) in enumerate(rows):
-        finite = [v for v in values if np.isfinite(v)]
-        ax.scatter(
-            finite,
-            np.full(len(finite), k),
-            s=16,
-            color="#3b528b",
-            alpha=0.8,
-            linewidths=0,
-            zorder=3,
-        )
+def _strip(ax: Axes, numbers: Mapping[str, Sequence[float]], limits: Mapping[str, float]) -> None:
+    shown: list[float] = []
+    for row, (name, values) in enumerate(numbers.items()):
+        finite = [value for value in values if np.isfinite(value)]
+        shown += finite
+        dots: style.Look = {"s": 16, "color": TONE, "alpha": 0.8, "linewidths": 0}
+        ax.scatter(finite, np.full(len(finite), row), zorder=3, **dots)
         if finite:
-            ax.plot([np.median(finite)] * 2, [k - 0.3, k + 0.3], color="#3b528b", lw=1.5, zorder=2)
-        if limit is not None:
-            ax.plot(
-                [limit] * 2,
-                [k - 0.42, k + 0.42],
-                color=style.VERDICT_COLOURS["fault"],
-                lw=1.2,
-                ls=(0, (2, 1.5)),
-                zorder=2,
-            )
-        names.append(re.sub(r"\s*\[[^\]]*\]\s*$", "", name))
-    ax.set_yticks(range(len(names)), [wrap_label(n, 44) for n in names])
+            _draw_bar(ax, float(np.median(finite)), row, 0.3, color=TONE, lw=1.5)
+        if name in limits:
+            shown.append(limits[name])
+            red = style.VERDICT_COLOURS["fault"]
+            _draw_bar(ax, limits[name], row, 0.42, color=red, lw=1.2, ls=(0, (2, 1.5)))
+    names = [wrap_label(re.sub(r"\s*\[[^\]]*\]\s*$", "", name), 44) for name in numbers]
+    ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     low, high = ax.get_xlim()
-    shown = [
-        v
-        for _, values, limit in rows
-        for v in (*values, *([] if limit is None else [limit]))
-        if np.isfinite(v)
-    ]
     if shown and min(shown) >= 0:
         low = 0.0
     ax.set_xlim(low - 0.02 * (high - low), high + 0.03 * (high - low))
+
+
+def _draw_bar(ax: Axes, value: float, row: int, reach: float, **look: Any) -> None:
+    """Draw an upright bar in a row. Any: keywords of a line."""
+    ax.plot([value, value], [row - reach, row + reach], zorder=2, **look)
 
 
 @style.styled
@@ -96,29 +87,28 @@ def draw_lines(
     """Per name one thin curve for every seed and their median in bold.
 
     Marks tell the names apart without colour. Words as ``x`` are places side by side.
+
+    Args:
+        x: values along the flat axis, or words.
+        lines: by name one curve for every seed, each as long as ``x``.
+        x_label, y_label: of the axes, with units.
+        log: whether ``x`` are steps on a logarithmic axis.
     """
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.42)
     ax = figure.add_subplot()
     colours = style.colour_map()(np.linspace(0, 1, max(2, len(lines))))
-    words = [str(v) for v in x] if x and isinstance(x[0], str) else []
+    words = list(map(str, x)) if x and isinstance(x[0], str) else []
     at = np.arange(len(x), dtype=np.float64) if words else np.asarray(x, np.float64)
-    for k, (name, seeds) in enumerate(lines.items()):
+    for index, ((name, seeds), tone) in enumerate(zip(lines.items(), colours, strict=False)):
         for values in seeds:
-            ax.plot(at, values, color=colours[k], lw=0.6, alpha=0.45)
-        middle = np.median(np.asarray(seeds, np.float64), axis=0)
-        ax.plot(
-            at,
-            middle,
-            color=colours[k],
-            marker=style.MARKERS[k % len(style.MARKERS)],
-            ms=4,
-            markevery=max(1, len(at) // 12),
-            label=name,
-        )
+            ax.plot(at, values, color=tone, lw=0.6, alpha=0.45)
+        median = np.median(np.asarray(seeds, np.float64), axis=0)
+        look: style.Look = {"ms": 4, "markevery": max(1, len(at) // 12)}
+        ax.plot(at, median, color=tone, marker=style.marker(index), label=name, **look)
     if words:
         ax.set_xticks(at, words)
     elif log:
-        style.step_axis(ax, [int(v) for v in at], True)
+        style.step_axis(ax, at.astype(int).tolist(), True)
     low, high = ax.get_ylim()
     if high - low < 0.05 * abs(
         high

@@ -84,6 +84,10 @@ def with_margins(values: Sequence[float], below: float, above: float) -> tuple[f
     """Return limits around values with margins as shares of their span.
 
     They are those of one bit where there is one value.
+
+    Args:
+        values: what the limits hold.
+        below, above: margins, as shares of the span.
     """
     low, high = min(values), max(values)
     span = high - low or 1.0
@@ -121,6 +125,12 @@ def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") 
     """Draw the ceiling of a quantity that goes up as a dashed line with its name.
 
     Nothing where it is not known.
+
+    Args:
+        ax: where to draw.
+        ceiling: its name, and its height in bits.
+        view: the unit of the words.
+        gid: id of the line.
     """
     if ceiling.bits is None:
         return
@@ -147,6 +157,11 @@ def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:
     """Write the label of the flat axis, broken to the width of the Axes.
 
     The width is known once it is laid out with the step scale beside it.
+
+    Args:
+        ax: laid out already.
+        text: the label.
+        scale: the step scale beside the Axes, over which the label may reach.
     """
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
@@ -190,14 +205,19 @@ def draw_heading(
         ax.set_title(words, fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"])
     if title:
         above = 4 + (9 * (words.count("\n") + 1) if words else 0)
-        heading = ax.set_title(
-            drawable(title), x=0, y=1, ha="left", color="black", parse_math=False
-        )
+        words = textwrap.fill(drawable(title), max(24, int(0.75 * room)))
+        heading = ax.set_title(words, x=0, y=1, ha="left", color="black", parse_math=False)
         heading.set_transform(style.below(ax, -above))  # points: a layout may change the height
 
 
 def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
-    """Draw the scale of step colours beside an Axes; returns the Axes of the scale."""
+    """Draw the scale of step colours beside an Axes; returns the Axes of the scale.
+
+    Args:
+        ax: the Axes.
+        steps: that are drawn.
+        log: logarithmic colours; None decides from the steps.
+    """
     colours = ScalarMappable(style.step_norm(steps, log), style.colour_map())
     bar = style.figure_of(ax).colorbar(colours, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
@@ -209,7 +229,13 @@ def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
 
 
 def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
-    """Draw a line from block to block at the last checkpoint."""
+    """Draw a line from block to block at the last checkpoint.
+
+    Args:
+        ax: where to draw.
+        paths: of the layers.
+        depth: the layers by depth.
+    """
     ends = [paths[index].end for index in depth.stream()]
     if len(ends) > 1:
         ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line

@@ -55,6 +55,12 @@ def plot_histogram(
     """Draw one layer's (or one unit's) distribution of values at every checkpoint.
 
     As a heat map with a logarithmic scale of shares.
+
+    Args:
+        found: from `infoplane.analysis.studies.histograms.histograms`.
+        unit: index of a unit in the layer; None draws the layer.
+        ax: where to draw; None makes a new pyplot figure.
+        log: logarithmic step axis; None decides from the steps.
     """
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.36)
     mesh = _mesh(ax, found, unit, log)
@@ -73,7 +79,13 @@ def plot_histogram(
 def draw_histograms(
     found: Sequence[Histograms], *, columns: int = 3, log: bool | None = None
 ) -> Figure:
-    """Draw one panel per layer, values of the layer's own range, one scale of shares for all."""
+    """Draw one panel per layer, values of the layer's own range, one scale of shares for all.
+
+    Args:
+        found: one for each layer.
+        columns: panels in a row, at most.
+        log: logarithmic step axis; None decides from the steps.
+    """
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
     names = drawable_names(short_names([of_layer.layer for of_layer in found]))
@@ -85,7 +97,13 @@ def draw_histograms(
 
 @style.styled
 def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | None = None) -> Figure:
-    """One panel per unit of a layer on equal axes: which units saturate, die or part in two."""
+    """One panel per unit of a layer on equal axes: which units saturate, die or part in two.
+
+    Args:
+        found: of one layer.
+        columns: panels in a row, at most.
+        log: logarithmic step axis; None decides from the steps.
+    """
     panels = [_Panel(f"unit {unit}", found, unit) for unit in found.units]
     shown = len(found.units)
     more = "" if shown == found.width else f" ({shown} of {found.width} units)"

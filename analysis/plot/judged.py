@@ -29,10 +29,12 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
 
     One row per layer and estimator; filled where it counts as compression.
     """
-    curves = [curve for phase in phases.layers for curve in phase.curves]
-    ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * len(curves) + 0.9))
-    specs = list(dict.fromkeys(curve.estimator for curve in curves))
+    specs: dict[str, None] = {}
+    for phase in phases.layers:
+        specs |= dict.fromkeys(curve.estimator for curve in phase.curves)
     tones = {spec: style.layer_tone(index) for index, spec in enumerate(specs)}
+    rows = sum(len(phase.curves) for phase in phases.layers)
+    ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * rows + 0.9))
     row, centres = 0.0, []
     for phase in phases.layers:
         top = row

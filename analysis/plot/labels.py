@@ -32,6 +32,13 @@ def axis_label(
 
     A spec that no installed estimator answers to (a plane from elsewhere) is named as it stands.
 
+    Args:
+        quantity: ``i_xz`` or ``i_zy``.
+        estimator: its spec.
+        n: rows.
+        sense: exact, point, upper or lower.
+        rows: what a row, X and Y are; samples when left out.
+
     Example:
         >>> axis_label("i_xz", "bin:szt", 4096)
         'H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt, N=4096'
@@ -50,8 +57,8 @@ def axis_label(
     if sense in ("upper", "lower"):  # an estimator that gives both bounds names one of them
         text = re.sub(r"\b(upper|lower)\b", sense, text)
         text = text if sense in text else f"{text}, {sense}"
-    said = re.split(r"[, ]+", text)
-    label = ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in said)])
+    stated = re.split(r"[, ]+", text)
+    label = ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in stated)])
     rows = RowInfo() if rows is None else rows
     return rows.name(label).replace(f"N={n}", rows.axis(n))
 
@@ -60,6 +67,12 @@ def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "poin
     """Return `axis_label` for a plane.
 
     A plane also knows whether Y is continuous and therefore in bins.
+
+    Args:
+        plane: what was measured.
+        quantity: ``i_xz`` or ``i_zy``.
+        estimator: its spec.
+        sense: exact, point, upper or lower.
     """
     text = axis_label(quantity, estimator, plane.n, sense, plane.row_info)
     if quantity == "i_xz" or plane.h_y_bits is not None or not counts_cells(estimator):
@@ -73,6 +86,12 @@ def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "p
 
     The definition is for the caption (`axis_of`).
 
+    Args:
+        plane: what was measured.
+        quantity: ``i_xz`` or ``i_zy``.
+        estimator: its spec.
+        sense: exact, point, upper or lower.
+
     Example:
         >>> short_axis(Plane((), (), 4096), "i_xz", "bin:szt")
         'H(bin(Z)) [bits], bin:szt'
@@ -83,7 +102,13 @@ def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "p
 
 
 def short_label(quantity: Quantity, estimator: str, sense: str = "point") -> str:
-    """Return `short_axis` where no plane is at hand."""
+    """Return `short_axis` where no plane is at hand.
+
+    Args:
+        quantity: ``i_xz`` or ``i_zy``.
+        estimator: its spec.
+        sense: exact, point, upper or lower.
+    """
     return _short(axis_label(quantity, estimator, 2, sense), estimator, sense)
 
 
@@ -116,6 +141,11 @@ def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = Tru
     """Return the estimator to draw.
 
     The given one, or the first of the plane, whose numbers are bits unless asked otherwise.
+
+    Args:
+        plane: what was measured.
+        estimator: a spec; None takes the plane's first.
+        in_bits: whether its numbers must be bits.
 
     Raises:
         InputError: an empty plane, an estimator that the plane does not have, or one without bits.

@@ -82,14 +82,18 @@ def draw_legend(
         legend: what it lists.
         width: of the Axes, in points.
         spec: the estimator that is drawn.
-        cut: whether fewer layers are named where the legend would take too much of the Axes.
+        cut: whether fewer layers are named where the legend would take too much of the Axes; there
+            is none where it would even so.
     """
     room = SHARE * ax.get_window_extent().height
     most = MOST_NAMED[_size(ax)]
     while True:
         places = layers_to_name(ax, len(legend.layers), legend.depth, most=most)
         box = _place(ax, legend_entries(plane, legend, places, spec, _size(ax)), width)
-        if not cut or most <= 2 or box.get_window_extent().height <= room:
+        if not cut or box.get_window_extent().height <= room:
+            return places
+        if most == 2:  # a plane without legend is read, one without room is not
+            box.remove()
             return places
         most = max(2, min(most, len(places)) - 2)
 
@@ -160,7 +164,7 @@ def legend_entries(
         size: ``page`` or ``column``, the width of the figure.
     """
     if legend.depth is not None:
-        layers = _of_parts(legend.depth)
+        layers = _of_parts(legend.depth, _WIDE if size == "page" else _CUT[size])
     else:
         letters = _WIDE if len(legend.layers) <= _FEW[size] else _CUT[size]
         labels = layer_labels(plane, legend.layers, letters, estimator=spec)
@@ -172,9 +176,9 @@ def legend_entries(
     return [*layers, *_of_marks(legend.marks), *legend.flags]
 
 
-def _of_parts(depth: Depth) -> list[Line2D]:
+def _of_parts(depth: Depth, letters: int) -> list[Line2D]:
     """Return the shapes of the parts of a block, and of the layers around the blocks."""
-    words = short_names(depth.parts)
+    words = short_names(depth.parts, letters)
     entries = [_of_layer(shape, drawable(text)) for shape, text in enumerate(words)]
     if depth.stream():
         entries.append(Line2D([], [], label="path through the depth", **DEPTH_LINE))  # type: ignore[arg-type]  # keywords of a line

@@ -80,7 +80,13 @@ MARKS: Mapping[str, Mark] = {
 def marks_of(
     paths: Collection[Trajectory], caveats: Caveats | None = None, *, notation: bool = False
 ) -> list[str]:
-    """Return the keys of the marks that a plane of these paths holds, in the order of `MARKS`."""
+    """Return the keys of the marks that a plane of these paths holds, in the order of `MARKS`.
+
+    Args:
+        paths: of the layers.
+        caveats: what is drawn beside the numbers.
+        notation: whether bands of the invariance error are drawn.
+    """
     used: set[str] = set()
     for path in paths:
         sparse = zip(path.sparse, path.saturated, strict=False)

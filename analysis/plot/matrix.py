@@ -37,6 +37,11 @@ def worst_of_pairs(
     """Return the largest excess in bits and the worst verdict of every pair.
 
     Row upstream, column downstream; NaN and '' without a finding.
+
+    Args:
+        report: the DPI check.
+        layers: in order.
+        estimator: whose findings count; None takes all.
     """
     places = {name: index for index, name in enumerate(layers)}
     excess = np.full((len(layers), len(layers)), np.nan)
@@ -64,6 +69,12 @@ def plot_dpi_matrix(
 
     Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer.
     ``not comparable`` pairs carry a dash and no colour.
+
+    Args:
+        plane: knows the layers.
+        report: the DPI check.
+        estimator: whose findings are drawn; None draws all.
+        ax: where to draw; None makes a new pyplot figure.
     """
     spec = None if estimator is None else choose_estimator(plane, estimator)
     excess, verdict = worst_of_pairs(report, plane.layers, spec)
@@ -129,7 +140,8 @@ def _key(verdict: Sequence[Sequence[str]], lettered: bool) -> str:
 
     The unit, and what the letters or squares in the cells mean.
     """
-    used = [key for key in LETTERS if any(key in row for row in verdict)]
+    found = set[str]().union(*verdict)
+    used = [key for key in LETTERS if key in found]
     failing = [key for key in used if key in FAILING]
     if lettered:
         return ", ".join(["excess [bits]", *(f"{LETTERS[key]}={key}" for key in used)])

@@ -56,7 +56,8 @@ def plot_metrics(
             "the plane has no metrics; pass them while recording: rec.step(step, loss=..., "
             "accuracy=...)"
         )
-    if unknown := [name for name in chosen if name not in logged]:
+    unknown = [name for name in chosen if name not in logged]
+    if unknown:
         raise InputError(f"no such metrics: {unknown}; the plane has {logged}")
     ax = style.new_axes(ax, height=style.PAGE * 0.4)
     axes = _axes_of(ax, chosen)
@@ -64,7 +65,8 @@ def plot_metrics(
     for index, name in enumerate(chosen):
         handles += _draw_metric(axes[name], plane, name, index)
     style.step_axis(ax, sorted(plane.metrics), log)
-    if left := [name for name in chosen if axes[name] is ax and not _is_accuracy(name)]:
+    left = [name for name in chosen if not _is_accuracy(name)]
+    if left:
         ax.set_ylabel(drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return ax

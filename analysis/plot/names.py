@@ -149,9 +149,10 @@ def _needed(parts: Sequence[Parts]) -> list[list[bool]]:
     needed = []
     for pattern in patterns:
         places = range(len(pattern))
-        by_number = [len(numbered[pattern[: place + 1]]) > 1 for place in places]
+        heads = [pattern[: place + 1] for place in places]
+        by_number = [len(numbered[head]) > 1 for head in heads]
         alone = [others[_without(pattern, place)] > 1 for place in places]
-        needed.append([a or b for a, b in zip(by_number, alone, strict=True)])
+        needed.append(list(map(max, by_number, alone)))
     return needed
 
 
@@ -216,6 +217,12 @@ def layer_labels(
     ``fc2 [pca:16]``.
 
     ``fc2 [whole]`` where the estimator saw the whole layer and the archive keeps its reduction.
+
+    Args:
+        plane: knows the reductions of the layers.
+        layers: their names.
+        width: characters of a name.
+        estimator: the spec that is drawn.
     """
     whole = bool(estimator) and traits_of(estimator).wants == "row hashes"
     specs = [plane.reductions.get(layer, "none") for layer in layers]

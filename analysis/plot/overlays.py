@@ -65,6 +65,11 @@ def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str,
     """Draw an arrow from a lower bound of I(Z;Y) to what a layer downstream raises it to.
 
     In bits.
+
+    Args:
+        ax: where to draw.
+        paths: of the layers.
+        raised_bits: by layer what its bound is raised to, in bits.
     """
     for index, path in enumerate(paths):
         raised = raised_bits.get(path.layer)
@@ -84,7 +89,13 @@ def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str,
 
 
 def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
-    """Draw the invariance error as a band around the last mark of each layer that has one."""
+    """Draw the invariance error as a band around the last mark of each layer that has one.
+
+    Args:
+        ax: where to draw.
+        paths: of the layers.
+        found: results of one estimator.
+    """
     places = {path.layer: index for index, path in enumerate(paths)}
     for result in found:
         if result.layer in places:

@@ -31,6 +31,7 @@ from infoplane.analysis.plot.trajectory import (
     Trajectory,
     concerns,
     flag_segments,
+    steps_of,
     trajectories,
 )
 from infoplane.analysis.plot.view import View
@@ -86,8 +87,8 @@ def plot_plane(
         legend: whether to list the layers and marks.
         invariance: results of `infoplane.invariance`: the invariance error, what notation alone can
             move, as a band around a layer's last mark.
-        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`;
-            None says what the plane alone shows.
+        caveats: what a reader must know, from `infoplane.analysis.caveats.caveats_of`;
+            None takes what the plane alone shows.
         view: title, unit and limits.
         grow: whether the figure becomes higher where a long legend would flatten the plane; None
             does so for a figure of its own.
@@ -132,7 +133,13 @@ def plot_plane(
 
 
 def axes_labels(plane: Plane, path: Trajectory, spec: str) -> tuple[str, str]:
-    """Return the labels of the axes, across and up, on which a path of this estimator stands."""
+    """Return the labels of the axes, across and up, on which a path of this estimator stands.
+
+    Args:
+        plane: what was measured.
+        path: tells which bounds are drawn.
+        spec: of the estimator.
+    """
     across, up = path.senses
     return short_axis(plane, "i_xz", spec, across), short_axis(plane, "i_zy", spec, up)
 
@@ -178,8 +185,15 @@ class Canvas:
         caveats: Caveats,
         labels: tuple[str, str],
     ) -> None:
-        """Draw paths, frame, step scale and the label across."""
-        steps = sorted({step for path in paths for step in path.steps})
+        """Draw paths, frame, step scale and the label across.
+
+        Args:
+            paths: of the layers.
+            ceilings: across and up.
+            caveats: know what the predictions prove.
+            labels: of the axes, across and up.
+        """
+        steps = steps_of(paths)
         norm, colours = style.step_norm(steps, self.log), style.colour_map()
         size = mark_points(len(paths))
         for index, path in enumerate(paths):

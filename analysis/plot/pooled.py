@@ -23,6 +23,7 @@ from infoplane.analysis.plot.view import View
 from infoplane.analysis.studies.compare import mostly_saturated, sense_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane
+from infoplane.types import Quantity
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
@@ -34,11 +35,10 @@ def pairs_of(pooled: Sequence[Pooled]) -> list[tuple[Pooled, Pooled]]:
     Raises:
         InputError: no layer has both.
     """
-    known = {(p.layer, p.quantity): p for p in pooled}
-    pairs = []
-    for layer in dict.fromkeys(p.layer for p in pooled):
-        if (layer, "i_xz") in known and (layer, "i_zy") in known:
-            pairs.append((known[layer, "i_xz"], known[layer, "i_zy"]))
+    by_layer: dict[str, dict[Quantity, Pooled]] = {}
+    for curve in pooled:
+        by_layer.setdefault(curve.layer, {})[curve.quantity] = curve
+    pairs = [(both["i_xz"], both["i_zy"]) for both in by_layer.values() if len(both) == 2]
     if not pairs:
         raise InputError("no layer has both I(X;Z) and I(Z;Y) in all runs")
     return pairs
@@ -82,7 +82,12 @@ def draw_pooled(
     width: float = style.PAGE * 0.8,
     view: View | None = None,
 ) -> Figure:
-    """Draw `plot_pooled` on a figure of ``width`` inches; see there for the other arguments."""
+    """Draw `plot_pooled` on a figure of ``width`` inches; see there for the other arguments.
+
+    Args:
+        planes, pooled, centre, view: see `plot_pooled`.
+        width: of the figure in inches.
+    """
     height = width * (1.05 if width < 5 else 0.78)
     ax = style.new_figure(width, height).add_subplot()
     return style.figure_of(plot_pooled(planes, pooled, centre=centre, ax=ax, view=view, grow=True))

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure, SubFigure
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.clouds import pooled_label
 from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.labels import short_axis, wrap_label
+from infoplane.analysis.plot.labels import QUANTITIES, short_axis, wrap_label
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
 from infoplane.analysis.studies.compare import sense_of
 from infoplane.plane import Plane
-from infoplane.types import Quantity
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
@@ -47,7 +46,8 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     shown = list(planes)[:MOST_PLANES]
     axes = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     titles = short_names(shown, 24)
-    spec, senses = pooled[0].estimator, {p.quantity: sense_of(p, planes) for p in pooled}
+    spec = pooled[0].estimator
+    senses = {curve.quantity: sense_of(curve, planes) for curve in pooled}
     for ax, title, name in zip(axes, titles, shown, strict=True):
         small_plane(ax, planes[name], spec)
         ax.set_title(drawable(title), fontsize=8, parse_math=False)
@@ -61,12 +61,11 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
 
 def _draw_pooled(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> None:
     """Draw one Axes per quantity, with a legend of the layers beside them."""
-    layers = list(dict.fromkeys(p.layer for p in pooled))
-    steps = sorted({step for p in pooled for step in p.steps})
+    layers = list(dict.fromkeys(curve.layer for curve in pooled))
+    steps = sorted(set[int]().union(*(curve.steps for curve in pooled)))
     axes = figure.subplots(1, 2)
-    quantities: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
-    for ax, quantity in zip(axes, quantities, strict=True):
-        curves = [p for p in pooled if p.quantity == quantity]
+    for ax, quantity in zip(axes, QUANTITIES, strict=True):
+        curves = [curve for curve in pooled if curve.quantity == quantity]
         _draw_curves(ax, curves, layer_tones(layers))
         ax.set_title(f"{len(planes)} runs: median, every run, range", fontsize=8)
         if curves:

@@ -57,7 +57,7 @@ def draw(
         report: the DPI check, for the kinds ``plane`` and ``dpi``.
         size: one of `SIZES`.
         log: forces a logarithmic or a linear step axis; None decides from the steps.
-        caveats: what must be said beside a plane's numbers, from
+        caveats: what a reader of a plane must know, from
             `infoplane.analysis.caveats.caveats_of`.
         view: title, unit and limits, for the kinds in `VIEWED`.
 

@@ -1,4 +1,4 @@
-"""A figure on the screen, where there is somebody to see it."""
+"""A figure on the screen, where there is a display."""
 
 from __future__ import annotations
 

@@ -32,7 +32,13 @@ def layer_tones(layers: Sequence[str]) -> dict[str, style.Tone]:
 
 
 def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
-    """Draw one line per layer, its own shape at the last checkpoint."""
+    """Draw one line per layer, its own shape at the last checkpoint.
+
+    Args:
+        ax: where to draw.
+        plane: what was measured.
+        spec: of the estimator.
+    """
     tones = layer_tones(plane.layers)
     for path in trajectories(plane, spec):
         index, tone = plane.layers.index(path.layer), tones[path.layer]
@@ -56,7 +62,13 @@ def widen(ax: Axes) -> None:
 
 
 def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> list[Artist]:
-    """Return legend entries of `layer_tones`, with the layers' shapes where panels draw them."""
+    """Return legend entries of `layer_tones`, with the layers' shapes where panels draw them.
+
+    Args:
+        ax: tells how wide the figure is.
+        layers: in order.
+        marks: whether panels draw the shapes.
+    """
     letters = 14 if style.is_narrow(ax) else 24
     named_tones = zip(
         drawable_names(short_names(layers, letters)), layer_tones(layers).values(), strict=True

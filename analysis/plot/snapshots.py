@@ -19,7 +19,7 @@ from infoplane.analysis.plot.frame import (
 )
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.plane import axes_labels
-from infoplane.analysis.plot.trajectory import Trajectory, trajectories
+from infoplane.analysis.plot.trajectory import Trajectory, steps_of, trajectories
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -55,7 +55,7 @@ def plot_snapshots(
     if not paths:
         raise InputError(f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}")
     ax, view = style.new_axes(ax), view or View()
-    steps = sorted({step for path in paths for step in path.steps})
+    steps = steps_of(paths)
     _draw_lines(ax, paths, steps, log)
     draw_frame(ax, ceilings_of(plane, spec), paths, view)
     scale = draw_step_scale(ax, steps, log) if len(steps) > 1 else None

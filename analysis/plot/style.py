@@ -129,7 +129,12 @@ def context() -> AbstractContextManager[None]:
 
 
 def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE * 0.5) -> Axes:
-    """Return the given Axes, or one on a new pyplot figure (so that notebooks show it)."""
+    """Return the given Axes, or one on a new pyplot figure (so that notebooks show it).
+
+    Args:
+        ax: one that is there, or None.
+        width, height: of a new figure in inches.
+    """
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -210,6 +215,13 @@ def new_panels(
 
     In rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left
     over are blank.
+
+    Args:
+        count: panels.
+        columns: panels in a row, at most.
+        height: of a row in inches.
+        extra: inches for what stands around the panels.
+        shared: ``sharex`` and ``sharey`` of matplotlib.
     """
     rows = -(-count // columns)
     figure = new_figure(PAGE, height * rows + extra)
@@ -220,7 +232,12 @@ def new_panels(
 
 
 def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> Colormap:
-    """Return a perceptually uniform map without the end that vanishes on white paper."""
+    """Return a perceptually uniform map without the end that vanishes on white paper.
+
+    Args:
+        name: of a map of matplotlib.
+        low, high: the part of it that is taken, as shares.
+    """
     base = mpl.colormaps[name]
     return LinearSegmentedColormap.from_list(
         f"{name}-{low}-{high}", base(np.linspace(low, high, 256))
@@ -313,7 +330,13 @@ def step_text(step: float) -> str:
 
 
 def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
-    """Make the x axis a step axis, logarithmic (with step 0) where that reads better."""
+    """Make the x axis a step axis, logarithmic (with step 0) where that reads better.
+
+    Args:
+        ax: the Axes.
+        steps: that are drawn.
+        log: logarithmic; None decides from the steps.
+    """
     logarithmic = is_log(steps) if log is None else log
     if logarithmic:
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
-from infoplane.analysis.plot.style import DASHES
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.errors import InputError
 
@@ -41,32 +40,23 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
     """
     if not found:
         raise InputError("nothing to draw: no captured steps")
-    layers = list(dict.fromkeys(m.layer for m in found))
+    by_layer: dict[str, list[Mechanism]] = {}
+    for result in found:
+        by_layer.setdefault(result.layer, []).append(result)
+    layers = list(by_layer)
     figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
     axes = figure.subplots(2, 3, sharex=True).ravel()
     tones = layer_tones(layers)
     for ax, (key, title) in zip(axes, PANELS.items(), strict=True):
-        for k, layer in enumerate(layers):
-            mine = [m for m in found if m.layer == layer]
-            values = [getattr(m, key) for m in mine]
-            ax.plot(
-                [m.step for m in mine],
-                values,
-                color=tones[layer],
-                ls=DASHES[k % len(DASHES)],
-                gid=f"{key}-{k}",
-            )
-        if key == "saturated" and all(np.isnan(m.saturated) for m in found):
-            ax.text(
-                0.5,
-                0.5,
-                "no bounded activation",
-                transform=ax.transAxes,
-                ha="center",
-                color="#666666",
-                fontsize=7,
-            )
-        _panel(ax, title, sorted({m.step for m in found}))
+        for index, (layer, results) in enumerate(by_layer.items()):
+            steps = [result.step for result in results]
+            values = [getattr(result, key) for result in results]
+            look: style.Look = {"color": tones[layer], "ls": style.dashes(index)}
+            ax.plot(steps, values, gid=f"{key}-{index}", **look)
+        if key == "saturated" and all(np.isnan(result.saturated) for result in found):
+            words: style.Look = {"ha": "center", "color": "#666666", "fontsize": 7}
+            ax.text(0.5, 0.5, "no bounded activation", transform=ax.transAxes, **words)
+        _panel(ax, title, sorted({result.step for result in found}))
         if key != "spread":
             ax.set_ylim(-0.03, 1.03)
     plain_legend(figure, _dashed(axes[0], layers), loc="outside right center")
@@ -102,6 +92,11 @@ def plot_gradient_snr(
     falls is no sign of compression: it falls in ReLU networks, which do not compress, as well (Saxe
     et al. 2018).
 
+    Args:
+        statistics: per step and parameter the numbers of `infoplane.hooks.gradients`.
+        ax: where to draw; None makes a new pyplot figure.
+        log: logarithmic step axis; None decides from the steps.
+
     Raises:
         InputError: no statistics.
     """
@@ -132,17 +127,15 @@ def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> N
 
     Infinite values (no spread, no mean) are left out.
     """
-    tones = layer_tones(names)
-    for k, name in enumerate(names):
-        pairs = [(s, statistics[s][name][key]) for s in sorted(statistics) if name in statistics[s]]
-        kept = [(s, v) for s, v in pairs if np.isfinite(v) and v > 0]
-        if kept:
-            ax.plot(
-                *zip(*kept, strict=True),
-                color=tones[name],
-                ls=DASHES[k % len(DASHES)],
-                gid=f"{key}-{k}",
-            )
+    for index, (name, tone) in enumerate(layer_tones(names).items()):
+        values = {}
+        for step, of_step in sorted(statistics.items()):
+            value = of_step[name][key] if name in of_step else np.nan
+            if np.isfinite(value) and value > 0:
+                values[step] = value
+        if values:
+            look: style.Look = {"color": tone, "ls": style.dashes(index), "gid": f"{key}-{index}"}
+            ax.plot(list(values), list(values.values()), **look)
     ax.set_yscale("log")
 
 
@@ -155,6 +148,6 @@ def _panel(ax: Axes, title: str, steps: Sequence[int]) -> None:
 
 def _dashed(ax: Axes, names: Sequence[str]) -> list[Artist]:
     handles = layer_handles(ax, names, marks=False)
-    for k, handle in enumerate(handles):
-        handle.set(linestyle=DASHES[k % len(DASHES)])
+    for index, handle in enumerate(handles):
+        handle.set(linestyle=style.dashes(index))
     return handles

@@ -93,6 +93,11 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
     """Return the path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``.
 
     In layer order.
+
+    Args:
+        plane: what was measured.
+        estimator: its spec.
+        sense: exact, point, upper or lower; None takes the first that is present.
     """
     paths = []
     for layer in plane.layers:
@@ -105,6 +110,11 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
     return paths
 
 
+def steps_of(paths: Sequence[Trajectory]) -> list[int]:
+    """Return all checkpoints of some paths, ascending."""
+    return sorted(set[int]().union(*(path.steps for path in paths)))
+
+
 def _path(
     layer: str, steps: tuple[int, ...], across: Sequence[Estimate], up: Sequence[Estimate]
 ) -> Trajectory:
@@ -112,14 +122,14 @@ def _path(
     return Trajectory(
         layer,
         steps,
-        tuple(e.bits for e in across),
-        tuple(e.bits for e in up),
-        tuple(e.saturated for e in across),
+        tuple(estimate.bits for estimate in across),
+        tuple(estimate.bits for estimate in up),
+        tuple(estimate.saturated for estimate in across),
         (across[0].sense, up[0].sense),
-        tuple(is_sparse(e) for e in across),
+        tuple(map(is_sparse, across)),
         None if null is None else (null.low, null.high),
-        tuple(interval_of(e) for e in across),
-        tuple(interval_of(e) for e in up),
+        tuple(map(interval_of, across)),
+        tuple(map(interval_of, up)),
     )
 
 
@@ -132,6 +142,11 @@ def concerns(finding: Finding, estimator: str, sense: str) -> bool:
     """Return whether a finding is about the numbers drawn.
 
     It is of their estimator and bound, or a fault of the pipeline, which is about all of them.
+
+    Args:
+        finding: of the DPI check.
+        estimator: the spec that is drawn.
+        sense: the bound that is drawn across.
     """
     other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(
         f", {sense}"
@@ -145,6 +160,11 @@ def flag_segments(
     """Per verdict, the segments from the upstream to the downstream point of each finding.
 
     One of no length for a law of a single layer.
+
+    Args:
+        paths: of the layers.
+        findings: of the DPI check.
+        verdicts: that are drawn.
     """
     known = {path.layer: path for path in paths}
     segments: dict[Verdict, list[Segment]] = {}

@@ -63,7 +63,7 @@ class View:
         per_bit = UNITS[self.unit]
         for axis in axes:
             axis.set_major_locator(_UnitLocator(per_bit))
-            axis.set_major_formatter(FuncFormatter(lambda v, _: f"{round(v * per_bit, 9):g}"))
+            axis.set_major_formatter(FuncFormatter(lambda bits, _: f"{round(bits * per_bit, 9):g}"))
 
 
 def _ascending(limits: Sequence[float]) -> bool:

@@ -34,7 +34,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
-    steps = sorted({step for sweep in found for step in sweep.steps})
+    steps = sorted(set[int]().union(*(sweep.steps for sweep in found)))
     norm, colours = style.step_norm(steps), style.colour_map()
     tones = {step: colours(norm(step)) for step in steps}
     names = drawable_names(short_names([sweep.layer for sweep in found]))

@@ -133,12 +133,12 @@ def _evidence(finding: Finding) -> str:
 
     Empty where nothing was computed.
     """
-    said = []
+    parts = []
     if finding.surplus_bits is not None and finding.deficit_bits is not None:
-        said.append(f"{finding.surplus_bits:.3g} bits gained, {finding.deficit_bits:.3g} lost")
+        parts.append(f"{finding.surplus_bits:.3g} bits gained, {finding.deficit_bits:.3g} lost")
     if finding.p is not None:
-        said.append("p < 1e-6" if finding.p < 1e-6 else f"p = {finding.p:.3g}")
-    return f" At its worst: {', '.join(said)}." if said else ""
+        parts.append("p < 1e-6" if finding.p < 1e-6 else f"p = {finding.p:.3g}")
+    return f" At its worst: {', '.join(parts)}." if parts else ""
 
 
 def failures_data(plane: Plane) -> list[dict[str, Json]]:

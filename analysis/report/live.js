@@ -1,4 +1,4 @@
-// The live page: its own server says when there is more; the browser reconnects by itself.
+// The live page: its server announces new results; the browser reconnects by itself.
 if (!EMBEDDED) {
   const status = (text, lost) => { $("live").hidden = false; $("live").textContent = text; $("live").classList.toggle("lost", !!lost); };
   const query = location.search;                       // carries the token where one is needed

@@ -112,7 +112,7 @@ function startsTrace(trails) {
   };
 }
 
-// The bands of shuffled labels at the last checkpoint of every layer; null where nobody asked.
+// The bands of shuffled labels at the last checkpoint of every layer; null where none was drawn.
 function nullTrace() {
   const x = [];
   const y = [];

@@ -27,7 +27,7 @@ const S = {
   shown: new Set(),       // verdicts that are listed
   verdictsMade: false,    // whether `shown` has been filled once
   log: false,             // whether the axis of steps is logarithmic
-  logChosen: false,       // whether the reader said so
+  logChosen: false,       // whether the reader chose it
   dark: false,
   timer: null,            // of the play button
 };
@@ -118,7 +118,7 @@ function interval(s, k) {
   return null;
 }
 
-// The band in which the k-th number would lie for shuffled labels; null where nobody asked.
+// The band in which the k-th number would lie for shuffled labels; null where none was drawn.
 function shuffled(s, k) {
   return s.nl && s.nl[k] !== null ? [s.nl[k], s.nh[k]] : null;
 }

@@ -193,8 +193,8 @@ function tables() {
 // Sentences about the chosen estimator, and those about all.
 function sentences() {
   for (const id of ["shows", "cannot"]) {
-    const said = D[id].filter((sentence) => !sentence.e || sentence.e === view().spec);
-    $(id).replaceChildren(...said.map((sentence) => el("li", sentence.text)));
+    const shown = D[id].filter((sentence) => !sentence.e || sentence.e === view().spec);
+    $(id).replaceChildren(...shown.map((sentence) => el("li", sentence.text)));
   }
   $("caption").textContent = view().caption;
 }

@@ -46,7 +46,11 @@ def summarise(
 def sentences_of(
     plane: Plane, report: DPIReport | None = None, *, tested: bool = False
 ) -> tuple[list[Sentence], list[Sentence]]:
-    """Return the sentences of `summarise`, each with the estimator that it is about."""
+    """Return the sentences of `summarise`, each with the estimator that it is about.
+
+    Args:
+        plane, report, tested: see `summarise`.
+    """
     if not len(plane):
         return [Sentence("Nothing has been measured yet.")], []
     shows = [_extent(plane)]

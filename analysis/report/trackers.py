@@ -44,10 +44,14 @@ def log_tensorboard(
 ) -> int:  # Any: a SummaryWriter
     """Write every checkpoint's scalars, and the plane as a figure, for TensorBoard.
 
-    ``writer`` is a ``torch.utils.tensorboard.SummaryWriter``. Returns the number of scalars.
+    Returns the number of scalars.
 
-    ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far
-    at each one (about a second each), ``none`` nothing.
+    Args:
+        writer: a ``torch.utils.tensorboard.SummaryWriter``.
+        plane: what was measured.
+        figures: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane
+            so far at each one (about a second each), ``none`` nothing.
+        estimator: spec that figures show; None takes the plane's first.
     """
     count = 0
     for step in plane.steps:
@@ -70,9 +74,14 @@ def log_wandb(
 ) -> int:
     """Log every checkpoint's scalars to a W&B run (online or offline).
 
-    ``step_metric`` carries the training step. Returns the number of scalars.
+    Returns the number of scalars.
 
-    ``image=wandb.Image`` also logs the plane as a picture, see `log_tensorboard` for ``figures``.
+    Args:
+        run: a wandb run.
+        plane: what was measured.
+        step_metric: name of the training step.
+        image: ``wandb.Image``, to log the plane as a picture too.
+        figures, estimator: see `log_tensorboard`.
     """
     from infoplane.analysis.plot.save import pixels
 
@@ -98,6 +107,11 @@ def log_mlflow(
 
     MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it
     refuses ``_`` (see `mlflow_names`).
+
+    Args:
+        mlflow: the module.
+        plane: what was measured.
+        figures, estimator: see `log_tensorboard`.
     """
     count = 0
     for step in plane.steps:

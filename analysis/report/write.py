@@ -66,9 +66,13 @@ def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
 def page(
     data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None
 ) -> str:  # Any: JSON
-    """Return the page as HTML. Without ``data`` it asks its own server for them (the live page).
+    """Return the page as HTML.
 
-    ``plotly`` is a script element for the library.
+    Args:
+        data: from `page_data`; None for a page that asks its own server for them (the live
+            page).
+        policy: what a browser lets the page do.
+        plotly: a script element for the library; None puts the library inside.
     """
     folder = resources.files("infoplane.analysis.report")
     parts = {

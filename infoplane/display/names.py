@@ -1,4 +1,4 @@
-"""Names that share their start: said once, so that what tells them apart stays legible."""
+"""Names that share their start: the start is printed once, and what differs stays legible."""
 
 from __future__ import annotations
 

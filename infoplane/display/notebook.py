@@ -1,6 +1,6 @@
 """Tables for notebooks.
 
-Every text from outside is escaped, shortened, and kept from turning its neighbours' direction.
+Every text from outside is escaped, shortened, and isolated from the writing direction around it.
 """
 
 from __future__ import annotations

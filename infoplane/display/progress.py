@@ -21,7 +21,7 @@ Advance = Callable[[], object]
 LOG_SECONDS, NOTEBOOK_SECONDS = 15.0, 0.25
 """How often a log gets a line and a notebook an update, at most."""
 SILENT_SECONDS = 2.0
-"""Longest silence: work that takes longer says that it goes on."""
+"""Work that takes longer prints a line that it goes on."""
 
 
 def place_of(stream: TextIO) -> Place:
@@ -35,7 +35,7 @@ def place_of(stream: TextIO) -> Place:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a person says them.
+    """Return seconds in words.
 
     Example:
         >>> duration(3.2), duration(75), duration(7320)

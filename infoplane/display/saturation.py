@@ -1,4 +1,4 @@
-"""Layers too wide for the rows of a probe, said before anything is spent on them."""
+"""A warning of layers too wide for the rows of a probe, before anything is measured."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ def say(*texts: object, file: TextIO | None = None, flush: bool = False) -> None
     r"""Print texts without any control character but the ends of their lines.
 
     Layer names, file names and messages may come from a stranger. An escape sequence in them would
-    move the cursor, set the title or fill the clipboard of whoever reads it.
+    move the cursor, set the title or fill the clipboard of its reader.
 
     Example:
         >>> say("fc1\x1b]0;title\x07", "of 2")

@@ -1,6 +1,6 @@
 """A table of layers by checkpoints that stays legible in 80 columns.
 
-Blocks of checkpoints, the common start of names said once.
+Blocks of checkpoints, the common start of names printed once.
 """
 
 from __future__ import annotations
