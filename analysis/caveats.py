@@ -1,4 +1,4 @@
-"""What a reader of a plane must be told before looking.
+"""What a reader of a plane must know before looking.
 
 Saturation, labels that mean nothing, estimates below what the network proves.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caveats:
-    """What stands beside a picture of a plane, computed before anything is drawn.
+    """The warnings of a picture of a plane, computed before anything is drawn.
 
     Attributes:
         warnings: short sentences about the last checkpoint, see `warnings_of`.
@@ -68,15 +68,17 @@ def _raised_bits(plane: Plane, spec: str) -> dict[str, float]:
     chain = plane.chain
     if chain is None or traits_of(spec).measures not in ("bound", "usable"):
         return {}
-    points = [p for p in plane if p.estimator == spec and p.quantity == "i_zy"]
-    if any(p.estimate.bound != "lower" for p in points):
+    points = [point for point in plane if point.estimator == spec and point.quantity == "i_zy"]
+    if any(point.estimate.bound != "lower" for point in points):
         return {}
     ends: dict[str, float] = {}
     for layer in plane.layers:
         _, estimates = plane.series(layer, "i_zy", spec)
         if estimates:
             ends[layer] = estimates[-1].bits
-    cuts = {a: tuple(b for b in ends if chain.separates(a, b)) for a in ends}
+    cuts = {}
+    for layer in ends:
+        cuts[layer] = tuple(other for other in ends if chain.separates(layer, other))
     return {name: bits for name, bits in tightened(ends, cuts).items() if bits > ends[name]}
 
 
@@ -90,11 +92,16 @@ def warnings_of(
     network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
     the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of
     which there are nearly as many as rows.
+
+    Args:
+        plane: what was measured.
+        estimator: spec; None for all of the plane's.
+        archive: the run behind the plane; None to look for it.
     """
     if not plane.points:
         return []
-    said = _warnings_of_numbers(plane, estimator)
-    return said + _below_bound(plane, _specs(plane, estimator), archive)
+    warnings = _warnings_of_numbers(plane, estimator)
+    return warnings + _below_bound(plane, _specs(plane, estimator), archive)
 
 
 def _specs(plane: Plane, estimator: str | None) -> list[str]:
@@ -103,18 +110,18 @@ def _specs(plane: Plane, estimator: str | None) -> list[str]:
 
 def _warnings_of_numbers(plane: Plane, estimator: str | None) -> list[str]:
     """Return what the plane alone gives: lone labels, then saturation and shuffled labels."""
-    said = _lone_labels(plane)
+    warnings = _lone_labels(plane)
     for spec in _specs(plane, estimator):
-        said += _saturated(plane, spec) + _as_shuffled(plane, spec)
-    return said
+        warnings += _saturated(plane, spec) + _as_shuffled(plane, spec)
+    return warnings
 
 
 def _saturated(plane: Plane, spec: str) -> list[str]:
     """Say where more than half of the layers sit at their ceiling at the last checkpoint."""
     if traits_of(spec).family == "exact codes":
         return []
-    points = [p for p in _at_the_end(plane, spec, "i_xz") if p.sense != "lower"]
-    full = [p for p in points if p.estimate.saturated]
+    points = [point for point in _at_the_end(plane, spec, "i_xz") if point.sense != "lower"]
+    full = [point for point in points if point.estimate.saturated]
     if len(full) <= len(points) / 2:
         return []
     return [
@@ -125,21 +132,23 @@ def _saturated(plane: Plane, spec: str) -> list[str]:
 
 def _as_shuffled(plane: Plane, spec: str) -> list[str]:
     """Say in which layers I(Z;Y) stays in the band of shuffled labels at the end."""
-    tested = [p for p in _at_the_end(plane, spec, "i_zy") if p.estimate.null is not None]
-    inside = [p.layer for p in tested if _within_null(p.estimate)]
+    points = _at_the_end(plane, spec, "i_zy")
+    tested = [point for point in points if point.estimate.null is not None]
+    inside = [point for point in tested if _within_null(point.estimate)]
     if not inside:
         return []
     same = f"{spec}: I(Z;Y) is no larger than for shuffled labels in"
     if len(inside) == len(tested):
         return [f"{same} any layer: nothing about the labels is shown"]
-    return [f"{same} {', '.join(inside)}: nothing about the labels is shown there"]
+    layers = dict.fromkeys(point.layer for point in inside)
+    return [f"{same} {', '.join(layers)}: nothing about the labels is shown there"]
 
 
 def _at_the_end(plane: Plane, spec: str, quantity: Quantity) -> list[Point]:
     """Return the points of one estimator and quantity at the last checkpoint."""
     last = plane.steps[-1]
-    points = [p for p in plane if p.step == last and p.estimator == spec]
-    return [p for p in points if p.quantity == quantity]
+    points = [point for point in plane if point.step == last and point.estimator == spec]
+    return [point for point in points if point.quantity == quantity]
 
 
 def _within_null(estimate: Estimate) -> bool:
@@ -152,7 +161,7 @@ def _lone_labels(plane: Plane) -> list[str]:
 
     I(Z;Y) then counts rows.
     """
-    shown = any(p.quantity == "i_zy" for p in plane)
+    shown = any(point.quantity == "i_zy" for point in plane)
     if not shown or plane.h_y_bits is None or plane.h_y_bits <= plane.log2_n - 1:
         return []
     return [
@@ -176,9 +185,8 @@ def _bound(plane: Plane, archive: Archive | None) -> LowerBound | None:
         bound = None if archive is None else lower_bound_of(archive, plane.steps[-1])
     except InfoplaneError:  # a damaged run: `infoplane verify` says how
         return None
-    if (
-        bound is None or bound.bits <= 0 or bound.rows < plane.n
-    ):  # held-out rows only: a floor of another population than the plane's
+    # of held-out rows alone it bounds another population than the plane's
+    if bound is None or bound.bits <= 0 or bound.rows < plane.n:
         return None
     return bound
 
@@ -189,21 +197,17 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
     bound = _bound(plane, archive)
     if bound is None or plane.chain is None:
         return []
-    last = plane.steps[-1]
     sentences = []
     for spec in specs:
         if traits_of(spec).measures in ("usable", "other"):
             continue
-        low = [
-            p.layer
-            for p in plane
-            if p.step == last
-            and p.estimator == spec
-            and p.quantity == "i_zy"
-            and p.sense != "lower"
-            and (p.layer == bound.output or plane.chain.separates(p.layer, bound.output))
-            and p.bits < bound.bits - tolerance_bits(plane, spec)
-        ]
+        least = bound.bits - tolerance_bits(plane, spec)
+        low = []
+        for point in _at_the_end(plane, spec, "i_zy"):
+            layer = point.layer
+            holds = layer == bound.output or plane.chain.separates(layer, bound.output)
+            if holds and point.sense != "lower" and point.bits < least:
+                low.append(layer)
         if low:
             sentences.append(
                 f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= "
@@ -217,10 +221,6 @@ def source_archive(plane: Plane) -> Archive | None:
     from infoplane.analysis.dpi.evidence import archive_of
 
     archive = archive_of(plane, [], check=False)
-    return (
-        archive
-        if archive is not None
-        and archive.run_uuid == plane.provenance.get("run_uuid")
-        and plane.steps[-1] in archive.steps
-        else None
-    )
+    if archive is None or archive.run_uuid != plane.provenance.get("run_uuid"):
+        return None
+    return archive if plane.steps[-1] in archive.steps else None

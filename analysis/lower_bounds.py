@@ -44,12 +44,19 @@ class LowerBound:
 def fano_bits(h_y: float, error: float, classes: int) -> float:
     """Return Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits for a predictor of error Pe.
 
+    Args:
+        h_y: H(Y) in bits.
+        error: Pe, the share of rows that it predicts wrongly.
+        classes: K.
+
     Example:
         >>> fano_bits(1.0, 0.0, 2), round(fano_bits(1.0, 0.5, 2), 9)
         (1.0, 0.0)
     """
-    h = 0.0 if error in (0.0, 1.0) else -(error * np.log2(error) + (1 - error) * np.log2(1 - error))
-    return float(h_y - h - error * np.log2(max(classes - 1, 1)))
+    of_errors = 0.0  # h(Pe)
+    if error not in (0.0, 1.0):
+        of_errors = -(error * np.log2(error) + (1 - error) * np.log2(1 - error))
+    return float(h_y - of_errors - error * np.log2(max(classes - 1, 1)))
 
 
 def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
@@ -58,25 +65,19 @@ def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
     Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on
     the probe set.
     """
-    if (
-        archive.y is None
-        or archive.y_kind != "discrete"
-        or not archive.has(step, archive.layers[-1])
-    ):
+    output = archive.infos[-1]
+    if archive.y is None or archive.y_kind != "discrete" or not archive.has(step, output.name):
         return None
-    name = archive.layers[-1]
-    logits = np.asarray(archive.z(step, name), np.float64).reshape(archive.n_rows, -1)
-    y = np.unique(np.asarray(archive.y), return_inverse=True)[1].reshape(-1)
-    if (
-        archive.y.ndim > 1
-        or logits.shape[1] != int(y.max()) + 1
-        or archive.infos[-1].cls not in ("Linear", "LazyLinear", "Identity")
-    ):
+    if archive.y.ndim > 1 or output.cls not in ("Linear", "LazyLinear", "Identity"):
         return None
-    rows = np.ones(len(y), bool)
-    if archive.split is not None and (np.asarray(archive.split) == "test").any():
-        rows = np.asarray(archive.split) == "test"
-    return _bound(name, logits[rows], y[rows])
+    logits = np.asarray(archive.z(step, output.name), np.float64).reshape(archive.n_rows, -1)
+    labels = np.unique(np.asarray(archive.y), return_inverse=True)[1].reshape(-1)
+    if logits.shape[1] != int(labels.max()) + 1:
+        return None
+    rows = np.asarray(archive.split) == "test"
+    if archive.split is None or not rows.any():
+        rows = np.ones(len(labels), bool)
+    return _bound(output.name, logits[rows], labels[rows])
 
 
 def _bound(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> LowerBound:
@@ -105,7 +106,8 @@ def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[
         >>> tightened({"a": 0.2, "b": 0.9}, {"a": ("b",)})
         {'a': 0.9, 'b': 0.9}
     """
-    return {
-        name: max([own, *(bits[j] for j in cuts.get(name, ()) if j in bits)])
-        for name, own in bits.items()
-    }
+    raised = {}
+    for name, own in bits.items():
+        downstream = [bits[layer] for layer in cuts.get(name, ()) if layer in bits]
+        raised[name] = max([own, *downstream])
+    return raised

@@ -1,6 +1,6 @@
 """The information plane as most people want it.
 
-What must be said is looked up, then it is drawn.
+The caveats are looked up, then it is drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def plot_plane(
         plane: what was measured.
         report: the DPI check, whose findings are marked; None marks none.
         estimator: spec to draw; None takes the plane's first.
-        caveats: what must be said beside the numbers; None looks it up.
+        caveats: warnings shown with the numbers; None looks them up.
         options: ``ax``, ``view`` and the others of `infoplane.analysis.plot.plot_plane`.
 
     Returns:

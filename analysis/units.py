@@ -18,8 +18,8 @@ def carries_bits(plane: Plane, spec: str) -> bool:
     """
     if traits_of(spec).unit == "none":
         return False
-    mine = (p.estimate.unit for p in plane if p.estimator == spec)
-    return next(mine, "bits") == "bits"
+    units = (point.estimate.unit for point in plane if point.estimator == spec)
+    return next(units, "bits") == "bits"
 
 
 def specs_in_bits(plane: Plane) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Discrete tables, Gaussians, expectations, divergences from samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -39,7 +40,8 @@ def entropy(p: ArrayLike) -> float:
         >>> entropy([0.5, 0.25, 0.25])
         1.5
     """
-    return float(-xlogy(q := _probabilities(p), q).sum() / _LN2) + 0.0
+    table = _probabilities(p)
+    return float(-xlogy(table, table).sum() / _LN2) + 0.0
 
 
 def joint_entropy(table: ArrayLike) -> float:
@@ -54,8 +56,8 @@ def conditional_entropy(table: ArrayLike) -> float:
         >>> conditional_entropy([[0.5, 0.0], [0.25, 0.25]])
         0.5
     """
-    q = _two(table)
-    return entropy(q) - entropy(q.sum(axis=1))
+    joint = _two(table)
+    return entropy(joint) - entropy(joint.sum(axis=1))
 
 
 def mutual_information(table: ArrayLike) -> float:
@@ -65,8 +67,8 @@ def mutual_information(table: ArrayLike) -> float:
         >>> mutual_information([[0.5, 0.0], [0.0, 0.5]])
         1.0
     """
-    q = _two(table)
-    return kl(q, np.outer(q.sum(axis=1), q.sum(axis=0)))
+    joint = _two(table)
+    return kl(joint, np.outer(joint.sum(axis=1), joint.sum(axis=0)))
 
 
 def conditional_mutual_information(table: ArrayLike) -> float:
@@ -78,12 +80,11 @@ def conditional_mutual_information(table: ArrayLike) -> float:
         >>> conditional_mutual_information(xor), mutual_information(xor.sum(axis=2))
         (1.0, 0.0)
     """
-    q = _probabilities(table, "table")
-    if q.ndim != 3:
-        raise InputError(f"expected a table p[a, b, c] of three axes, got shape {q.shape}")
-    return (
-        entropy(q.sum(axis=1)) + entropy(q.sum(axis=0)) - entropy(q) - entropy(q.sum(axis=(0, 1)))
-    )
+    joint = _probabilities(table, "table")
+    if joint.ndim != 3:
+        raise InputError(f"expected a table p[a, b, c] of three axes, got shape {joint.shape}")
+    of_pairs = entropy(joint.sum(axis=1)) + entropy(joint.sum(axis=0))
+    return of_pairs - entropy(joint) - entropy(joint.sum(axis=(0, 1)))
 
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
@@ -93,13 +94,14 @@ def kl(p: ArrayLike, q: ArrayLike) -> float:
         >>> kl([1.0, 0.0], [0.5, 0.5]), kl([0.5, 0.5], [1.0, 0.0])
         (1.0, inf)
     """
-    a, b = _probabilities(p), _probabilities(q, "q")
-    if a.shape != b.shape:
-        raise InputError(f"expected tables of one shape, got {a.shape} and {b.shape}")
-    if ((b == 0) & (a > 0)).any():
-        return float("inf")
-    kept = a > 0
-    return float((a[kept] * np.log2(a[kept] / b[kept])).sum()) + 0.0
+    mass, other = _probabilities(p), _probabilities(q, "q")
+    if mass.shape != other.shape:
+        raise InputError(f"expected tables of one shape, got {mass.shape} and {other.shape}")
+    seen = mass > 0
+    mass, other = mass[seen], other[seen]
+    if (other == 0).any():
+        return math.inf
+    return float((mass * np.log2(mass / other)).sum()) + 0.0
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
@@ -109,8 +111,8 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
         >>> jensen_shannon([1.0, 0.0], [0.0, 1.0])
         1.0
     """
-    m = (_probabilities(p) + _probabilities(q, "q")) / 2
-    return (kl(p, m) + kl(q, m)) / 2
+    mixture = (_probabilities(p) + _probabilities(q, "q")) / 2
+    return (kl(p, mixture) + kl(q, mixture)) / 2
 
 
 def gaussian_entropy(covariance: ArrayLike) -> float:
@@ -130,6 +132,10 @@ def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: A
     """Return D(N_p||N_q) in bits of two Gaussians.
 
     1/2 [tr(S_q^-1 S_p) + (m_q-m_p)^T S_q^-1 (m_q-m_p) - d + ln det S_q/det S_p] / ln 2.
+
+    Args:
+        mean_p, mean_q: shape ``(d,)``.
+        cov_p, cov_q: shape ``(d, d)``.
 
     Example:
         >>> round(gaussian_kl([1.0], [[1.0]], [0.0], [[1.0]]), 6)
@@ -212,8 +218,6 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
     """Return D(p||q) in bits between histograms on common cells, the mean over units.
 
-    Of ``x`` and ``y``.
-
     Values may repeat.
 
     Every unit has ``bins`` equal cells over the joint range of both samples, every cell half a
@@ -221,7 +225,8 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
     another. A mean over units compares layers of different width.
 
     Args:
-        x, y: shapes ``(n, dim)`` and ``(m, dim)``.
+        x, y: rows of p and of q, shapes ``(n, dim)`` and ``(m, dim)``.
+        bins: cells of a unit.
 
     When it lies: cells are coarse for heavy tails; about (cells - 1)/(2 n ln 2) bits of bias for
     equal distributions, removed to first order.
@@ -232,47 +237,43 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
         >>> abs(kl_binned(p, q) - 0.7213) < 0.1
         True
     """
-    a, b = (_rows(v) for v in (x, y))
-    if a.shape[1] != b.shape[1] or not len(a) or not len(b) or bins < 2:
+    first, second = _rows(x), _rows(y)
+    shapes = (first.shape, second.shape)
+    if shapes[0][1] != shapes[1][1] or not len(first) or not len(second) or bins < 2:
         raise InputError(
-            f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, "
-            f"{bins} bins"
+            f"expected rows of one width and at least 2 bins, got shapes {shapes[0]} and "
+            f"{shapes[1]}, {bins} bins"
         )
-    low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
+    low = np.minimum(first.min(axis=0), second.min(axis=0))
+    high = np.maximum(first.max(axis=0), second.max(axis=0))
     total = 0.0
-    for u in np.flatnonzero(high > low):
-        p, q = (
-            np.histogram(v[:, u], bins=bins, range=(low[u], high[u]))[0].astype(np.float64)
-            for v in (a, b)
-        )
-        used = (p + q) > 0
-        p, q = p[used], q[used]
-        smooth_p, smooth_q = (p + 0.5) / (p + 0.5).sum(), (q + 0.5) / (q + 0.5).sum()
-        bias = (used.sum() - 1) / (2 * _LN2) * (1 / len(a) + 1 / len(b))
+    for unit in np.flatnonzero(high > low):
+        cells = (low[unit], high[unit])
+        counts = np.array([np.histogram(rows[:, unit], bins, cells)[0] for rows in (first, second)])
+        counts = counts[:, counts.any(axis=0)] + 0.5  # (2, used cells)
+        smooth_p, smooth_q = counts / counts.sum(axis=1, keepdims=True)
+        bias = (counts.shape[1] - 1) / (2 * _LN2) * (1 / len(first) + 1 / len(second))
         total += float((smooth_p * np.log2(smooth_p / smooth_q)).sum()) - bias
-    return float(total) / a.shape[1]
+    return float(total) / first.shape[1]
 
 
 def _rows(v: ArrayLike) -> Floats:
     """Return shape ``(n, dim)``, also of no rows."""
-    a = np.asarray(v, np.float64)
-    return a.reshape(len(a), int(np.prod(a.shape[1:])))
+    rows = np.asarray(v, np.float64)
+    return rows.reshape(len(rows), int(np.prod(rows.shape[1:])))
 
 
 def _two(table: ArrayLike) -> Floats:
-    q = _probabilities(table, "table")
-    if q.ndim != 2:
-        raise InputError(f"expected a joint table p[a, b] of two axes, got shape {q.shape}")
-    return q
+    joint = _probabilities(table, "table")
+    if joint.ndim != 2:
+        raise InputError(f"expected a joint table p[a, b] of two axes, got shape {joint.shape}")
+    return joint
 
 
 def _covariance(s: ArrayLike) -> Floats:
-    m = np.atleast_2d(np.asarray(s, np.float64))
-    if (
-        m.ndim != 2
-        or m.shape[0] != m.shape[1]
-        or not np.allclose(m, m.T)
-        or np.linalg.eigvalsh(m)[0] <= 0
-    ):
-        raise InputError(f"expected a symmetric positive definite covariance, got shape {m.shape}")
-    return m
+    matrix = np.atleast_2d(np.asarray(s, np.float64))
+    shape = matrix.shape
+    square = len(shape) == 2 and shape[0] == shape[1]
+    if not square or not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+        raise InputError(f"expected a symmetric positive definite covariance, got shape {shape}")
+    return matrix

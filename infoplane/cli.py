@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 import traceback
 import warnings
+import zlib
 from typing import Any, TextIO
 
 import typer
 
+import infoplane
 from infoplane.compiling import tell_of_compiling
 from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
@@ -36,17 +40,32 @@ PYTHON = {
 """Keywords of Python in a message, and the option that does the same."""
 
 
+def _say_compiling() -> None:
+    """Say that loops are compiled, once for an installation: each command compiles a few."""
+    from infoplane.archive.places import user_cache
+
+    cache = user_cache()
+    if cache is not None:
+        where = f"{infoplane.__version__}|{__file__}|{os.environ.get('NUMBA_CACHE_DIR')}"
+        mark = cache / f"compiling-{zlib.crc32(where.encode()):08x}"
+        with contextlib.suppress(OSError):
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                mark.touch(exist_ok=False)
+            except FileExistsError:
+                return
+    say(
+        "infoplane: compiling, once for this installation: each command compiles what it needs, "
+        "half a minute in all (`infoplane compile` does all of it now)",
+        file=sys.stderr,
+    )
+
+
 class _App(typer.Typer):
     """A Typer app that prints our errors as one readable line and exits with 2."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        tell_of_compiling(
-            lambda: say(
-                "infoplane: compiling, once for this installation: up to half a minute (`infoplane "
-                "compile` does all of it now)",
-                file=sys.stderr,
-            )
-        )
+        tell_of_compiling(_say_compiling)
         warnings.showwarning = _say_warning
         try:
             code = super().__call__(*args, **{"standalone_mode": False, **kwargs})  # type: ignore[arg-type]  # passed through

@@ -12,7 +12,7 @@ import pytest
 from test_dpi import chain_of, honest, write
 
 import infoplane as ip
-from infoplane import cores
+from infoplane import cli, cores
 from infoplane.errors import InputError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux only")
@@ -125,3 +125,16 @@ def test_cores_are_those_of_the_first_setting_that_says_a_number(
         monkeypatch.setenv("INFOPLANE_THREADS", wrong)
         with pytest.raises(InputError, match=f"positive number, got '{wrong}'"):
             cores.cores()
+
+
+def test_compiling_is_said_once_for_an_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("infoplane.cli.tell_of_compiling", lambda tell: tell())
+    said = []
+    for folder in ("one", "one", "other"):
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / folder))
+        cli.app(["estimators"], standalone_mode=False)
+        said.append(capsys.readouterr().err.count("compiling, once"))
+    assert said == [1, 0, 1]

@@ -22,9 +22,10 @@ from infoplane.analysis.resampling.intervals import Nearer, with_interval
 from infoplane.analysis.resampling.permutation_null import permutation_null
 from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.analysis.resampling.slope import n_slope
-from infoplane.errors import InputError
+from infoplane.contract import Traits
+from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Plane, Point
-from infoplane.types import Estimate, Null, continuous, discrete
+from infoplane.types import Estimate, Null, Variable, continuous, discrete
 
 
 def test_the_half_sample_error_of_a_mean_is_the_textbook_error() -> None:
@@ -434,5 +435,30 @@ def test_a_null_counts_the_draws_that_reach_the_value_and_travels_in_the_notes()
         permutation_null(Scripted([0.3]), y, y, draws=1, rng=np.random.default_rng(0), value=0.4).p
         == 0.5
     )  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="at least one permutation, got 0"):
+    with pytest.raises(InputError, match="draws: expected a whole number from 1 up, got 0"):
         permutation_null(Counting(), y, y, draws=0, rng=np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+class RefusesHalvesOfInputs:
+    """0.5 bit of the inputs, of all 20 rows only; of the labels what the rows are on average."""
+
+    name, traits = "refuses", Traits("other")
+
+    def supports(self, a: str, b: str) -> bool:
+        return True
+
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
+        if a.name == "x" and a.n < 20:
+            raise EstimatorError("too few rows")
+        return Estimate(0.5 if a.name == "x" else float(a.values.mean()) / 50, a.n, "refuses")
+
+
+def test_a_quantity_whose_halves_are_refused_takes_no_error_from_the_other() -> None:
+    rows = np.arange(20.0)[:, None]
+    x, z, y = continuous(rows, "x"), continuous(rows, "z"), discrete(np.arange(20) % 2, "y")
+    resampled = Resampled(RefusesHalvesOfInputs(), splits=4)
+    found = dict(resampled.estimate_plane_point(x, z, y, rng=np.random.default_rng(0)))
+    assert found["i_xz"].stderr is None and found["i_xz"].bits == 0.5
+    assert found["i_zy"].stderr is not None and found["i_zy"].stderr > 0

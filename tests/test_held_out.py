@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from builders import ByRows
+from builders import ByRows, run_of
 
 from infoplane.analysis.studies.held_out import BothSides, train_and_held_out
 from infoplane.errors import InputError
@@ -31,3 +32,27 @@ def test_both_sides_say_their_gap_and_their_p_where_there_is_one() -> None:
     alone = BothSides(3, "a", train, held_out)
     assert str(alone) == "step 3, a: train 0.9000, held out 0.4000 bits, gap +0.5000 (bin:szt)"
     assert str(replace(alone, p=0.02)).endswith("gap +0.5000, p 0.02 (bin:szt)")
+
+
+def test_a_gap_has_the_error_of_both_sides_where_both_have_one(split_run: Path) -> None:
+    train, held_out = Estimate(0.9, 30, "knn", stderr=0.3), Estimate(0.4, 30, "knn", stderr=0.4)
+    both = BothSides(3, "a", train, held_out)
+    assert both.gap_stderr == 0.5 and "gap +0.5000 +- 0.5 (knn)" in str(both)
+    assert replace(both, test=replace(held_out, stderr=None)).gap_stderr is None
+    found = train_and_held_out(split_run, ["bin:szt"], layers=["a"])
+    assert [one.gap_stderr for one in found] == [None] * 4
+
+
+def test_half_samples_give_an_error_and_leave_the_numbers_as_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layer = rng.normal(size=(80, 2)).astype(np.float32)
+    run = run_of(
+        tmp_path / "run",
+        [{"a": layer}],
+        y=(layer[:, 0] > 0).astype(int),
+        split=np.array(["train", "test"] * 40),
+    )
+    (plain,) = train_and_held_out(run, "knn")
+    (found,) = train_and_held_out(run, "knn", errorbars=4)
+    assert (found.train.bits, found.test.bits) == (plain.train.bits, plain.test.bits)
+    assert plain.gap_stderr is None and found.gap_stderr is not None and found.gap_stderr > 0

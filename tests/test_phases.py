@@ -55,6 +55,14 @@ def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
     assert found.verdict == "exact" and "rows truly merge" in found.explanation
 
 
+@pytest.mark.parametrize("number", [3, 8])
+def test_phases_say_that_fewer_than_eight_checkpoints_are_few(tmp_path: Path, number: int) -> None:
+    rows = np.arange(32, dtype=np.float32)[:, None]
+    run = run_of(tmp_path / "run", [{"z": rows // (1 + step)} for step in range(number)])
+    found = ip.phases(run, ["exact"])
+    assert bool(found.caveat) == (number < 8) == ("checkpoints are few" in str(found))
+
+
 def written(path: Path, layer: list[np.ndarray]) -> Path:
     """A run of one layer with these values, shape ``(n, units)``, at steps 0, 1, 2, ..."""
     x = np.arange(len(layer[0]), dtype=np.float32)[:, None]

@@ -110,7 +110,7 @@ def test_wide_layers_keep_evenly_spaced_units(run: Path) -> None:
         h.shares(1)
     with pytest.raises(InputError, match="no such layer: 'zz'"):
         histograms(run, "zz")
-    with pytest.raises(InputError, match="at least 2 bins and 1 unit, got 1 and 3"):
+    with pytest.raises(InputError, match="bins: expected a whole number from 2 up, got 1"):
         histograms(run, "wide", bins=1, units=3)
 
 

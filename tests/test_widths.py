@@ -79,7 +79,7 @@ def test_checkpoints_are_first_last_and_evenly_between(run: Archive) -> None:
     [
         ("none", {}, "no such layer"),
         ("never", {}, "never captured"),
-        ("tanh", {"steps": [0, 99]}, r"not captured at \[99\]"),
+        ("tanh", {"steps": [0, 99]}, r"no such steps: \[99\]"),
         ("tanh", {"widths": [0.1, 0.0]}, "positive widths"),
         ("tanh", {"widths": []}, "positive widths"),
     ],

@@ -10,6 +10,7 @@ rows (``untestable``), or unexplained (``violation``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.certificate import with_newest_chain
@@ -22,6 +23,8 @@ from infoplane.analysis.dpi.report_cache import read_report, report_path, store_
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler
 from infoplane.analysis.measuring.measure import measure
+from infoplane.analysis.measuring.open_run import open_run
+from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import VERDICTS, DPIReport, Finding
@@ -33,10 +36,10 @@ USUAL = DPISettings()
 
 
 def check_dpi(
-    subject: Plane | Archive,
+    subject: Plane | Archive | str | Path,
     settings: DPISettings = USUAL,
     *,
-    archive: Archive | None = None,
+    archive: Archive | str | Path | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> DPIReport:
@@ -51,19 +54,26 @@ def check_dpi(
     `infoplane.analysis.dpi.report_cache`.
 
     Args:
-        subject: a plane, or an archive (measured first, by the estimators of `choose_estimators`).
+        subject: a plane, or a run or its path (measured first, by the estimators of
+            `choose_estimators`).
         settings: level, draws and seed.
-        archive: the archive behind the plane, for the exact-code test; found by the plane's
-            provenance when left out.
+        archive: the run behind the plane or its path, for the exact-code test; found by the
+            plane's provenance when left out.
         workers: threads for measuring.
         progress: show how far measuring and judging are, on stderr.
 
     Raises:
-        InputError: an empty plane.
+        InputError: an empty plane, or the archive of another run.
     """
+    if not isinstance(settings, DPISettings):
+        raise InputError(f"settings: expected DPISettings, got {settings!r}")
+    archive = None if archive is None else open_run(archive)
     if not isinstance(subject, Plane):
-        archive = subject
-        subject = measure(subject, workers=workers, progress=progress)
+        archive = open_run(subject)
+        subject = measure(archive, workers=workers, progress=progress)
+    run_uuid = subject.provenance.get("run_uuid")
+    if archive is not None and run_uuid not in (None, archive.run_uuid):
+        raise InputError(f"{archive.path} is another run than the one that the plane was made of")
     path = report_path(subject, archive, settings)  # of the files as they are now
     known = read_report(path)
     if known is not None:

@@ -36,7 +36,7 @@ class Comparison:
     See docs/verdicts.md.
 
     Attributes:
-        finding: what is said of it so far.
+        finding: its verdict so far.
         group: the pairs that Holm corrects together.
         chance: what resampling found; None where nothing was resampled.
     """

@@ -18,7 +18,7 @@ from infoplane.analysis.measuring.freeze import edges_until, freeze_edges
 from infoplane.analysis.measuring.variables import layer_values
 from infoplane.analysis.units import carries_bits
 from infoplane.contract import NO_PROMISES, Estimator, HasCodes, Traits
-from infoplane.errors import InfoplaneError
+from infoplane.errors import InfoplaneError, InputError
 from infoplane.plane import Plane
 from infoplane.rows import codes_of_digests
 from infoplane.types import Chain, Finding
@@ -39,6 +39,9 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
         plane: what was measured.
         limits: a sentence on why there is none is added.
         check: as for `open_archive`.
+
+    Raises:
+        InputError: the user says where the run is, and another one lies there.
     """
     from infoplane.archive import open_archive
 
@@ -54,9 +57,13 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
         if plane.row_info.label in archive.labels:
             archive = archive.with_label(plane.row_info.label)
     except InfoplaneError as error:
+        if plane.run is not None:  # its user says that it lies there
+            raise
         limits.append(f"exact codes: {error}")
         return None
     if archive.run_uuid != plane.provenance.get("run_uuid", archive.run_uuid):
+        if plane.run is not None:
+            raise InputError(f"{path} is another run than the one that the plane was made of")
         limits.append(f"exact codes: {path} is another run than the one measured")
         return None
     return archive

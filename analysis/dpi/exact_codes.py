@@ -1,4 +1,4 @@
-"""Exact codes along a certified chain, with rounding told from leaks.
+"""Exact codes along a certified chain; rounding is separated from leaks.
 
 A float32 matrix product is not row-deterministic: equal rows may leave a layer differing in the
 last bit. Two rows share a code at layer j when they are bitwise equal there, or share a code at a

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
+from infoplane.analysis.measuring.arguments import require_whole
 from infoplane.errors import InputError
 
 
@@ -21,7 +23,7 @@ class DPISettings:
         seed: of both.
 
     Raises:
-        InputError: alpha outside (0, 1).
+        InputError: alpha outside (0, 1), or a number that is not whole or too small.
     """
 
     alpha: float = 0.05
@@ -30,5 +32,7 @@ class DPISettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise InputError(f"alpha is a level between 0 and 1, got {self.alpha}")
+        if not isinstance(self.alpha, Real) or not 0 < self.alpha < 1:
+            raise InputError(f"alpha is a level between 0 and 1, got {self.alpha!r}")
+        require_whole(0, permutations=self.permutations, seed=self.seed)
+        require_whole(1, splits=self.splits)

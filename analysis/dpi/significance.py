@@ -56,14 +56,17 @@ DRAWS_AT_ONCE = 250
 def permutation_p(
     upstream: Codes, downstream: Codes, y: Codes, *, draws: int = 1999, seed: int = 0
 ) -> float:
-    """Return p-value of ``I(T_j;Y) > I(T_i;Y)`` for codes of shape ``(n,)``.
-
-    T_j against Y shuffled within the strata of T_i.
+    """Return the p-value of ``I(T_j;Y) > I(T_i;Y)``: T_j against Y shuffled within strata of T_i.
 
     On a chain X -> T_i -> T_j the labels say nothing about T_j beyond T_i, so that shuffling them
     within a stratum changes nothing in distribution: ``p = (1 + #{I* >= I}) / (1 + draws)`` is
     exact at every sampling level (Tsamardinos & Borboudakis 2010; Kim et al. 2022, arXiv
     2112.11666), where the bootstrap and the plug-in z-test reject up to 100 %.
+
+    Args:
+        upstream, downstream, y: codes of T_i, T_j and Y, each of shape ``(n,)``.
+        draws: shuffles.
+        seed: of the shuffles.
 
     Example:
         >>> y = np.arange(40) % 2

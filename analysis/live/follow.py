@@ -1,6 +1,6 @@
 """A run as a live page follows it.
 
-The result lines as they arrive, measured beside the training when asked.
+The result lines as they arrive, measured during the training on request.
 """
 
 from __future__ import annotations
@@ -46,11 +46,8 @@ class RunSource:
         for folder in ("ckpt", "planes"):
             try:
                 with os.scandir(self.run / folder) as entries:
-                    seen += sorted(
-                        f"{e.name}:{e.stat().st_size}"
-                        for e in entries
-                        if not e.name.startswith(".")
-                    )
+                    shown = [entry for entry in entries if not entry.name.startswith(".")]
+                    seen += sorted(f"{entry.name}:{entry.stat().st_size}" for entry in shown)
             except OSError:  # not there yet, or renamed between the listing and the look
                 seen.append(folder)
         return f"{hash(tuple(seen)):x}"
@@ -117,20 +114,24 @@ def measure_beside(
     Results go to the run's own result lines.
 
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not
-    there yet is waited for, and one that is resumed is followed again. ``estimators=None`` takes
-    those that can answer at its first checkpoint.
+    there yet is waited for, and one that is resumed is followed again.
+
+    Args:
+        run: its folder.
+        estimators: specs; None takes those that can answer at its first checkpoint.
+        stop: ends it.
+        seed: of every random number.
     """
-    said = ""
+    last = ""
     while not stop.is_set():
         try:
             estimators = _chosen(run) if estimators is None else estimators
             _follow_to_the_end(Path(run), estimators, stop, seed)
-        except (
-            InfoplaneError
-        ) as error:  # still being made, or rolled back under our eyes: look again
-            if str(error) != said:
-                said = str(error)
-                say(f"waiting: {said}", file=sys.stderr, flush=True)
+        # still being made, or rolled back under our eyes: look again
+        except InfoplaneError as error:
+            if str(error) != last:
+                last = str(error)
+                say(f"waiting: {last}", file=sys.stderr, flush=True)
         stop.wait(WAIT_SECONDS)
 
 

@@ -75,7 +75,8 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        if refusal := self.refusal(scope):
+        refusal = self.refusal(scope)
+        if refusal is not None:
             status, text = refusal
             body = text.encode()
             await send(

@@ -134,9 +134,8 @@ def application(
     def data(request: Request) -> Response:
         try:
             return Response(pages.data(), media_type="application/json")
-        except (
-            InfoplaneError
-        ) as error:  # the run is not there yet, or its trainer is just making it
+        # the run is not there yet, or its trainer is just making it
+        except InfoplaneError as error:
             words = {
                 "error": str(error),
                 "waiting": f"Waiting for the first checkpoint of {title or 'the run'}: {error}",
@@ -207,9 +206,15 @@ def serve(
 ) -> None:
     """Serve the live page until interrupted; prints its address.
 
-    ``listening`` is a socket that is listening already. Beyond loopback a token is required and
-    made when none is given. With ``linger`` it also ends when standard input has closed (whoever
-    started it is gone) and nobody has looked for so many seconds.
+    Args:
+        source: what to follow.
+        host, port: where; beyond loopback a token is required.
+        title: heading.
+        token: required in the query string; made beyond loopback when none is given.
+        answer: what `/which` says to a question.
+        listening: a socket that is listening already.
+        linger: seconds after which it also ends when standard input has closed (whoever started it
+            is gone) and nobody has looked.
 
     Raises:
         MissingExtra: starlette, uvicorn or plotly is not installed.

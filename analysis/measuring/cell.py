@@ -132,7 +132,7 @@ def _together(
             if isinstance(z, StoredRows) or takes_both(several[0], x, z, y):
                 points = one_class.estimate_together(several, x, z, y)
                 found |= zip(map(id, several), points, strict=True)
-        except Exception:  # as said
+        except Exception:  # each alone will say why
             continue
     return found
 

@@ -159,7 +159,7 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:  # Any: rows, steps o
     """Return at most ``most`` items, evenly spread, the first and the last among them."""
     if len(items) <= most:
         return list(items)
-    return [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
+    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
 def _fits_unit_range(samples: Sequence[Variable], archive: Archive) -> bool:
@@ -193,7 +193,7 @@ def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Va
     plain = parse(spec)
     by_layer = _fitted(plain, checkpoints)
     for samples in checkpoints:
-        resolved = sum(_resolves(plain, by_layer[s.name], inputs, s) for s in samples)
+        resolved = sum(_resolves(plain, by_layer[one.name], inputs, one) for one in samples)
         if resolved < OPEN_SHARE * len(samples):
             return False
     return bool(checkpoints)

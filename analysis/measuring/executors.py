@@ -19,7 +19,7 @@ from infoplane.analysis.measuring.cell import measure_cell, read_in_blocks
 from infoplane.analysis.measuring.records import Record, Task
 from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator
-from infoplane.errors import InfoplaneError, MissingExtra
+from infoplane.errors import InfoplaneError, InputError, MissingExtra
 from infoplane.types import Variable
 
 if TYPE_CHECKING:
@@ -96,7 +96,13 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
 
 
 def as_of(record: Record, step: int, key: str) -> Record:
-    """Return a record of an equal activation as that of another step."""
+    """Return a record of an equal activation as that of another step.
+
+    Args:
+        record: of the activation.
+        step: the other step.
+        key: of the result there.
+    """
     return {**record, "step": step, "key": key}
 
 
@@ -115,7 +121,7 @@ def _read(archive: Archive, job: Job) -> Variable | None:
 
     The cell will say why.
     """
-    wanted = [e for e in job.estimators if e.traits.wants == "values"]
+    wanted = [estimator for estimator in job.estimators if estimator.traits.wants == "values"]
     try:
         if not wanted or read_in_blocks(archive, job.cells[0][0], job.layer, wanted):
             return None
@@ -180,13 +186,21 @@ def client_of(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no 
     never leaves memory and ends with it.
 
     Raises:
+        InputError: no scheduler answers at the address.
         MissingExtra: nothing is installed that makes certificates.
     """
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
     if address != "local":
-        with Client(address) as client:  # type: ignore[no-untyped-call]  # dask has no types
+        try:
+            client = Client(address)  # type: ignore[no-untyped-call]  # dask has no types
+        except (ValueError, OSError) as error:
+            raise InputError(
+                f"dask: no scheduler answers at {address!r}: {error}; give the address that it "
+                "prints, such as tcp://10.0.0.1:8786, or local"
+            ) from error
+        with client:
             yield client
         return
     if find_spec("cryptography") is None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import (
+    Advance,
     measure,
     measure_cells,
     require_measurable,
@@ -96,70 +97,96 @@ def follow(
             this returns.
         gone: set when nobody wants results any more: this returns after the cell at hand.
         max_overhead: share of one core that may be used until then.
+        seed: of every random number.
         budget: instead of ``max_overhead``.
         ended: says that the training is over; what ``over`` says when left out.
 
     Returns:
         The whole plane, None when ``gone`` was set first.
     """
-    from infoplane.archive import open_archive
-
-    if estimators is not None and not estimators:
-        raise InputError("expected at least one estimator, for example 'bin:szt'")
+    parsed = None if estimators is None else estimators_of(estimators)
     ended = over.is_set if ended is None else ended
-    at_once = _without_edges(estimators)
-    log: ResultLog | None = None
     budget = budget or Budget(max_overhead)
 
     def pace(done: int, total: int) -> None:
-        while not over.is_set() and not gone.is_set() and (rest := budget.rest_seconds()) > 0:
+        while not over.is_set() and not gone.is_set():
+            rest = budget.rest_seconds()
+            if rest <= 0:
+                return
             over.wait(min(max(rest, LEAST_SECONDS), LOOK_SECONDS))
 
-    seen: set[int] = set()
-    archive: Archive | None = None
-    mark: int | None = None
+    growing = _GrowingRun(Path(run), parsed, seed)
     while not gone.is_set():
-        last_look = (
-            ended()
-        )  # read first: what was published before the training said so is seen below
-        now = _mark(Path(run))
-        if now != mark or last_look:
-            try:
-                archive = open_archive(run) if archive is None else archive.refresh()
-                log = log or result_log(archive)
-                if estimators is None and archive.steps:
-                    estimators = say_choice(archive, growing=True).specs
-                    at_once = _without_edges(estimators)
-                for step in [s for s in archive.steps if s not in seen]:
-                    if at_once and not gone.is_set():
-                        require_measurable(archive, at_once)
-                        cells = list(cells_of(archive, None, [step]))
-                        asked = [resampled(archive, estimator) for estimator in at_once]
-                        measure_cells(
-                            archive,
-                            cells,
-                            dict.fromkeys(archive.layers, asked),
-                            log,
-                            seed=seed,
-                            progress=pace,
-                        )
-                        seen.add(step)
-                if last_look:
-                    return None if gone.is_set() else measure(archive, estimators, seed=seed)
-                mark = now
-            # still being made, or rolled back under our eyes: look again, unless this is how it
-            # ended
-            except InfoplaneError:
-                if last_look:
-                    raise
+        # asked first: what was published before the training said so is seen below
+        is_last = ended()
+        try:
+            growing.look(gone, pace, again=is_last)
+            if is_last:
+                return None if gone.is_set() else growing.whole_plane()
+        # still being made, or rolled back under our eyes: look again, unless this is how it ended
+        except InfoplaneError:
+            if is_last:
+                raise
         pace(0, 0)
         over.wait(LOOK_SECONDS)
     return None
 
 
-def _without_edges(specs: Sequence[str] | None) -> list[Estimator]:
-    """Return the estimators that need no edges from the whole run."""
-    return [e for e in map(parse, specs or ()) if e.traits.edges == "none"]
+@dataclass
+class _GrowingRun:
+    """A run and what was measured of it so far.
+
+    Attributes:
+        path: its folder.
+        estimators: None until they are chosen at the first checkpoint.
+        seed: of every random number.
+        archive: as it was at the last look.
+        measured: steps that were.
+        mark: of the last look, see `_mark`.
+    """
+
+    path: Path
+    estimators: list[Estimator] | None
+    seed: int
+    archive: Archive | None = None
+    log: ResultLog | None = None
+    measured: set[int] = field(default_factory=set)
+    mark: int | None = None
+
+    def look(self, gone: threading.Event, pace: Advance, *, again: bool) -> None:
+        """Measure the checkpoints that were published since the last look.
+
+        Args:
+            gone: set when nobody wants results any more.
+            pace: called after each cell, with how many are done and how many there are.
+            again: look also where nothing was published.
+        """
+        from infoplane.archive import open_archive
+
+        now = _mark(self.path)
+        if now == self.mark and not again:
+            return
+        archive = open_archive(self.path) if self.archive is None else self.archive.refresh()
+        self.archive = archive
+        self.log = self.log or result_log(archive)
+        if self.estimators is None and archive.steps:
+            self.estimators = estimators_of(say_choice(archive, growing=True).specs)
+        # the others need edges from the whole run
+        at_once = [one for one in self.estimators or () if one.traits.edges == "none"]
+        for step in archive.steps:
+            if not at_once or gone.is_set() or step in self.measured:
+                continue
+            require_measurable(archive, at_once)
+            asked = [resampled(archive, estimator) for estimator in at_once]
+            cells = list(cells_of(archive, None, [step]))
+            by_layer = dict.fromkeys(archive.layers, asked)
+            measure_cells(archive, cells, by_layer, self.log, seed=self.seed, progress=pace)
+            self.measured.add(step)
+        self.mark = now
+
+    def whole_plane(self) -> Plane:
+        """Return the plane of the whole run, once it is over."""
+        return measure(self.archive or self.path, self.estimators, seed=self.seed)
 
 
 def _mark(run: Path) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.large_layers import pays_in_blocks
+from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.variables import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.types import Variable, continuous
@@ -42,11 +43,12 @@ def freeze_edges(
         until: the last checkpoint that counts; the last that is there by default. A plane names its
             own, see `edges_until`.
     """
-    over_run = [_freeze(e, archive, archive.layers, until, scope="run") for e in estimators]
-    return {
-        layer: [_freeze(e, archive, [layer], until, scope="layer") for e in over_run]
-        for layer in (archive.layers if layers is None else layers)
-    }
+    whole = archive.layers
+    over_run = [_freeze(one, archive, whole, until, scope="run") for one in estimators]
+    frozen = {}
+    for layer in whole if layers is None else layers:
+        frozen[layer] = [_freeze(one, archive, [layer], until, scope="layer") for one in over_run]
+    return frozen
 
 
 def edges_until(plane: Plane) -> int | None:
@@ -64,15 +66,11 @@ def _freeze(
     """Return the estimator frozen over these layers, where its edges are of this scope."""
     if not isinstance(estimator, FreezesEdges) or estimator.traits.edges != scope:
         return estimator
-    cells = [
-        (step, layer)
-        for step in archive.steps
-        if until is None or step <= until
-        for layer in layers
-        if archive.has(step, layer)
-        and archive.n_nonfinite(step, layer) == 0
-        and not holds_symbols(archive, layer)
-    ]
+    cells = []
+    for step, layer in cells_of(archive, layers, None):
+        in_time = until is None or step <= until
+        if in_time and not archive.n_nonfinite(step, layer) and not holds_symbols(archive, layer):
+            cells.append((step, layer))
     return estimator.fit(_values(archive, cells)) if cells else estimator
 
 

@@ -71,19 +71,24 @@ def pays_in_blocks(archive: Archive, layer: str) -> bool:
 def require_memory(archive: Archive, layer: str, estimator: HoldsCopies) -> None:
     """Refuse to estimate what would not fit into memory.
 
+    Args:
+        archive: the run.
+        layer: to be read whole.
+        estimator: knows how much it holds in addition to the layer.
+
     Raises:
-        EstimatorError: the layer, or what the estimator holds beside it, is larger than
+        EstimatorError: the layer, or what the estimator holds in addition, is larger than
             `memory_bytes`.
     """
     info, most = archive.layer_info(layer), memory_bytes()
     rows, units = archive.n_rows, prod(info.shape)
     own = rows * units * np.dtype(info.store_dtype).itemsize
-    beside = estimator.bytes_needed(rows, units)
-    if not beside or max(own, beside) <= most:
+    extra = estimator.bytes_needed(rows, units)
+    if not extra or max(own, extra) <= most:
         return
     raise EstimatorError(
         f"layer {layer!r} has {rows} rows of {units} units: {size_text(own)}, and "
-        f"{size_text(beside)} beside it, more than INFOPLANE_MEMORY={size_text(most)} allows: take "
+        f"{size_text(extra)} beside it, more than INFOPLANE_MEMORY={size_text(most)} allows: take "
         "fewer probe rows or units (reduce=, max_rows=), or raise INFOPLANE_MEMORY"
     )
 

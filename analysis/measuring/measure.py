@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
@@ -22,11 +20,11 @@ from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.records import Result, result_of
 from infoplane.analysis.measuring.saturation import say_saturation
+from infoplane.analysis.measuring.variables import entropy_of_rows
 from infoplane.contract import Estimator
 from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.analysis.measuring.choose import Choice
@@ -81,30 +79,26 @@ def measure(
         InputError: an empty archive, an unknown layer, step, label or estimator, a device that
             torch does not have.
     """
-    from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.kernels.device import require_device
 
+    require_whole(1, workers=workers)
+    require_whole(0, seed=seed, errorbars=errorbars, null=null or 0)
     archive = open_run(archive)
     if label is not None:
         archive = archive.with_label(label)
     if estimators is None:
         estimators = say_choice(archive).specs
-    chosen = (
-        [estimators]
-        if isinstance(estimators, str) or not isinstance(estimators, Sequence)
-        else list(estimators)
-    )
-    parsed = [parse(e) for e in chosen]
+    parsed = estimators_of(estimators)
     if device and dask is None:
         require_device(device)
     cells = _cells(archive, layers, steps)
     require_measurable(archive, parsed)
-    measured = [name for name in archive.layers if any(c[1] == name for c in cells)]
-    say_saturation(archive, [e.traits for e in parsed], measured)
-    fitted = {
-        layer: [resampled(archive, e, errorbars, null) for e in chosen]
-        for layer, chosen in freeze_edges(parsed, archive, layers=measured).items()
-    }
+    captured = {layer for _, layer in cells}
+    measured = [layer for layer in archive.layers if layer in captured]
+    say_saturation(archive, [estimator.traits for estimator in parsed], measured)
+    fitted = freeze_edges(parsed, archive, layers=measured)
+    for layer, frozen in fitted.items():
+        fitted[layer] = [resampled(archive, estimator, errorbars, null) for estimator in frozen]
     log = result_log(archive) if resume else None
     results = measure_cells(
         archive,
@@ -123,9 +117,13 @@ def measure(
 def resampled(
     archive: Archive, estimator: Estimator, errorbars: int = 0, null: int | None = None
 ) -> Estimator:
-    """Return the estimator with error bars and null, as asked.
+    """Return the estimator with error bars and null.
 
-    It has a null unasked where the labels have many symbols.
+    Args:
+        archive: the run.
+        estimator: with its edges frozen.
+        errorbars: half-sample splits; 0 for none.
+        null: label permutations; None where the labels have so many symbols that it is needed.
     """
     from infoplane.analysis.resampling.resampled import Resampled
     from infoplane.analysis.resampling.unasked import draws_unasked
@@ -263,11 +261,6 @@ def _in_order(results: Sequence[Result], layers: Sequence[str], specs: Sequence[
     return every
 
 
-def _entropy_bits(symbols: NDArray[Any]) -> float:  # Any: of every dtype
-    axis = 0 if symbols.ndim > 1 else None  # a row of several columns is one symbol
-    return entropy_of_counts(np.unique(symbols, return_counts=True, axis=axis)[1])
-
-
 def _plane(
     archive: Archive,
     results: Sequence[Result],
@@ -288,14 +281,14 @@ def _plane(
         "infoplane": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if any(e.traits.edges != "none" for e in parsed):
+    if any(estimator.traits.edges != "none" for estimator in parsed):
         provenance[EDGES_UNTIL] = str(archive.steps[-1])
     return Plane(
         points=tuple(ordered.points),
         layers=tuple(layers),
         n=archive.n_rows,
-        h_y_bits=None if labels is None else _entropy_bits(labels),
-        h_x_bits=_entropy_bits(archive.row_ids),
+        h_y_bits=None if labels is None else entropy_of_rows(labels),
+        h_x_bits=entropy_of_rows(archive.row_ids),
         chain=archive.chain,
         metrics=archive.metrics,
         reductions={info.name: info.reduction for info in archive.infos},

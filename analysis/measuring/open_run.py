@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infoplane.errors import InputError
+
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
@@ -13,10 +15,16 @@ def open_run(run: Archive | str | Path) -> Archive:
     """Return the archive; a path is opened.
 
     Raises:
+        InputError: neither an archive nor a path.
         NotAnArchive, VersionError, DamagedArchive: nothing that can be read lies at the path.
     """
-    if not isinstance(run, (str, Path)):
-        return run
-    from infoplane.archive import open_archive
+    from infoplane.archive import Archive, open_archive
 
-    return open_archive(run)
+    if isinstance(run, (str, Path)):
+        return open_archive(run)
+    if not isinstance(run, Archive):
+        raise InputError(
+            f"expected an archive, or the path of a run, got {type(run).__name__}: record one, or "
+            "make it from arrays by ip.from_arrays"
+        )
+    return run

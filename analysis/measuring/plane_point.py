@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.analysis.measuring.arguments import require_known
 from infoplane.analysis.measuring.large_layers import StoredRows
 from infoplane.analysis.measuring.validity import (
     noise_seen,
@@ -19,14 +20,11 @@ from infoplane.analysis.measuring.validity import (
 )
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.contract import Estimator, SharesPlanePoint
-from infoplane.errors import EstimatorError, InputError
-from infoplane.patterns import did_you_mean
+from infoplane.errors import EstimatorError
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
-
-Name = TypeVar("Name", int, str)
 
 
 def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
@@ -56,7 +54,7 @@ def cells_of(
         InputError: an unknown layer or step.
     """
     names = layers_of(archive, layers)
-    _require_known("steps", steps, archive.steps)
+    require_known("steps", steps, archive.steps)
     for step in archive.steps if steps is None else sorted(steps):
         for name in names:
             if archive.has(step, name):
@@ -96,21 +94,8 @@ def layers_of(archive: Archive, layers: Sequence[str] | None) -> list[str]:
     Raises:
         InputError: an unknown layer.
     """
-    _require_known("layers", layers, archive.layers)
+    require_known("layers", layers, archive.layers)
     return [name for name in archive.layers if layers is None or name in layers]
-
-
-def _require_known(what: str, wanted: Sequence[Name] | None, known: Sequence[Name]) -> None:
-    if wanted is None:
-        return
-    if isinstance(wanted, str) or not isinstance(wanted, Collection):
-        raise InputError(f"expected a list of {what}, such as {list(known[:2])}, got {wanted!r}")
-    unknown = [item for item in wanted if item not in known]
-    if unknown:
-        raise InputError(
-            f"no such {what}: {unknown}; the archive has {list(known)}"
-            f"{did_you_mean(str(unknown[0]), list(map(str, known)))}"
-        )
 
 
 def points_of(
@@ -196,7 +181,7 @@ def plane_points(
 def with_notes(
     found: list[tuple[Quantity, Estimate]], y: Variable | None, every: tuple[str, ...]
 ) -> list[tuple[Quantity, Estimate]]:
-    """Return the points with these notes, those of I(Z;Y) also with what must be said of Y.
+    """Return the points with these notes, those of I(Z;Y) also with the notes of Y.
 
     Args:
         found: the points.

@@ -1,4 +1,4 @@
-"""Layers that are saturated whatever they know, said before an hour is spent on them."""
+"""Warn of layers that are saturated whatever they know, before an hour is spent on them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def say_saturation(archive: Archive, traits: Sequence[Traits], layers: Sequence[
             too.
         layers: that are measured.
     """
-    if not any(t.measures != "usable" and t.family != "exact codes" for t in traits):
+    if all(one.measures == "usable" or one.family == "exact codes" for one in traits):
         return
     rows = archive.n_rows
     infos = [archive.layer_info(layer) for layer in layers]
-    large = any(math.prod(i.shape) >= max(rows, LARGE / rows) for i in infos)
+    large = any(math.prod(info.shape) >= max(rows, LARGE / rows) for info in infos)
     text = saturation_sentence(infos, rows) if large else ""
     if text:
         say(text, file=sys.stderr)

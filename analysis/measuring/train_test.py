@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, plane_points
-from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
+from infoplane.analysis.measuring.variables import (
+    entropy_of_rows,
+    input_variable,
+    label_variable,
+    layer_variable,
+)
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -52,16 +57,16 @@ def split_planes(
     Raises:
         InputError: the run knows no split, or one side has fewer than 2 rows.
     """
-    from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.measuring.measure import say_choice
     from infoplane.analysis.resampling.resampled import Resampled
 
+    require_whole(0, seed=seed, errorbars=errorbars)
     archive = open_run(archive)
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
     if estimators is None:
         estimators = say_choice(archive).specs
-    frozen = freeze_edges([parse(e) for e in estimators], archive)
+    frozen = freeze_edges(estimators_of(estimators), archive)
     if errorbars:
         for layer, chosen in frozen.items():
             frozen[layer] = [Resampled(estimator, errorbars) for estimator in chosen]
@@ -73,7 +78,13 @@ def split_rows(
 ) -> dict[str, NDArray[np.int64]]:
     """Return row numbers of the ``train`` and the ``test`` side, ascending.
 
-    Equally many of each unless asked otherwise.
+    Args:
+        archive: a run recorded with a split.
+        equal_rows: take equally many of each side.
+        seed: of those that are taken.
+
+    Raises:
+        InputError: the run knows no split, or one side has fewer than 2 rows.
     """
     if archive.split is None:
         raise InputError(
@@ -81,14 +92,14 @@ def split_rows(
             "split=...)"
         )
     sides = {side: np.flatnonzero(np.asarray(archive.split) == side) for side in ("train", "test")}
-    if short := {side: len(rows) for side, rows in sides.items() if len(rows) < 2}:
+    short = {side: len(rows) for side, rows in sides.items() if len(rows) < 2}
+    if short:
         raise InputError(f"{archive.path}: expected at least 2 rows on each side, got {short}")
+    if not equal_rows:
+        return sides
     size = min(map(len, sides.values()))
     rng = np.random.default_rng(seed)
-    return {
-        side: np.sort(rng.permutation(rows)[:size]) if equal_rows else rows
-        for side, rows in sides.items()
-    }
+    return {side: np.sort(rng.permutation(rows)[:size]) for side, rows in sides.items()}
 
 
 def _plane(
@@ -101,35 +112,28 @@ def _plane(
     """Return one side's plane."""
     points: list[Point] = []
     failures: list[Failure] = []
-    y = label_variable(archive)
     for step, layer in cells:
         for estimator in frozen[layer]:
-            x, z, seen = (
-                input_variable(archive, estimator),
-                layer_variable(archive, step, layer, estimator),
-                label_variable(archive, estimator),
-            )
-            taken = [None if v is None else v.take(rows) for v in (x, z, seen)]
+            inputs, labels = input_variable(archive, estimator), label_variable(archive, estimator)
+            own_inputs = None if inputs is None else inputs.take(rows)
+            own_labels = None if labels is None else labels.take(rows)
+            own_rows = layer_variable(archive, step, layer, estimator).take(rows)
+            rng = cell_rng(seed, step, layer, estimator.name)
             try:
-                found = plane_points(
-                    estimator,
-                    taken[0],
-                    taken[1],  # type: ignore[arg-type]  # z is there
-                    taken[2],
-                    cell_rng(seed, step, layer, estimator.name),
-                )
-                points += [Point(step, layer, quantity, e) for quantity, e in found]
+                found = plane_points(estimator, own_inputs, own_rows, own_labels, rng)
             except EstimatorError as error:
                 failures.append(Failure(step, layer, estimator.name, str(error)))
-    labels = y.take(rows).values if y is not None and y.kind == "discrete" else None
+            else:
+                points += [Point(step, layer, quantity, estimate) for quantity, estimate in found]
+    h_y_bits = None
+    if archive.y is not None and archive.y_kind == "discrete":
+        h_y_bits = entropy_of_rows(archive.y[rows])
     return Plane(
         tuple(points),
         archive.layers,
         len(rows),
-        None
-        if labels is None
-        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1]),
-        entropy_of_counts(np.unique(archive.row_ids[rows], return_counts=True)[1]),
+        h_y_bits,
+        entropy_of_rows(archive.row_ids[rows]),
         metrics=archive.metrics,
         reductions={info.name: info.reduction for info in archive.infos},
         failures=tuple(failures),

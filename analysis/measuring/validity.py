@@ -35,7 +35,12 @@ _NOISE = 1e-3
 def possible(
     estimator: Estimator, a: Variable, b: Variable, rng: np.random.Generator | None
 ) -> Estimate:
-    """Estimate I(a;b) where it can be one, with what must be said of infinite truths.
+    """Estimate I(a;b) where it can be one, with a note where the truth is infinite.
+
+    Args:
+        estimator: of the two.
+        a, b: paired rows.
+        rng: for estimators that draw.
 
     Raises:
         EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its
@@ -44,8 +49,8 @@ def possible(
     found = estimator.estimate(a, b, rng=rng)
     if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
         return found
-    symbols = [v for v in (a, b) if v.kind == "discrete"]
-    ceilings = [(symbols_of(v).bits, f"H({v.name})") for v in symbols]
+    symbols = [side for side in (a, b) if side.kind == "discrete"]
+    ceilings = [(symbols_of(side).bits, f"H({side.name})") for side in symbols]
     ceiling, words = min([*ceilings, (float(np.log2(a.n)), "log2 N")])
     require_possible(
         found,
@@ -71,6 +76,10 @@ def noise_seen(archive: Archive, step: int, layer: str) -> str:
     """Return what shows that a layer draws noise: two forwards or equal inputs that differ.
 
     Empty where nothing does.
+
+    Args:
+        archive: the run.
+        step, layer: where.
     """
     if archive.chain is not None and layer in archive.chain.drawn:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.memo import remembered
 from infoplane.rows import codes_of, row_codes
-from infoplane.types import Variable, continuous, discrete
+from infoplane.types import Variable, continuous, discrete, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -24,11 +24,17 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
 
     Its values, or its exact row digests where those are all it needs.
 
+    Args:
+        archive: the run.
+        step, layer: where.
+        estimator: that will take it.
+
     Raises:
         InputError: NaN or infinity in the layer, which digests would take for one more symbol.
     """
     if estimator.traits.wants == "row hashes":
-        if bad := archive.n_nonfinite(step, layer):
+        bad = archive.n_nonfinite(step, layer)
+        if bad:
             raise InputError(
                 f"{layer}: {bad} values are NaN or infinity; find the step where they appear "
                 "before measuring"
@@ -38,9 +44,14 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
 
 
 def layer_values(archive: Archive, step: int, layer: str) -> Variable:
-    """Return the stored values of a layer: amounts, or symbols where it holds the network's own."""
-    z = archive.z(step, layer)
-    return discrete(z, layer) if holds_symbols(archive, layer) else continuous(z, layer)
+    """Return the stored values of a layer: amounts, or symbols where it holds the network's own.
+
+    Args:
+        archive: the run.
+        step, layer: where.
+    """
+    values = archive.z(step, layer)
+    return discrete(values, layer) if holds_symbols(archive, layer) else continuous(values, layer)
 
 
 def holds_symbols(archive: Archive, layer: str) -> bool:
@@ -77,6 +88,12 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
 
 def copies_in_probe(archive: Archive) -> NDArray[np.int64] | None:
     """Return which rows are one input with one label, shape ``(n,)``; see `groups_of_codes`."""
-    y = label_variable(archive)
-    columns = [archive.row_ids] if y is None else [archive.row_ids, codes_of(y)]
+    labels = label_variable(archive)
+    columns = [archive.row_ids] if labels is None else [archive.row_ids, codes_of(labels)]
     return groups_of_codes(row_codes(np.column_stack(columns)))
+
+
+def entropy_of_rows(symbols: NDArray[Any]) -> float:  # Any: of every dtype
+    """Return the plug-in entropy in bits of symbols, shape ``(n,)`` or ``(n, columns)``."""
+    axis = 0 if symbols.ndim > 1 else None  # a row of several columns is one symbol
+    return entropy_of_counts(np.unique(symbols, return_counts=True, axis=axis)[1])

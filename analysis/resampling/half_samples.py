@@ -35,18 +35,24 @@ def random_halves(
 
 
 def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """As `random_halves`, of splits into unions of the same few random blocks of rows.
+    """Return splits as `random_halves`, into unions of the same few random blocks of rows.
 
     Sums over blocks serve all of them.
+
+    Args:
+        n: number of rows.
+        splits: number of splits.
+        rng: draws them.
 
     Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common,
     so that what halves differ by is uncorrelated from split to split, which it nearly is of splits
     that know nothing of each other. Rows that no block is left for are split at random.
     """
     count = 1 << splits.bit_length()
-    in_first = np.array(
-        [[(k & b).bit_count() & 1 for b in range(count)] for k in range(1, splits + 1)], bool
-    )  # of a Hadamard matrix
+    # of a Hadamard matrix, shape (splits, blocks): the parity of the bits that both indices have
+    in_first = np.zeros((splits, count), bool)
+    for split, block in np.ndindex(in_first.shape):
+        in_first[split, block] = ((split + 1) & block).bit_count() % 2
     order = rng.permutation(n)
     blocks, rest = order[: n - n % count].reshape(count, -1), order[n - n % count :]
     found = []
@@ -60,7 +66,10 @@ def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArr
 
 def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
     """Return row numbers of the first and the second half of each split, one after the other."""
-    return [np.flatnonzero(side) for first in splits for side in (first, ~first)]
+    rows = []
+    for first in splits:
+        rows += [np.flatnonzero(first), np.flatnonzero(~first)]
+    return rows
 
 
 def halves_from_one_pass(
@@ -71,7 +80,14 @@ def halves_from_one_pass(
     splits: Sequence[NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> list[Points] | None:
-    """Return the points of both halves of each split from one pass, None where there is none."""
+    """Return the points of both halves of each split from one pass, None where there is none.
+
+    Args:
+        estimator: that may have such a pass.
+        x, z, y: paired rows; None where there are none.
+        splits: which rows are in the first half, each of shape ``(n,)``.
+        rng: for estimators that draw.
+    """
     if not isinstance(estimator, SharesHalves) or x is None or y is None:
         return None
     if (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):
@@ -94,6 +110,12 @@ def half_sample_stderr(
     A half drawn without replacement varies as much given the data as n rows vary over data sets:
     sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not the bootstrap: its repeated rows are zero distances for
     k-NN and KDE, and bring the plug-in bias in twice.
+
+    Args:
+        value: of row numbers, shape ``(m,)``.
+        n: number of rows.
+        splits: number of splits.
+        rng: draws them.
 
     Raises:
         InputError: fewer than 8 rows or 2 splits.

@@ -39,7 +39,12 @@ def with_interval(
 ) -> Estimate:
     """Return the estimate with standard error and 95 % interval from its values on half-samples.
 
-    With ``refusal``, the reason why no interval is honest, it has the standard error and this note.
+    Args:
+        estimate: without them.
+        halves: its values on the first and the second half of each split, one after the other.
+        exponent: how fast its bias falls with the rows.
+        nearer: what fewer neighbours say, where it has neighbours.
+        refusal: why no interval is honest; it then has the standard error and this note.
 
     The two halves of a split differ by chance alone: the variance at n rows is the mean square of
     half their difference, sigma^2/n. To it comes half of the variance of their mean from split to
@@ -56,29 +61,22 @@ def with_interval(
     """
     from scipy.stats import t
 
-    pairs = np.reshape(np.asarray(halves, np.float64), (-1, 2))
+    pairs = np.reshape(np.asarray(halves, np.float64), (-1, 2))  # (splits, 2)
     by_single_neighbours = 0.5 * float(pairs.mean(axis=1).var(ddof=1)) if exponent < 1 else 0.0
-    se = float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 4 + by_single_neighbours))
-    reach, slope = float(t.ppf(0.975, len(pairs))) * se, estimate.bits - float(pairs.mean())
-    drifts = [slope / (2.0**exponent - 1)] if estimate.target == "population" else []
+    stderr = float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 4 + by_single_neighbours))
+    reach = float(t.ppf(0.975, len(pairs))) * stderr
+    slope, drifts = estimate.bits - float(pairs.mean()), [0.0]
+    notes = estimate.notes
+    if estimate.target == "population":
+        drifts.append(slope / (2.0**exponent - 1))
+        if slope > max(RISING, 2 * stderr):
+            rise = f"rose by {slope:.2f} bits with the last doubling of the rows"
+            notes = (*notes, f"{rise}: too few rows, or infinite (a deterministic layer)")
+    if refusal is not None:
+        return replace(estimate, stderr=stderr, notes=(*notes, refusal))
     if nearer is not None:
         drifts.append(nearer.step_to_none(estimate.bits, 2 * exponent))
-    up, down = (
-        float(np.hypot.reduce([max(0.0, sign * d) for d in drifts] or [0.0])) for sign in (1, -1)
-    )
-    notes = estimate.notes
-    if estimate.target == "population" and slope > max(RISING, 2 * se):
-        notes = (
-            *notes,
-            f"rose by {slope:.2f} bits with the last doubling of the rows: too few rows, or "
-            "infinite (a deterministic layer)",
-        )
-    if refusal is not None:
-        return replace(estimate, stderr=se, notes=(*notes, refusal))
-    return replace(
-        estimate,
-        stderr=se,
-        low=estimate.bits - reach - down,
-        high=estimate.bits + reach + up,
-        notes=notes,
-    )
+    up = float(np.hypot.reduce(np.maximum(drifts, 0.0)))
+    down = float(np.hypot.reduce(np.maximum(np.negative(drifts), 0.0)))
+    low, high = estimate.bits - reach - down, estimate.bits + reach + up
+    return replace(estimate, stderr=stderr, low=low, high=high, notes=notes)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.copies import copy_groups, first_of_every
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import require_variables, require_whole
 from infoplane.contract import Estimator
-from infoplane.errors import InputError
 from infoplane.types import Null, Variable
 
 
@@ -23,8 +23,14 @@ def permutation_null(
 ) -> Null:
     """Return the null of I(Z;Y): the estimator on permuted labels.
 
-    Copies of a row keep one label: they are no evidence against the null. ``value`` is the
-    estimate to compare with; computed when left out.
+    Copies of a row keep one label: they are no evidence against the null.
+
+    Args:
+        estimator: or its spec.
+        z, y: paired rows, the layer and the labels.
+        draws: permutations.
+        rng: draws them.
+        value: the estimate to compare with, in bits; computed when left out.
 
     Example:
         >>> from infoplane.analysis.estimators import Plugin
@@ -33,8 +39,8 @@ def permutation_null(
         >>> permutation_null(Plugin(), y, y, draws=99, rng=np.random.default_rng(0)).p
         0.01
     """
-    if draws < 1:
-        raise InputError(f"expected at least one permutation, got {draws}")
+    require_variables(z, y)
+    require_whole(1, draws=draws)
     estimator = parse(estimator)
     observed = estimator.estimate(z, y, rng=rng).bits if value is None else value
     groups = copy_groups(z, y)
@@ -64,5 +70,6 @@ def permuted_rows(
 def null_from(values: list[float], observed: float) -> Null:
     """Return the null of values on permuted labels, in bits, for the one that was observed."""
     low, high = np.quantile(values, [0.025, 0.975])
-    p = (1 + sum(v >= observed - 1e-12 for v in values)) / (1 + len(values))
-    return Null(float(np.mean(values)), float(low), float(high), float(p), len(values))
+    as_large = sum(value >= observed - 1e-12 for value in values)
+    p_value = (1 + as_large) / (1 + len(values))
+    return Null(float(np.mean(values)), float(low), float(high), float(p_value), len(values))

@@ -32,13 +32,9 @@ from infoplane.contract import (
     SharesLabels,
     Traits,
 )
+from infoplane.errors import InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Null, Variable, discrete
-
-
-def _beside_null(estimate: Estimate, null: Null) -> Estimate:
-    """Return the estimate with its null, which people read in the notes."""
-    return replace(estimate, null=null, notes=(*estimate.notes, str(null)))
+from infoplane.types import Estimate, Kind, Variable, discrete
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,12 @@ class Resampled:
     inner: Estimator
     splits: int = 10
     null: int = 0
+
+    def __post_init__(self) -> None:
+        if self.splits < 0 or self.splits == 1:
+            raise InputError(
+                f"errorbars: expected 0, or at least 2 half-sample splits, got {self.splits}"
+            )
 
     @property
     def name(self) -> str:
@@ -92,7 +94,12 @@ class Resampled:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """Return the inner estimate with its standard error by half-samples."""
+        """Return the inner estimate with its standard error by half-samples.
+
+        Args:
+            a, b: paired rows.
+            rng: of the splits, and of an estimator that draws.
+        """
         rng = np.random.default_rng(0) if rng is None else rng
         one = self.inner.estimate(a, b, rng=rng)
         if self.splits and one.stderr is None:
@@ -138,16 +145,21 @@ class Resampled:
         *,
         rng: np.random.Generator | None = None,
     ) -> Points:
-        """Return every point of the cell with its standard error and, for labels, its null."""
+        """Return every point of the cell with its standard error and, for labels, its null.
+
+        Args:
+            x, z, y: paired rows; None where there are none.
+            rng: of splits and permutations, and of an estimator that draws.
+        """
         rng = np.random.default_rng(0) if rng is None else rng
         found = plane_points(self.inner, x, z, y, rng)
-        if self.splits and any(e.stderr is None for _, e in found):
-            found = self._dressed(found, x, z, y, rng)
+        if self.splits and any(estimate.stderr is None for _, estimate in found):
+            found = self._with_intervals(found, x, z, y, rng)
         if self.null and y is not None:
             found = self._with_null(found, x, z, y, rng)
         return found
 
-    def _dressed(
+    def _with_intervals(
         self,
         found: Points,
         x: Variable | None,
@@ -155,47 +167,56 @@ class Resampled:
         y: Variable | None,
         rng: np.random.Generator,
     ) -> Points:
-        values: list[list[float]] = [[] for _ in found]
-        for part in self._halves(x, z, y, rng):
-            for k, (_, e) in enumerate(part):
-                values[k].append(e.bits)
-        nearer = (
-            [None] * len(found)
-            if self._fewer is None
-            else [e.bits for _, e in plane_points(self._fewer, x, z, y, rng)]
-        )
-        ends = [(x, z) if q == "i_xz" else (z, y) for q, _ in found]
-        return [
-            (q, e if e.stderr is not None else self._interval(e, v, near, a, b))
-            for (q, e), v, near, (a, b) in zip(found, values, nearer, ends, strict=True)
-        ]
+        halves: dict[tuple[str, str], list[float]] = {}
+        for points in self._halves(x, z, y, rng):
+            for quantity, estimate in points:
+                halves.setdefault((quantity, estimate.sense), []).append(estimate.bits)
+        nearer: dict[tuple[str, str], float] = {}
+        if self._fewer is not None:
+            for quantity, estimate in plane_points(self._fewer, x, z, y, rng):
+                nearer[quantity, estimate.sense] = estimate.bits
+        points = []
+        for quantity, estimate in found:
+            series = (quantity, estimate.sense)
+            values, near = halves.get(series, []), nearer.get(series)
+            ends = (x, z) if quantity == "i_xz" else (z, y)
+            # without one half that was refused there is no error
+            missing = estimate.stderr is None and len(values) == 2 * self.splits
+            interval = self._interval(estimate, values, near, *ends) if missing else estimate
+            points.append((quantity, interval))
+        return points
 
     def _halves(
         self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
     ) -> Iterator[Points]:
         """Yield the points of both halves of every split, from a shared pass where there is one."""
-        groups = copy_groups(z, *(v for v in (x, y) if v is not None))
+        groups = copy_groups(z, *filter(None, (x, y)))
         splits = random_halves(z.n, self.splits, rng, groups=groups)
-        if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
+        every = halves_from_one_pass(self.inner, x, z, y, splits, rng)
+        if every is not None:
             yield from every
             return
         for rows in rows_of_halves(splits):
-            taken = [None if v is None else v.take(rows) for v in (x, y)]
-            yield plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
+            inputs, labels = (None if side is None else side.take(rows) for side in (x, y))
+            yield plane_points(self.inner, inputs, z.take(rows), labels, rng)
 
     def _with_null(
         self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Points:
-        values: list[list[float]] = [[] for _ in found]
-        for shuffled in self._shuffled(x, z, y, rng):
-            for k, e in zip(
-                [k for k, (q, _) in enumerate(found) if q == "i_zy"], shuffled, strict=True
-            ):
-                values[k].append(e.bits)
-        return [
-            (q, e if q == "i_xz" else _beside_null(e, null_from(v, e.bits)))
-            for (q, e), v in zip(found, values, strict=True)
-        ]
+        shuffled = list(self._shuffled(x, z, y, rng))
+        points: Points = []
+        of_labels = 0
+        for quantity, estimate in found:
+            if quantity == "i_xz":
+                points.append((quantity, estimate))
+                continue
+            values = [estimates[of_labels].bits for estimates in shuffled]
+            null = null_from(values, estimate.bits)
+            # people read it in the notes
+            noted = replace(estimate, null=null, notes=(*estimate.notes, str(null)))
+            points.append((quantity, noted))
+            of_labels += 1
+        return points
 
     def _shuffled(
         self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
@@ -210,12 +231,13 @@ class Resampled:
         if isinstance(self.inner, SharesLabels) and x is not None and labelled:
             codes = row_codes(y.values)
             every = self.inner.estimate_labels(z, [codes[order] for order in orders], rng=rng)
+            for points in every:
+                yield [estimate for quantity, estimate in points if quantity == "i_zy"]
         elif isinstance(self.inner, HasCodes) and y.kind == "discrete":
             symbols = discrete(self.inner.codes(z), z.name)  # the layer's cells, found once
-            every = [
-                [("i_zy", self.inner.estimate(symbols, y.take(order), rng=rng))] for order in orders
-            ]
+            for order in orders:
+                yield [self.inner.estimate(symbols, y.take(order), rng=rng)]
         else:
-            every = [plane_points(self.inner, None, z, y.take(order), rng) for order in orders]
-        for points in every:
-            yield [e for q, e in points if q == "i_zy"]
+            for order in orders:
+                points = plane_points(self.inner, None, z, y.take(order), rng)
+                yield [estimate for _, estimate in points]

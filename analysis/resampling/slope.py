@@ -8,6 +8,7 @@ import numpy as np
 
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import require_variables, require_whole
 from infoplane.analysis.resampling.intervals import RISING
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -47,6 +48,12 @@ def n_slope(
 ) -> Slope:
     """Return the estimate over random quarters, halves and all of the rows, copies once.
 
+    Args:
+        estimator: or its spec.
+        a, b: paired rows.
+        splits: random parts of either size.
+        rng: draws them.
+
     Raises:
         InputError: fewer than 32 rows.
 
@@ -58,15 +65,17 @@ def n_slope(
         >>> n_slope(KSG(), continuous(x), continuous(np.tanh(x)), rng=rng).rising
         True
     """
-    a, b, _ = without_copies(a, b)
-    if a.n < 32:
-        raise InputError(f"a slope over n, n/2 and n/4 needs at least 32 rows, got {a.n}")
+    require_variables(a, b)
+    require_whole(1, splits=splits)
+    first, second, _ = without_copies(a, b)
+    if first.n < 32:
+        raise InputError(f"a slope over n, n/2 and n/4 needs at least 32 rows, got {first.n}")
     estimator = parse(estimator)
-    sizes, values = (a.n // 4, a.n // 2, a.n), []
+    sizes, values = (first.n // 4, first.n // 2, first.n), []
     for size in sizes:
         found = []
-        for _ in range(1 if size == a.n else splits):
-            rows = np.sort(rng.permutation(a.n)[:size])
-            found.append(estimator.estimate(a.take(rows), b.take(rows), rng=rng).bits)
+        for _ in range(1 if size == first.n else splits):
+            rows = np.sort(rng.permutation(first.n)[:size])
+            found.append(estimator.estimate(first.take(rows), second.take(rows), rng=rng).bits)
         values.append(float(np.mean(found)))
     return Slope(sizes, tuple(values), float(np.polyfit([-2.0, -1.0, 0.0], values, 1)[0]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.cells import floor_keys
+from infoplane.analysis.measuring.arguments import require_known
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_keys, row_codes
@@ -78,24 +79,29 @@ def width_sweep(
     captured = [step for step in archive.steps if archive.has(step, layer)]
     if not captured:
         raise InputError(f"{archive.path}: layer {layer!r} was never captured")
-    missing = [step for step in steps or () if step not in captured]
-    if missing:
-        raise InputError(
-            f"layer {layer!r} was not captured at {missing}; it was at {captured[:20]}"
-        )
-    if not steps:
+    require_known("steps", steps, captured)
+    if steps is None:
         places = np.unique(np.linspace(0, len(captured) - 1, MOST_STEPS).round().astype(int))
         steps = [captured[place] for place in places]
     values = [continuous(archive.z(step, layer), layer).values for step in steps]
     if widths is None:
         largest = max(float(np.abs(rows).max(initial=0)) for rows in values) or 1.0
         widths = np.geomspace(largest / 1000, 2 * largest, WIDTHS).tolist()
-    if not len(widths) or not min(widths) > 0:
-        raise InputError(f"expected positive widths, got {list(widths)}")
-    ascending = sorted(widths)
+    ascending = _positive(widths)
     bits = np.array([entropies_of_widths(rows, ascending) for rows in values])
     exact = tuple(entropy_bits(counts_of(row_codes(rows))) for rows in values)
     return WidthSweep(layer, tuple(steps), tuple(ascending), bits, exact, archive.n_rows)
+
+
+def _positive(widths: object) -> list[float]:
+    """Return the widths, ascending."""
+    try:
+        ascending = np.sort(np.asarray(widths, np.float64).reshape(-1))
+    except (TypeError, ValueError):
+        ascending = np.empty(0)
+    if not len(ascending) or not np.isfinite(ascending).all() or ascending[0] <= 0:
+        raise InputError(f"expected positive widths, got {widths}")
+    return list(map(float, ascending))
 
 
 def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
-from infoplane.plane import Plane
+from infoplane.plane import Plane, refuse_empty
 from infoplane.types import Quantity
 
 CENTRES = ("median", "mean")
@@ -124,8 +124,16 @@ def pool(
         InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and
             step in common.
     """
+    if not isinstance(planes, Mapping) or not all(
+        isinstance(plane, Plane) for plane in planes.values()
+    ):
+        raise InputError(
+            f"expected planes by the name of their run, such as {{'seed 0': plane}}, got {planes!r}"
+        )
     if len(planes) < 2:
         raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")
+    for plane in planes.values():
+        refuse_empty(plane, "comparing")
     _require_one_probe(planes)
     every = list(planes.values())
     shared = _in_all([plane.estimators for plane in every])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,22 +110,25 @@ def compression(
     N.
 
     Raises:
-        InputError: fewer than 3 checkpoints or 2 splits.
+        InputError: fewer than 3 checkpoints or 2 splits, or a curve without a number for each step.
     """
     if len(steps) < FEWEST_STEPS or len(halves) < 2:
         raise InputError(
             f"phases need at least {FEWEST_STEPS} checkpoints and 2 splits, got {len(steps)} and "
             f"{len(halves)}"
         )
-    peaks: list[int] = []  # places in ``steps``
-    falls: list[float] = []  # of splits
-    single: list[float] = []  # falls of single halves
-    for first, second in halves:
-        one, two = last_peak(first), last_peak(second)
-        peaks += [one, two]
-        single += [float(second[one] - second[-1]), float(first[two] - first[-1])]
-        falls.append(split_half_drop(first, second)[0])
-    drop, reach = float(np.mean(falls)), 1.96 * float(np.std(single, ddof=1))
+    for curve in (whole, *chain.from_iterable(halves)):
+        if np.shape(curve) != (len(steps),) or not np.isfinite(curve).all():
+            raise InputError(
+                f"expected a finite number for each of {len(steps)} steps, got {curve}"
+            )
+    curves = np.asarray(halves)  # (splits, 2, steps)
+    other_half = curves[:, ::-1]
+    peaks = len(steps) - 1 - curves[:, :, ::-1].argmax(axis=2)  # (splits, 2), see `last_peak`
+    at_peaks = np.take_along_axis(other_half, peaks[:, :, None], axis=2)[:, :, 0]
+    falls = at_peaks - other_half[:, :, -1]  # of single halves
+    drop = float(np.mean([split_half_drop(first, second)[0] for first, second in halves]))
+    reach = 1.96 * float(np.std(falls.ravel(), ddof=1))
     early, late = np.quantile(peaks, [0.025, 0.975], method="nearest").tolist()
     peak = int(np.median(peaks))
     after = whole[peak:]

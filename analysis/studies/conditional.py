@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import require_variables, require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.validity import possible
@@ -55,6 +56,7 @@ def conditional_information(
         >>> Plugin().estimate(a, b).bits, conditional_information(Plugin(), a, b, xor).bits
         (0.0, 1.0)
     """
+    require_variables(a, b, given)
     estimator = parse(estimator)
     if given.kind != "discrete":
         raise EstimatorError(
@@ -139,6 +141,7 @@ def information_given_labels(
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an
             estimator that takes no X.
     """
+    require_whole(0, seed=seed)
     archive = open_run(archive)
     estimator, labels = parse(estimator), label_variable(archive)
     if labels is None or labels.kind != "discrete":

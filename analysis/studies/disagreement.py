@@ -1,6 +1,6 @@
 """No single estimator of continuous information is safe.
 
-A second one beside it, and a flag where the two part.
+A second one for comparison, and a flag where the two disagree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _APART = 0.1
 def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
     """Return specs to add so that no estimator of continuous Shannon information stands alone.
 
-    The Gaussian copula beside neighbours, neighbours beside Gaussians.
+    The Gaussian copula to neighbours, neighbours to Gaussians.
 
     Example:
         >>> companions(["ksg:k=5", "exact"]), companions(["gauss"])

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.random import Generator
 
+from infoplane.analysis.measuring.arguments import require_known, require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of, layers_of
 from infoplane.analysis.studies.divergences import (
@@ -111,13 +112,12 @@ def drift(
         EstimatorError: fewer than 12 rows; ``gauss`` on rows that are not Gaussian.
     """
     archive = open_run(archive)
-    if method not in METHODS or splits < 1:
-        raise InputError(
-            f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, "
-            f"splits={splits}"
-        )
+    require_whole(1, splits=splits)
+    require_whole(0, seed=seed)
+    if method not in METHODS:
+        raise InputError(f"expected method auto, knn, gauss or binned, got {method!r}")
     pairs = step_pairs(archive, reference, steps)
-    compared = sorted({step for pair in pairs for step in pair})
+    compared = sorted(set(chain.from_iterable(pairs))) or None
     finite = set(finite_cells_of(archive, layers, compared))
     found = []
     for name in layers_of(archive, layers):
@@ -174,9 +174,7 @@ def step_pairs(
         raise InputError(
             f"{archive.path}: drift compares two checkpoints, the archive has {len(have)}"
         )
-    unknown = sorted(set(steps or ()) - set(have))
-    if unknown:
-        raise InputError(f"no such steps: {unknown}; the archive has {have}")
+    require_known("steps", steps, have)
     chosen = have if steps is None else sorted(steps)
     if reference == "previous":
         return [pair for pair in pairwise(have) if pair[1] in chosen]

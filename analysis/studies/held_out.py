@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
+from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Variable
@@ -43,15 +46,26 @@ class BothSides:
     p: float | None = None
 
     @property
+    def gap_stderr(self) -> float | None:
+        """Standard error of the gap, the rows of both sides being independent.
+
+        None where an estimate has none.
+        """
+        if self.train.stderr is None or self.test.stderr is None:
+            return None
+        return math.hypot(self.train.stderr, self.test.stderr)
+
+    @property
     def gap_bits(self) -> float:
         """Train minus held out, in bits: what the layer knows of labels by heart."""
         return self.train.bits - self.test.bits
 
     def __str__(self) -> str:
+        error = "" if self.gap_stderr is None else f" +- {self.gap_stderr:.2g}"
         p_value = "" if self.p is None else f", p {self.p:.3g}"
         return (
             f"step {self.step}, {self.layer}: train {self.train.bits:.4f}, held out "
-            f"{self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{p_value} "
+            f"{self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{error}{p_value} "
             f"({self.train.estimator})"
         )
 
@@ -63,6 +77,7 @@ def train_and_held_out(
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
     divisions: int = 0,
+    errorbars: int = 0,
     seed: int = 0,
 ) -> tuple[BothSides, ...]:
     """Measure I(Z;Y) in bits on equally many ``train`` and ``test`` rows of the probe.
@@ -75,31 +90,31 @@ def train_and_held_out(
         estimators: specs or estimators.
         layers, steps: some of the run's; all by default.
         divisions: random divisions of these rows that give the gap a p-value; 0 for none.
+        errorbars: half-sample splits for the standard error of every number that has none of its
+            own; 0 for none.
         seed: of the rows, the divisions, and of estimators that draw.
 
     Raises:
         InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or
             steps, or every cell was refused.
     """
-    from infoplane.analysis.estimators.spec import parse
-
+    require_whole(0, divisions=divisions, errorbars=errorbars, seed=seed)
     archive = open_run(archive)
     train, test = split_rows(archive, seed=seed).values()
     labels = label_variable(archive)
     if labels is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
-    if isinstance(estimators, str) or not isinstance(estimators, Sequence):
-        estimators = [estimators]
-    chosen = list(map(parse, estimators))
+    chosen = estimators_of(estimators)
     found, refused = [], ""
     for step, name in finite_cells_of(archive, layers, steps):
         for estimator in chosen:
             layer = layer_variable(archive, step, name, estimator)
             cell = _Cell(estimator, layer, labels_seen_by(estimator, labels), train, test)
             key = f"{estimator.name}|sides"
+            measured = replace(cell, estimator=Resampled(estimator, errorbars))
             try:
-                on_train = cell.estimate(train, cell_rng(seed, step, name, key))
-                on_test = cell.estimate(test, cell_rng(seed, step, name, key))
+                on_train = measured.estimate(train, cell_rng(seed, step, name, key))
+                on_test = measured.estimate(test, cell_rng(seed, step, name, key))
                 sides = BothSides(step, name, on_train, on_test)
                 rng = cell_rng(seed, step, name, key + "|divisions")
                 p_value = cell.chance_of_gap(abs(sides.gap_bits), divisions, rng)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.measuring.arguments import require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.errors import InputError
 
@@ -81,8 +82,8 @@ def histograms(
             not finite.
     """
     archive = open_run(archive)
-    if bins < 2 or units < 1:
-        raise InputError(f"expected at least 2 bins and 1 unit, got {bins} and {units}")
+    require_whole(2, bins=bins)
+    require_whole(1, units=units)
     steps = tuple(step for step in archive.steps if archive.has(step, layer))
     if not steps:
         raise InputError(f"{archive.path}: layer {layer!r} was never captured")

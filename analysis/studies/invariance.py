@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import (
+    estimators_of,
+    require_variables,
+    require_whole,
+)
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import layers_of
 from infoplane.analysis.measuring.variables import input_variable, label_variable
@@ -128,6 +133,7 @@ def invariance_of(
         >>> found.changes["per-unit monotone"]
         0.0
     """
+    require_variables(z, other)
     estimator = parse(estimator)
     if z.kind != "continuous":
         raise EstimatorError(f"the battery transforms continuous layers, {z.name} is discrete")
@@ -160,7 +166,7 @@ def invariance_of(
 
 def invariance(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] = (
+    estimators: Sequence[str | Estimator] | str | Estimator = (
         "bin:szt",
         "bin:quantile,n=30",
         "kde:relative=0.1",
@@ -188,13 +194,15 @@ def invariance(
         InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data
             processing inequality does not concern.
     """
+    require_whole(0, seed=seed)
+    if quantity not in ("i_xz", "i_zy"):
+        raise InputError(f"quantity: expected i_xz or i_zy, got {quantity!r}")
     archive = open_run(archive)
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet")
     step = archive.steps[-1] if step is None else step
     found = []
-    for given in estimators:
-        estimator = parse(given)
+    for estimator in estimators_of(estimators):
         if estimator.traits.dpi_exempt:
             raise InputError(
                 f"{estimator.name} measures usable information: that it changes under invertible "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import possible
@@ -142,6 +143,7 @@ def layer_information(
         >>> float(layer_information(path, "exact").bits().max())
         12.0
     """
+    require_whole(0, seed=seed)
     archive = open_run(archive)
     estimator = parse(estimator)
     codes = estimator.traits.wants == "row hashes"

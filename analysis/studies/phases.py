@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 QUANTILE_BINS = "bin:quantile,n=30"
-"""A convention of a family of its own, beside those that can answer on the run."""
+"""A convention of a family of its own, in addition to those that can answer on the run."""
+FEW_CHECKPOINTS = 8
+"""With fewer, the later half of what follows a peak in the middle is a single checkpoint."""
 _SATURATED = 0.5
 _CLIPPED = 0.1
 
@@ -66,6 +68,18 @@ class Phases:
     layers: tuple[LayerPhase, ...]
     path: str = ""
 
+    @property
+    def caveat(self) -> str:
+        """A sentence where the checkpoints are few; empty where they are not."""
+        fewest = min((len(phase.curves[0].steps) for phase in self.layers), default=0)
+        if not 0 < fewest < FEW_CHECKPOINTS:
+            return ""
+        return (
+            f"{fewest} checkpoints are few: when a curve peaks is known to the nearest of them "
+            "only, a fall between two of them is not seen, and whether it lasts rests on one or "
+            f"two values; capture {FEW_CHECKPOINTS} or more"
+        )
+
     def __str__(self) -> str:
         lines = [f"phases of {self.path}" if self.path else "phases"]
         for phase in self.layers:
@@ -78,6 +92,8 @@ class Phases:
                     f"[{curve.low:z.3f}, {curve.high:z.3f}], peak at step {curve.onset} "
                     f"[{curve.onset_low}, {curve.onset_high}]{fitted}"
                 )
+        if self.caveat:
+            lines.append(f"  {self.caveat}")
         return "\n".join(lines)
 
     def rows(self) -> list[dict[str, object]]:
@@ -93,7 +109,7 @@ class Phases:
 
 def phases(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] | None = None,
+    estimators: Sequence[str | Estimator] | str | Estimator | None = None,
     *,
     layers: Sequence[str] | None = None,
     splits: int = 5,
@@ -122,13 +138,15 @@ def phases(
     Raises:
         InputError: fewer than 3 checkpoints, or no estimator applies.
     """
+    require_whole(1, splits=splits)
+    require_whole(0, seed=seed)
     archive = open_run(archive)
     if len(archive.steps) < FEWEST_STEPS:
         raise InputError(
             f"{archive.path}: phases need at least {FEWEST_STEPS} captured steps, got "
             f"{len(archive.steps)}"
         )
-    parsed = list(map(parse, _usual(archive) if estimators is None else estimators))
+    parsed = estimators_of(_usual(archive) if estimators is None else estimators)
     traits = {estimator.name: estimator.traits for estimator in parsed}
     names = layers_of(archive, layers)
     cells = finite_cells_of(archive, names, None)
@@ -159,7 +177,7 @@ def phases(
 
 
 def _usual(archive: Archive) -> tuple[str, ...]:
-    """Return conventions that can answer on this run, and quantile bins beside them."""
+    """Return conventions that can answer on this run, and quantile bins."""
     return tuple(dict.fromkeys((*choose_estimators(archive).specs, QUANTILE_BINS)))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import measure
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.studies.phases import Phases, phases
@@ -33,7 +34,7 @@ CONVENTIONS = (
     "kde:relative=0.1",
     "exact",
 )
-"""What `sensitivity` measures when nothing is said: fixed cells of three widths, adaptive cells,
+"""What `sensitivity` measures by default: fixed cells of three widths, adaptive cells,
 kernels absolute and relative, exact codes.
 """
 
@@ -122,9 +123,8 @@ def sensitivity(
         InputError: fewer than 2 conventions or 3 checkpoints.
     """
     archive = open_run(archive)
-    if len(conventions) < 2:
-        raise InputError(
-            f"sensitivity compares conventions: give at least 2, got {list(conventions)}"
-        )
-    plane = measure(archive, list(conventions), workers=workers, seed=seed, progress=progress)
-    return Sensitivity(plane, phases(archive, conventions, seed=seed, progress=progress))
+    several = estimators_of(conventions)
+    if len(several) < 2:
+        raise InputError(f"sensitivity compares conventions: give at least 2, got {conventions!r}")
+    plane = measure(archive, several, workers=workers, seed=seed, progress=progress)
+    return Sensitivity(plane, phases(archive, several, seed=seed, progress=progress))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.codelength import CodeLength, mdl_online_code
 from infoplane.analysis.estimators.vinfo import Reader, VInformation, conditional_vinformation
+from infoplane.analysis.measuring.arguments import require_known, require_whole
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
@@ -72,7 +73,9 @@ def usable_beyond(
     Raises:
         InputError: no labels, unknown layers or steps.
     """
+    require_whole(0, seed=seed)
     archive, labels = _with_labels(archive)
+    require_known("layers", [given], archive.layers)
     estimator, found = VInformation(family), []
     for step, name in finite_cells_of(archive, layers, steps):
         if name != given and archive.has(step, given):
@@ -107,6 +110,7 @@ def code_lengths(
         InputError: no labels, unknown layers or steps.
         EstimatorError: continuous labels or fewer than 40 rows.
     """
+    require_whole(0, seed=seed)
     archive, labels = _with_labels(archive)
     estimator, found = VInformation(family), []
     for step, name in finite_cells_of(archive, layers, steps):

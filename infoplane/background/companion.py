@@ -1,4 +1,4 @@
-"""A process beside a training.
+"""A second process during a training.
 
 What it runs, what it inherits, and how it learns that the training is over.
 """
@@ -32,7 +32,7 @@ def child_environment() -> dict[str, str]:
 
 
 class CompanionProcess:
-    """A Python process that ends, or is told, when the process that made it does.
+    """A Python process that ends, or gets a signal, when the process that made it ends.
 
     It has a session of its own.
 

@@ -84,7 +84,8 @@ class LivePage:
 
     def release(self) -> None:
         """Let the page stay for whoever looks, and end when nobody does: training is over."""
-        if self._process is not None and (code := self._process.release()):
+        code = None if self._process is None else self._process.release()
+        if code:
             warnings.warn(
                 f"the live page ended with exit code {code}; see `infoplane watch {self.run}`",
                 stacklevel=3,

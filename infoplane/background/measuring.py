@@ -1,4 +1,4 @@
-"""Measure a run beside its training, in a process of its own that follows it."""
+"""Measure a run during its training, in a process of its own that follows it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
         raise InputError(
             "measure=[]: expected at least one estimator, for example 'bin:szt', or measure=None"
         )
-    specs = tuple(s if isinstance(s, str) else str(s) for s in given)
+    specs = tuple(map(str, given))
     for spec in specs:
         parse(spec)
     return specs

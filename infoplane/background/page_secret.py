@@ -77,13 +77,13 @@ def read_secret(file: Path) -> PageSecret | None:
 
 def _ask(port: int, path: str) -> bytes:
     until = time.monotonic() + ANSWER_SECONDS
-    got = b""
+    received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        while len(got) < ANSWER_BYTES and (left := until - time.monotonic()) > 0:
-            connection.settimeout(left)
+        while len(received) < ANSWER_BYTES and time.monotonic() < until:
+            connection.settimeout(max(until - time.monotonic(), 0.001))
             piece = connection.recv(ANSWER_BYTES)
             if not piece:
                 break
-            got += piece
-    return got
+            received += piece
+    return received

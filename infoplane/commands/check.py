@@ -33,6 +33,12 @@ def check(
     ] = 1999,
     run: RunOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", help="List every episode, also of layers that cannot be compared."
+        ),
+    ] = False,
 ) -> None:
     """Check the data processing inequality, and report the cause of each apparent violation.
 
@@ -56,7 +62,7 @@ def check(
     else:
         if archive is None:
             say(f"judged: {subject}, measured by {', '.join(plane.estimators)}", file=sys.stderr)
-        say_report(report)
+        say_report(report, verbose=verbose)
     if not report.passed:
         raise typer.Exit(1)
 

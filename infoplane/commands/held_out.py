@@ -22,6 +22,14 @@ def held_out(
             callback=at_least(0),
         ),
     ] = 0,
+    errorbars: Annotated[
+        int,
+        typer.Option(
+            help="Half-sample splits for standard errors of numbers that have none of their own "
+            "(knn); 0 for none.",
+            callback=at_least(0),
+        ),
+    ] = 10,
 ) -> None:
     """Estimate I(Z;Y) in bits on training rows and on equally many held-out rows.
 
@@ -35,7 +43,12 @@ def held_out(
 
     def at(step: int) -> Iterator[Number]:
         for both in train_and_held_out(
-            question.archive, specs, layers=question.layers, steps=[step], divisions=divisions
+            question.archive,
+            specs,
+            layers=question.layers,
+            steps=[step],
+            divisions=divisions,
+            errorbars=errorbars,
         ):
             train, test = both.train, both.test
             columns = {
@@ -47,11 +60,14 @@ def held_out(
                 "held out": test.bits,
                 "gap": both.gap_bits,
                 "p": both.p,
+                "gap stderr": both.gap_stderr,
             }
             text = f"{train.bits:.2f}/{test.bits:.2f}"
+            if both.gap_stderr is not None:
+                text += f" ±{both.gap_stderr:.2f}"
             if both.p is not None:
                 text += f" p={both.p:.2g}"
             yield Number(both.step, both.layer, both.gap_bits, text, train.estimator, columns)
 
     numbers = question.measure("measuring", at)
-    question.show("I(Z;Y) [bits], trained on / held out", numbers)
+    question.show("I(Z;Y) [bits], trained on / held out ± standard error of the gap", numbers)

@@ -6,6 +6,7 @@ Piped into a file or a program, the plain text of the object itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infoplane.display.names import fold_names
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from infoplane.analysis.studies.phases import Phases
     from infoplane.plane import Plane
-    from infoplane.types import DPIReport, Finding
+    from infoplane.types import DPIReport, Episode
 
 COLOURS = {
     "fault": "bold red",
@@ -140,38 +141,47 @@ def _last_rows(plane: Plane) -> list[dict[str, str]]:
     return rows
 
 
-def say_report(report: DPIReport, console: Console | None = None) -> None:
-    """Say the DPI report; in a terminal its episodes as a table."""
+def say_report(report: DPIReport, console: Console | None = None, *, verbose: bool = False) -> None:
+    """Say the DPI report; in a terminal its episodes as a table.
+
+    Args:
+        report: what was checked.
+        console: where to print; standard output by default.
+        verbose: list every episode, also of layers that cannot be compared.
+    """
     console = console or console_here()
-    if not console.is_terminal or not report.episodes:
-        console.print(str(report), markup=False, highlight=False, soft_wrap=True)
+    episodes = report.episodes if verbose else report.judged_episodes
+    if not console.is_terminal or not episodes:
+        text = report.text(verbose=verbose)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         return
+    shown = episodes if verbose else episodes[:20]
     console.print(
         f"DPI check: {report.tally}",
         markup=False,
         highlight=False,
         style="" if report.passed else "bold red",
     )
-    rows = _episode_rows(report)
+    rows = _episode_rows(replace(report, episodes=shown))
     if console.width >= WIDE:
         groups = {"": rows}
     else:  # in a narrow terminal the long names of estimators are titles
         groups = {f" under {row['estimator']}": [] for row in rows}
         for row in rows:
             groups[f" under {row.pop('estimator')}"].append(row)
-    prefix, _ = fold_names(_episode_layers(report))
+    prefix, _ = fold_names(_episode_layers(shown))
     where = f"; layers of {prefix}" if prefix else ""
     for under, some in groups.items():
         title = f"episodes{under}, the worst first{where}"
         console.print(table_of(title, some, right=("worst [bits]",), whole=()))
-    if len(report.episodes) > 20:
+    if len(episodes) > len(shown):
+        hidden = len(episodes) - len(shown)
         console.print(
-            f"... and {len(report.episodes) - 20} more episodes (infoplane check --json lists all)",
-            highlight=False,
+            f"... and {hidden} more episodes (infoplane check --verbose lists all)", highlight=False
         )
-    sentences = [f"{finding.verdict}: {finding.explanation}" for finding in _first_of_each(report)]
-    sentences += [f"not judged: {limit}" for limit in report.limits]
-    _print_sentences(console, sentences)
+    _print_sentences(
+        console, [*report.explanations(), *(f"not judged: {limit}" for limit in report.limits)]
+    )
 
 
 def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
@@ -179,19 +189,19 @@ def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
         console.print(printable(sentence, 1000), markup=False, highlight=False)
 
 
-def _episode_layers(report: DPIReport) -> list[str]:
-    """Return the layers of the first twenty episodes."""
+def _episode_layers(episodes: Sequence[Episode]) -> list[str]:
+    """Return the layers of some episodes."""
     names: dict[str, None] = {}
-    for episode in report.episodes[:20]:
+    for episode in episodes:
         names |= {episode.upstream: None, episode.downstream: None}
     return list(names)
 
 
 def _episode_rows(report: DPIReport) -> list[dict[str, str]]:
-    """Return the first twenty episodes as rows of text, the common start of layers folded away."""
-    _, short = fold_names(_episode_layers(report))
-    rows = report.rows()[:20]
-    for row, episode in zip(rows, report.episodes, strict=False):
+    """Return the episodes as rows of text, the common start of layers folded away."""
+    _, short = fold_names(_episode_layers(report.episodes))
+    rows = report.rows()
+    for row, episode in zip(rows, report.episodes, strict=True):
         pair = [short[episode.upstream], short[episode.downstream]]
         row["layers"] = " -> ".join(dict.fromkeys(pair))
     return rows
@@ -233,7 +243,7 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
         )
     )
     sentences = [f"{phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers]
-    _print_sentences(console, sentences)
+    _print_sentences(console, [*sentences, *filter(None, [phases.caveat])])
 
 
 def console_here() -> Console:
@@ -241,10 +251,3 @@ def console_here() -> Console:
     from rich.console import Console
 
     return Console()
-
-
-def _first_of_each(report: DPIReport) -> list[Finding]:
-    seen: dict[str, Finding] = {}
-    for finding in report.findings:
-        seen.setdefault(finding.verdict, finding)
-    return list(seen.values())

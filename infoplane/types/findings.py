@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from infoplane.types.text import printable
@@ -107,6 +108,32 @@ class DPIReport:
         """Return the findings with one of these verdicts."""
         return tuple(finding for finding in self.findings if finding.verdict in verdicts)
 
+    @property
+    def judged_episodes(self) -> tuple[Episode, ...]:
+        """The episodes of layers that can be compared."""
+        return tuple(one for one in self.episodes if one.verdict != "not comparable")
+
+    def incomparable(self) -> list[str]:
+        """Return one sentence for each reason why layers cannot be compared, with how often."""
+        groups: dict[str, list[Finding]] = {}
+        for finding in self.of("not comparable"):
+            groups.setdefault(_reason_of(finding), []).append(finding)
+        sentences = []
+        for findings in groups.values():
+            pairs = {(finding.upstream, finding.downstream) for finding in findings}
+            which = f" of {len(pairs)} pairs of layers, such as" if len(pairs) > 1 else ""
+            number = "1 comparison" if len(findings) == 1 else f"{len(findings)} comparisons"
+            sentences.append(f"not comparable: {number}{which}: {findings[0].explanation}")
+        return sentences
+
+    def explanations(self) -> list[str]:
+        """Return the first explanation of each verdict; of ``not comparable`` one per reason."""
+        first: dict[str, str] = {}
+        for finding in self.findings:
+            if finding.verdict != "not comparable":
+                first.setdefault(finding.verdict, f"{finding.verdict}: {finding.explanation}")
+        return [*first.values(), *self.incomparable()]
+
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
@@ -146,20 +173,26 @@ class DPIReport:
             cells = [f"<{tag}><bdi>{html.escape(printable(text))}</bdi></{tag}>" for text in texts]
             return f"<tr>{''.join(cells)}</tr>"
 
-        rows = self.rows()[:20]
-        more = ""
-        if len(self.episodes) > 20:
-            more = f"<p>... and {len(self.episodes) - 20} more episodes</p>"
-        lines = [line("td", row.values()) for row in rows]
+        rows = replace(self, episodes=self.judged_episodes).rows()
+        hidden = len(rows) - 20
+        more = f"<p>... and {hidden} more episodes</p>" if hidden > 0 else ""
+        lines = [line("td", row.values()) for row in rows[:20]]
         table = f"<table>{line('th', rows[0])}{''.join(lines)}</table>" if rows else ""
-        limits = "".join(
-            f"<p>not judged: {html.escape(printable(limit, 1000))}</p>" for limit in self.limits
-        )
-        return f"<p><b>DPI check</b>: {html.escape(self.tally)}</p>{table}{more}{limits}"
+        sentences = [*self.incomparable(), *(f"not judged: {limit}" for limit in self.limits)]
+        notes = "".join(f"<p>{html.escape(printable(text, 1000))}</p>" for text in sentences)
+        return f"<p><b>DPI check</b>: {html.escape(self.tally)}</p>{table}{more}{notes}"
 
-    def __str__(self) -> str:
+    def text(self, *, verbose: bool = False) -> str:
+        """Return the report as lines of text.
+
+        Args:
+            verbose: list every episode; else the worst twelve, and one line for each reason why
+                layers cannot be compared.
+        """
         lines = [f"DPI check: {self.tally}"]
-        for episode in self.episodes[:12]:
+        episodes = self.episodes if verbose else self.judged_episodes
+        shown = episodes if verbose else episodes[:12]
+        for episode in shown:
             first, last = episode.first_step, episode.last_step
             when = f"step {first}"
             if first != last:
@@ -168,11 +201,19 @@ class DPIReport:
                 f"  {episode.verdict:14s} {episode.law}, {episode.layers}, {when}, worst "
                 f"{episode.worst_bits:+.3f} bits [{episode.estimator}]"
             )
-        if len(self.episodes) > 12:
-            lines.append(f"  ... and {len(self.episodes) - 12} more episodes")
-        examples: dict[str, str] = {}
-        for finding in self.findings:
-            examples.setdefault(finding.verdict, finding.explanation)
-        lines += [f"  {verdict}: {explanation}" for verdict, explanation in examples.items()]
+        if len(episodes) > len(shown):
+            lines.append(f"  ... and {len(episodes) - len(shown)} more episodes")
+        lines += [f"  {text}" for text in self.explanations()]
         lines += [f"  not judged: {limit}" for limit in self.limits]
         return "\n".join(printable(line, 1000) for line in lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def _reason_of(finding: Finding) -> str:
+    """Return an explanation without the names and numbers of this comparison."""
+    text = finding.explanation
+    for name in sorted({finding.upstream, finding.downstream}, key=len, reverse=True):
+        text = text.replace(name, "*")
+    return re.sub(r"[\d.]+", "*", text)
