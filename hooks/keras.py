@@ -36,7 +36,8 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
     Step 0 is the untrained model.
 
     Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go
-    into the archive. A second ``fit`` is recorded in a run of its own.
+    into the archive. A second ``fit`` is recorded in a run of its own; one that goes on with
+    ``initial_epoch=`` stays in its run.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``.
@@ -62,13 +63,23 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
         attachment = attached
 
         def on_train_begin(self, logs: Any = None) -> None:
+            self.began = False
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if self.began:
+                return
+            self.began = True
             quiet = ("InputLayer", "Dropout", "Flatten", "Pooling")
             names = [
                 layer.name
                 for layer in self.model.layers
                 if not any(word in type(layer).__name__ for word in quiet)
             ]
-            attached.begin(_view(self.model), layers=[name.replace(".", "_") for name in names])
+            attached.begin(
+                _view(self.model),
+                resumed=epoch > 0,
+                layers=[name.replace(".", "_") for name in names],
+            )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             attached.step(epoch + 1, logs or {})

@@ -282,6 +282,26 @@ def test_keras_on_torch(tmp_path: Path) -> None:
     )
 
 
+def test_a_fit_of_keras_that_goes_on_stays_in_its_run_and_starts_none_at_zero(
+    tmp_path: Path,
+) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "torch":
+        pytest.skip("keras was imported on another backend")
+    from infoplane.hooks.keras import callback
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="one")])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    both = callback(probe=(X, Y), to=tmp_path / "both", verbose=False)
+    late = callback(probe=(X, Y), to=tmp_path / "late", verbose=False)
+    fit = {"x": X.numpy(), "y": Y.numpy(), "verbose": 0}
+    model.fit(**fit, epochs=2, callbacks=[both])
+    model.fit(**fit, initial_epoch=2, epochs=4, callbacks=[both, late])
+    steps = {path.name: ip.open_archive(path).steps for path in tmp_path.iterdir()}
+    assert steps == {"both": (0, 1, 2, 3, 4), "late": (3, 4)}
+
+
 def test_only_numbers_go_into_the_archive() -> None:
     given = {
         "loss": torch.tensor(0.5),

@@ -556,3 +556,12 @@ def test_reductions_that_choose_keep_integers(spec: str, tmp_path: Path) -> None
 
     _open(Codes(), _f(12, 3, 4), tmp_path, layers=["codes"], reduce=spec).close()
     assert open_archive(tmp_path / "run").z(0, "codes").dtype == np.int8
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_replay_gives_inputs_in_the_precision_of_the_probe(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    net = _mlp().to(dtype)
+    _open(net, _f(9, 5).to(dtype), tmp_path, store="weights").close()
+    assert replay(tmp_path / "run", net, to=tmp_path / "again").bitwise == (0,)

@@ -95,4 +95,6 @@ def probe_of(archive: Archive) -> object:
             "not stored); pass probe="
         )
     x = torch.from_numpy(np.array(archive.x[: _rows(archive)]))
+    if dtypes := archive.config.get("input_dtypes"):
+        x = x.to(dtype_named(dtypes[0]))  # half precisions are stored widened
     return x, _labels(archive) if archive.row_info.plain else None
