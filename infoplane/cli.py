@@ -16,7 +16,7 @@ import typer
 import infoplane
 from infoplane.compiling import tell_of_compiling
 from infoplane.display.say import say
-from infoplane.errors import InfoplaneError
+from infoplane.errors import DamagedArchive, InfoplaneError
 
 USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names only this kind of it
 """What typer raises for a command line that it cannot use."""
@@ -74,6 +74,12 @@ class _App(typer.Typer):
             raise SystemExit(1) from None
         except InfoplaneError as error:
             say(f"infoplane: {type(error).__name__}: {_in_options(str(error))}", file=sys.stderr)
+            if isinstance(error, DamagedArchive):
+                say(
+                    "  restore the file from a copy, or capture again; infoplane verify RUN lists "
+                    "all damage",
+                    file=sys.stderr,
+                )
             _say_notes(error)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:

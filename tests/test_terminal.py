@@ -76,6 +76,19 @@ def test_no_command_lets_a_control_character_through(
     assert printed and not [c for c in CONTROL if c in printed], (ended.value.code, printed)
 
 
+def test_a_damaged_run_is_told_with_the_way_out(
+    run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shard = next((run / "ckpt").glob("*.h5"))
+    shard.write_bytes(shard.read_bytes()[:-200])
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["info", str(run)])
+    assert ended.value.code == 2
+    assert (
+        "restore the file from a copy, or capture again; infoplane verify" in capfd.readouterr().err
+    )
+
+
 def test_warnings_and_errors_of_other_libraries_lose_their_control_characters_too(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

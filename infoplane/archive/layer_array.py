@@ -143,7 +143,9 @@ class LayerArray:
         """Label the array; return its line of the shard's table."""
         info = self.info
         if self.at != self.rows:
-            raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")
+            raise InputError(
+                f"layer {info.name!r}: expected {self.rows} rows in this step, got {self.at}"
+            )
         row: Json = {
             "name": info.name,
             "ordinal": info.ordinal,

@@ -191,7 +191,7 @@ def merge(runs: Sequence[AnyPath], out: AnyPath) -> Path:
     if not complete:
         raise InputError(
             f"no step is complete: the shards of {[str(archive.path) for archive in archives]} "
-            f"never cover all {first.n_rows} rows"
+            f"never cover all {first.n_rows} rows; give the folders of all ranks"
         )
     make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
@@ -213,7 +213,10 @@ def _require_same(first: Archive, other: Archive) -> None:
     for archive in (first, other):
         tables.append([(info.name, info.shape, info.reduction) for info in archive.infos])
     if tables[0] != tables[1]:
-        raise InputError(f"{other.path}: cannot merge with {first.path}: the layers differ")
+        raise InputError(
+            f"{other.path}: cannot merge with {first.path}: the layers differ; give runs of one "
+            "training"
+        )
 
 
 def _complete_steps(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:

@@ -97,7 +97,8 @@ def resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_
         )
     if old.header["world_size"] != world_size:
         raise InputError(
-            f"{run}: the run is written by {old.header['world_size']} ranks, not {world_size}"
+            f"{run}: cannot resume: expected {old.header['world_size']} ranks, as before, got "
+            f"{world_size}; give another folder"
         )
     return dict(old.header)
 

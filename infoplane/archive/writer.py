@@ -267,7 +267,7 @@ class RunWriter:
         if os.getpid() != self._pid:
             raise ArchiveLocked(
                 f"{self.path}: this recorder belongs to process {self._pid}; a forked child must "
-                "not write"
+                "not write: give it a recorder of its own, with another folder"
             )
         if self._closed:
             raise ArchiveError(f"{self.path}: this writer is closed; create one with resume=True")

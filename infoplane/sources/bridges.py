@@ -27,7 +27,9 @@ def layers_of(source: Any) -> tuple[Layers, bool]:  # Any: checked here
         if fits(source):
             found = layers(source)
             if not found:
-                raise InputError(f"{type(source).__name__}: holds no arrays")
+                raise InputError(
+                    f"{type(source).__name__}: holds no arrays; run the model before reading it"
+                )
             return found, True
     if not isinstance(source, Mapping):
         raise InputError(
@@ -36,7 +38,7 @@ def layers_of(source: Any) -> tuple[Layers, bool]:  # Any: checked here
         )
     found = dict(_nested(source, ()))
     if not found:
-        raise InputError("the dictionary holds no arrays")
+        raise InputError("expected {layer: array}, got a dictionary that holds no arrays")
     return found, False
 
 

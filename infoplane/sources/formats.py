@@ -176,7 +176,7 @@ def _safetensors(path: Path, stack: ExitStack) -> Arrays:
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         if length > size - 8:
-            raise InputError(f"{path}: its header is longer than the file: it is truncated")
+            raise InputError(f"{path}: it is truncated (in its header); copy it again")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     found = {}
@@ -188,12 +188,15 @@ def _safetensors(path: Path, stack: ExitStack) -> Arrays:
 def _mapped(path: Path, name: str, entry: dict[str, Any], base: int, size: int) -> Any:
     dtype = "<u2" if entry["dtype"] == "BF16" else _SAFETENSORS.get(entry["dtype"])
     if dtype is None:
-        raise InputError(f"{path}: {name} is {entry['dtype']}, which cannot be read here")
+        raise InputError(
+            f"{path}: {name}: expected a dtype of {' '.join(_SAFETENSORS)} BF16, got "
+            f"{entry['dtype']}"
+        )
     start, stop = (base + int(offset) for offset in entry["data_offsets"])
     shape = tuple(map(int, entry["shape"]))
     expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if stop - start != expected or stop > size:
-        raise InputError(f"{path}: {name} reaches beyond the file: it is truncated")
+        raise InputError(f"{path}: it is truncated (in {name}); copy it again")
     if start == stop:
         return np.zeros(shape, dtype)
     mapped = np.memmap(path, dtype, "r", start, shape)

@@ -129,7 +129,10 @@ def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
     first_step, first = next(iter(steps.items()))
     sizes = {name: rows.shape[0] for name, rows in first.items()}
     if len(set(sizes.values())) != 1:
-        raise InputError(f"layers need the same rows, got {dict(list(sizes.items())[:8])}")
+        raise InputError(
+            f"expected layers of the same rows, got {dict(list(sizes.items())[:8])}; choose by "
+            "layers=[...]"
+        )
     for step, layers in steps.items():
         absent = sorted(set(first) ^ set(layers))
         if absent:
@@ -141,6 +144,6 @@ def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
             if rows.shape != first[name].shape or rows.store_dtype != first[name].store_dtype:
                 raise InputError(
                     f"layer {name!r} is {rows.shape} {rows.own_dtype} at step {step} and "
-                    f"{first[name].shape} {first[name].own_dtype} at step {first_step}; a layer "
-                    "keeps its rows and units over training"
+                    f"{first[name].shape} {first[name].own_dtype} at step {first_step}; give the "
+                    "same rows and units at every step"
                 )

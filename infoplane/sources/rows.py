@@ -103,9 +103,11 @@ def _listed(array: object, name: str) -> Array:
     if array and all(hasattr(part, "shape") and len(part.shape) > 0 for part in array):
         raise InputError(
             f"{name}: a list of {len(array)} arrays: join batches by np.concatenate; "
-            "several calls of one layer are a tuple"
+            "give several calls of one layer as a tuple"
         )
     try:
         return np.asarray(array)
     except ValueError as error:
-        raise InputError(f"{name}: rows of different lengths cannot be stored") from error
+        raise InputError(
+            f"{name}: rows of different lengths cannot be stored; pad them to one length"
+        ) from error

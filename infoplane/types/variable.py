@@ -160,7 +160,8 @@ def discrete(values: ArrayLike, name: str = "values") -> Variable:
     rows = _two_dimensional(values, name)
     if rows.dtype.kind == "f" and np.isnan(rows).any():
         raise InputError(
-            f"{name}: NaN is not a symbol; {int(np.isnan(rows).any(axis=1).sum())} rows hold NaN"
+            f"{name}: NaN is not a symbol; {int(np.isnan(rows).any(axis=1).sum())} rows hold NaN: "
+            "leave them out"
         )
     if rows.dtype.kind == "u" and rows.dtype.itemsize == 8:
         codes = rows.view(np.int64)
