@@ -262,10 +262,7 @@ class Rows(Protocol):
 
 @runtime_checkable
 class ReadsBlocks(Protocol):
-    """An estimator that can work on a layer in blocks of rows.
-
-    Where it does not fit into memory.
-    """
+    """An estimator that can read a layer in blocks of rows, where it does not fit into memory."""
 
     def estimate_rows(
         self, x: Variable | None, z: Rows, y: Variable | None, *, rng: Generator | None = None
@@ -282,10 +279,7 @@ class ReadsBlocks(Protocol):
 
 @runtime_checkable
 class ReadsRowByRow(ReadsBlocks, Protocol):
-    """An estimator that takes from a block of rows all it needs.
-
-    Blocks give the numbers of the whole.
-    """
+    """An estimator that gives the same numbers whether it reads blocks or the whole layer."""
 
     @property
     def row_by_row(self) -> bool:
@@ -297,12 +291,12 @@ class HoldsCopies(Protocol):
     """An estimator that holds copies of a layer, so that a layer may be too large for it."""
 
     def bytes_needed(self, rows: int, units: int) -> int:
-        """Return what an estimate holds beside the layer, in bytes."""
+        """Return the bytes that an estimate needs in addition to the layer."""
 
 
 @runtime_checkable
 class HasNeighbours(Protocol):
-    """An estimator by k neighbours, which can be asked what fewer of them say."""
+    """An estimator by k neighbours that also works with fewer of them."""
 
     @property
     def k(self) -> int:
@@ -322,10 +316,10 @@ class HasBiasExponent(Protocol):
 
 @runtime_checkable
 class KnowsItsReach(Protocol):
-    """An estimator that knows of which rows no interval of its estimate is honest."""
+    """An estimator that knows for which rows it can give no valid interval."""
 
     def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """Return why none is given, one clause; None where one is."""
+        """Return why no interval is given, in one clause; None where one is given."""
 
 
 @runtime_checkable

@@ -1,7 +1,4 @@
-"""How much of the machine may be used.
-
-Kernels use it, what a writer does beside its writing, measuring beside a training, and commands.
-"""
+"""How many cores kernels, writers, measuring during a training, and commands may use."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from typing import TypeVar
 from infoplane.errors import InputError
 
 SHARE = 0.02
-"""Of one core, that measuring beside a training may use unless another share is given: less than 5
-% of a training that keeps all cores busy.
+"""Share of one core that measuring during a training may use: less than 5 % of a training that
+uses all cores.
 """
 
 
@@ -22,7 +19,7 @@ T = TypeVar("T")
 
 
 def taken(rest: deque[T]) -> Iterator[T]:
-    """Yield the items that are left, each once, whichever of several threads asks next."""
+    """Yield the items that are left; several threads may take from them, each item once."""
     while True:
         try:
             item = rest.popleft()
@@ -32,14 +29,12 @@ def taken(rest: deque[T]) -> Iterator[T]:
 
 
 def at_hand() -> int:
-    """Return cores that the system gives to this process."""
+    """Return how many cores the system gives to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cores() -> int:
-    """Return ``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand.
-
-    The first that says a number.
+    """Return ``INFOPLANE_THREADS``, else ``OMP_NUM_THREADS``, else `at_hand`.
 
     Raises:
         InputError: ``INFOPLANE_THREADS`` is no positive number.

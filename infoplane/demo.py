@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 TASKS = ("szt", "digits")
 EPOCHS = {"szt": 4000, "digits": 300}
 PAPERS = {"szt": ("bin:szt", "bin:saxe", "kde:variance=0.001", "exact")}
-"""The conventions of the papers on a task; the first is drawn.
-
-Elsewhere the run says what can answer.
-"""
+"""Estimators of the papers on a task, the first is drawn; for other tasks they are chosen."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What a demo run left: how training ended, the plane, the DPI report and the files by name."""
+    """Results of a demo: how training ended, the plane, the DPI report and the files by name."""
 
     trained: Trained
     plane: Plane
@@ -47,9 +44,19 @@ def run_demo(
     progress: bool = False,
     say: Callable[[str], object] = lambda text: None,
 ) -> Demo:
-    """Train the task's network with a recorder attached, and write what the demo shows.
+    """Train a network with a recorder attached, measure, check and draw.
 
-    ``run/, plane.h5, plane.csv, plane.png, curves.png`` (and ``report.html``) in ``out``.
+    Args:
+        out: folder for ``run/``, ``plane.h5``, ``plane.csv``, pictures and ``report.html``.
+        task: ``szt`` or ``digits``.
+        activation: of the hidden layers.
+        epochs: None for enough to see the layers move.
+        seed: of weights, split and batches.
+        checkpoints: about how many are captured.
+        workers: threads for measuring.
+        overwrite: replace an existing run.
+        progress: show bars.
+        say: receives lines of progress.
 
     Raises:
         InputError: an unknown task or activation, or fewer than one epoch.
@@ -147,10 +154,7 @@ def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:
 
 
 def summary_rows(plane: Plane) -> list[dict[str, str]]:
-    """Return per layer I(X;Z) at start, peak and end, its drop, and I(Z;Y) at the end.
-
-    All by the plane's first estimator.
-    """
+    """Return for each layer I(X;Z) at start, peak and end, its drop, and I(Z;Y) at the end."""
     spec = plane.estimators[0]
     exact = "exact" if "exact" in plane.estimators else None
     rows = []
@@ -159,8 +163,8 @@ def summary_rows(plane: Plane) -> list[dict[str, str]]:
         labels = plane.series(layer, "i_zy", spec)[1]
         if not series:
             continue
-        bits = [e.bits for e in series]
-        peak = max(range(len(bits)), key=bits.__getitem__)
+        bits = [estimate.bits for estimate in series]
+        peak = bits.index(max(bits))
         row = {
             "layer": layer,
             "start": f"{bits[0]:.2f}",

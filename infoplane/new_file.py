@@ -23,7 +23,7 @@ def new_file(target: str | Path) -> Iterator[Path]:
     is overwritten.
 
     Args:
-        target: where the file will be; the suffix is kept, so that writers can tell the format.
+        target: where the file will be; the temporary file has the same suffix.
 
     Raises:
         ArchiveError: the system refuses, or ``target`` is a device, a pipe or a folder.

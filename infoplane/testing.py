@@ -214,6 +214,6 @@ def _raises(estimator: Estimator, first: Kind, second: Kind) -> bool:
     return False
 
 
-def _promise(kept: bool, words: str) -> None:
-    if not kept:
-        raise AssertionError(words)
+def _promise(holds: bool, message: str) -> None:
+    if not holds:
+        raise AssertionError(message)

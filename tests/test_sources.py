@@ -238,7 +238,7 @@ LISTS = [torch.ones(2), torch.ones(3)]
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "rows": ({"a": np.eye(4), "b": np.eye(5)}, {}, "same rows"),
     "labels": ({"a": np.eye(4)}, {"y": [0, 1]}, "y has 2 rows"),
-    "shape": ({0: {"a": np.eye(4)}, 1: {"a": np.ones((4, 3))}}, {}, "keeps its rows and units"),
+    "shape": ({0: {"a": np.eye(4)}, 1: {"a": np.ones((4, 3))}}, {}, "give the same rows and units"),
     "missing": ({0: {"a": np.eye(4), "b": np.eye(4)}, 1: {"a": np.eye(4)}}, {}, r"\['b'\]"),
     "nan": ({"a": np.array([[1.0], [np.nan]])}, {}, "NaN"),
     "objects": ({"a": np.array([[1], [1, 2]], dtype=object)}, {}, "different lengths"),

@@ -1,6 +1,6 @@
 """The newest interchange certificate of a run that is being recorded.
 
-chain.json, beside the first one in probe.h5.
+chain.json, in addition to the first one in probe.h5.
 """
 
 from __future__ import annotations

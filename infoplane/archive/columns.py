@@ -87,7 +87,7 @@ def read_points(
 
 def _column(file: h5py.File, window: Window, entry: Json, key: str, where: str) -> Array:
     """One column, of its own type, shape ``(points,)``."""
-    shape, dtype, crc = array_entry(entry, where)
+    shape, dtype, crc = array_entry(entry)
     expected = "<f8"
     if key in INTEGERS or key in TEXTS:
         expected = "<i8" if key in INTEGERS else "<i4"

@@ -17,7 +17,7 @@ from infoplane.open_flags import NO_LINK
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock; two writers there are not told apart
+except ImportError:  # Windows has no flock: two writers are not detected there
     fcntl = None  # type: ignore[assignment]
 
 _PATIENCE_SECONDS = 0.2
@@ -29,7 +29,7 @@ class WriterLock:
 
     Attributes:
         exclusive: False where the filesystem cannot lock (some NFS): then a warning was given and
-            two writers are not told apart.
+            two writers are not detected.
 
     Raises:
         ArchiveLocked: another live writer holds it; the message says who.
@@ -48,8 +48,8 @@ class WriterLock:
             self._fd = os.open(self.path, flags, 0o644)
         except OSError as error:
             raise ArchiveError(
-                f"{self.path}: the run's lock cannot be opened: {error}; is the folder writable, "
-                "and the lock no link?"
+                f"{self.path}: the run's lock cannot be opened: {error}; the folder must be "
+                "writable, and the lock no link"
             ) from error
         try:
             self.take()
@@ -123,7 +123,7 @@ class WriterLock:
         raise TypeError(f"{self.path}: a lock of a run cannot be copied or pickled")
 
     def __del__(self) -> None:
-        """A recorder that nobody holds any more keeps no run to itself."""
+        """Free the run when the recorder is garbage."""
         self._close()
 
     def _close(self) -> None:
@@ -136,7 +136,7 @@ class WriterLock:
 def is_being_written(run: Path) -> bool:
     """Return whether a live writer of this or another process holds a lock of the run.
 
-    False where that cannot be told.
+    False where the system cannot lock.
     """
     if fcntl is None:
         return False

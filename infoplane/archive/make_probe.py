@@ -43,7 +43,7 @@ def make_probe(
         split: shape ``(n,)`` of ``train``, ``test`` or nothing.
         chain: the interchange certificate.
         store_x: whether the inputs are stored; their ids always are.
-        x_kind: ``discrete`` or ``continuous``; integers are symbols unless said otherwise.
+        x_kind: ``discrete`` or ``continuous``; integers are symbols by default.
         labels: further label sets by name, of the kind that ``y_kind`` says.
         rows, positions: what a row is, see `Probe`.
 

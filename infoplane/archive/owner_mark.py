@@ -1,4 +1,4 @@
-"""Marks by which a user's own result lines are told from lines that somebody else wrote."""
+"""Marks that distinguish a user's own result lines from lines of others."""
 
 from __future__ import annotations
 
@@ -25,14 +25,11 @@ def mark_of(text: bytes, key: bytes) -> str:
 
 @lru_cache(maxsize=4)
 def _key(path: Path) -> bytes:
-    """The user's secret, made at its first use.
-
-    Where nothing can be kept, one for this process alone.
-    """
+    """The user's secret, made at its first use; only for this process where it cannot be stored."""
     fresh = secrets.token_bytes(KEY_BYTES)
     try:
         write_owned(path, fresh, replace=False)
-        kept = read_owned(path)
+        stored = read_owned(path)
     except OSError:
         return fresh
-    return kept if len(kept) == KEY_BYTES else fresh
+    return stored if len(stored) == KEY_BYTES else fresh

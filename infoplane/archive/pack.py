@@ -107,7 +107,7 @@ def pack(
     Every checksum is checked on the way.
 
     Args:
-        run: a run folder (or a packed file, to compress it anew).
+        run: a run folder (or a packed file, to compress it again).
         out: the file; must not exist unless ``overwrite``.
         compression: ``gzip`` (about 0.7 of the size, readable everywhere), ``zstd`` (needs the
             ``zstd`` extra at both ends) or None.

@@ -178,18 +178,18 @@ def _plane(
         raise ValueError("two layers of one name")
     metrics = {}
     for step, logged in body["metrics"].items():
-        metrics[int(step)] = {str(name): float(value) for name, value in logged.items()}
+        metrics[int(step)] = {name: float(value) for name, value in logged.items()}
     return Plane(
         points=points,
         layers=layers,
-        n=layout.as_size(body["n"]),
+        n=body["n"],
         h_y_bits=body["h_y_bits"],
         h_x_bits=body["h_x_bits"],
         chain=None if body["chain"] is None else Chain.from_dict(body["chain"]),
         metrics=metrics,
-        reductions=_texts(body["reductions"]),
+        reductions=body["reductions"],
         failures=tuple(map(_failure, body["failures"])),
-        provenance=_texts(body["provenance"]),
+        provenance=body["provenance"],
         row_info=RowInfo.from_dict(body.get("rows")),
         file=file,
         run=None if run is None else Path(run),
@@ -197,8 +197,4 @@ def _plane(
 
 
 def _failure(row: Mapping[str, Any]) -> Failure:  # Any: JSON
-    return Failure(int(row["step"]), str(row["layer"]), str(row["estimator"]), str(row["message"]))
-
-
-def _texts(stored: Mapping[str, Any]) -> dict[str, str]:  # Any: JSON
-    return {str(name): str(text) for name, text in stored.items()}
+    return Failure(row["step"], row["layer"], row["estimator"], row["message"])

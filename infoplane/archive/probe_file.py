@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -119,7 +118,7 @@ def read_probe_array(
     entry = meta["arrays"].get(key)
     if entry is None:
         return None
-    shape, dtype, crc = array_entry(entry, where)
+    shape, dtype, crc = array_entry(entry)
     if not shape or shape[0] != meta["n_rows"]:
         raise DamagedArchive(
             f"{where}: key '{key}': expected {meta['n_rows']} rows, got shape {shape}"
@@ -127,20 +126,6 @@ def read_probe_array(
     return read_array(group, key, window, shape, dtype, crc, where)
 
 
-def array_entry(entry: Any, where: str) -> tuple[Shape, str, int]:  # Any: JSON
-    """Return shape, dtype and CRC of an array as a header states them.
-
-    Raises:
-        DamagedArchive: malformed.
-    """
-    try:
-        shape = tuple(map(layout.as_size, entry["shape"]))
-        dtype, crc = str(entry["dtype"]), layout.as_size(entry["crc32"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
-    if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
-        raise DamagedArchive(
-            f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this "
-            "format"
-        )
-    return shape, dtype, crc
+def array_entry(entry: Json) -> tuple[Shape, str, int]:
+    """Return shape, dtype and CRC of an array from its entry in a checked header."""
+    return tuple(entry["shape"]), entry["dtype"], entry["crc32"]

@@ -1,7 +1,4 @@
-"""Publish a file so that visible means complete.
-
-Write a temporary, sync, rename, sync the directory.
-"""
+"""Publish files so that visible means complete: write, sync, rename, sync the directory."""
 
 from __future__ import annotations
 
@@ -32,29 +29,25 @@ _PIECE = 1 << 19
 as long as the write.
 """
 _LARGE = 1 << 18
-"""Bytes from which on a write is worth a word to the disk."""
+"""Bytes from which on the disk is told to begin with a write at once."""
 _HDF5_BYTES = 4 << 20
 """More than the HDF5 library needs for its own bookkeeping of one file."""
 
 
 def ask_for_room() -> None:
-    """Raise where HDF5 would find no memory for itself.
-
-    It ends the process then, and a training with it (seen in H5Fcreate of HDF5 2.0).
+    """Raise where HDF5 would find no memory: it ends the whole process then (H5Fcreate, 2.0).
 
     Raises:
         MemoryError: less is left than it needs.
     """
     try:
-        mmap.mmap(
-            -1, _HDF5_BYTES
-        ).close()  # not by malloc, which would keep freed blocks of up to this size from then on
+        mmap.mmap(-1, _HDF5_BYTES).close()  # malloc would keep freed blocks of this size
     except OSError as error:
         raise MemoryError(f"no {_HDF5_BYTES >> 20} MiB left for HDF5: {error}") from error
 
 
 class Sink:
-    """A file for h5py whose write errors are kept and raised once at the end.
+    """A file for h5py whose first write error is raised at the end.
 
     An exception inside an HDF5 write callback leaves a file object that can neither be closed nor
     forgotten. So the first error is stored, later writes do nothing, HDF5 closes in peace, and
@@ -101,12 +94,11 @@ class Sink:
                 done = 0
                 while done < len(view):
                     done += os.pwrite(self.fd, view[done : done + _PIECE], offset + done)
-                if (
-                    self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise")
-                ):  # Linux writes what it is told is not needed
+                # Linux writes at once what it need not cache
+                if self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise"):
                     with contextlib.suppress(OSError):
                         os.posix_fadvise(self.fd, offset, len(view), os.POSIX_FADV_DONTNEED)
-            # kept and raised by `publishing`; raising inside the callback would wedge HDF5
+            # raised by `publishing`: an exception inside the callback would block HDF5
             except BaseException as error:
                 self.error = error
 
@@ -127,9 +119,7 @@ class Sink:
 def publishing(
     target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
 ) -> Iterator[Sink]:
-    """Yield a `Sink` for a temporary file beside ``target``.
-
-    It becomes ``target`` on a clean exit and vanishes on any error.
+    """Yield a `Sink` for a temporary file that becomes ``target`` on a clean exit.
 
     Args:
         target: the final path.
@@ -160,9 +150,7 @@ def publishing(
         os.close(written)
         os.replace(tmp, target)
     except BaseException as error:
-        if (
-            sink is not None
-        ):  # whatever HDF5 still wants to write must not reach another file of this number
+        if sink is not None:  # late writes of HDF5 must not reach another file of this number
             sink.error = sink.error or error
         if fd >= 0:
             with contextlib.suppress(OSError):
@@ -180,7 +168,7 @@ def publishing(
 
 
 def make_folder(folder: Path) -> None:
-    """The folder and those above it.
+    """Make a folder and those above it.
 
     Raises:
         ArchiveError: the operating system refused.
@@ -193,9 +181,7 @@ def make_folder(folder: Path) -> None:
 
 def sync_dir(folder: Path) -> None:
     """Make renames inside a folder durable, where the platform can (not on Windows)."""
-    with contextlib.suppress(
-        OSError
-    ):  # a folder cannot be opened or synced on every filesystem; the rename itself has happened
+    with contextlib.suppress(OSError):  # not every filesystem can; the rename itself has happened
         fd = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(fd)
@@ -283,38 +269,23 @@ def _call_here(work: Callable[[], None]) -> None:
 
 
 def reserve(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Dataset:
-    """Make a dataset whose bytes have their place in the file at once.
-
-    They are filled by whoever asks for it (`Sink.put`), not by HDF5.
+    """Make a dataset whose place in the file is known at once, for `Sink.put` to fill.
 
     Args:
         file: a new file.
         path: of the dataset.
-        shape, dtype: of what will be put there.
+        shape, dtype: of its content.
     """
     links, creation = _at_once()
-    return h5py.Dataset(
-        h5py.h5d.create(
-            file.id,
-            path.encode("utf-8"),
-            _number(dtype),
-            h5py.h5s.create_simple(shape),
-            creation,
-            lcpl=links,
-        )
-    )
+    name, space = path.encode("utf-8"), h5py.h5s.create_simple(shape)
+    return h5py.Dataset(h5py.h5d.create(file.id, name, _number(dtype), space, creation, lcpl=links))
 
 
 @cache
 def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
-    """How to create a dataset that has its place before it has content.
-
-    The groups above it are made too; HDF5 does not write the content.
-    """
-    links, creation = (
-        h5py.h5p.create(h5py.h5p.LINK_CREATE),
-        h5py.h5p.create(h5py.h5p.DATASET_CREATE),
-    )
+    """How to create a dataset, and the groups above it, whose content HDF5 does not write."""
+    links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     links.set_create_intermediate_group(True)
     links.set_char_encoding(h5py.h5t.CSET_UTF8)
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -337,9 +308,7 @@ def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool
 
 
 def put_meta(group: h5py.Group, name: str, text: str) -> None:
-    """Write a JSON text as a scalar UTF-8 dataset of fixed length.
-
-    No heap of variable-length strings that a hostile file could inflate.
+    """Write a JSON text as a scalar UTF-8 dataset of fixed length, which cannot claim more.
 
     Args:
         group: takes it.
@@ -347,22 +316,23 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
         text: JSON.
     """
     raw = text.encode("utf-8") or b"\0"
-    kind, (links, creation) = _text(len(raw)), _at_once()
-    h5py.h5d.create(group.id, name.encode("utf-8"), kind, _scalar(), creation, lcpl=links).write(
-        _scalar(), _scalar(), np.asarray(raw), mtype=kind
-    )
+    kind = _text(len(raw))
+    links, creation = _at_once()
+    key = name.encode("utf-8")
+    dataset = h5py.h5d.create(group.id, key, kind, _scalar(), creation, lcpl=links)
+    dataset.write(_scalar(), _scalar(), np.asarray(raw), mtype=kind)
 
 
-def put_array(group: h5py.Group, key: str, a: Array) -> Json:
-    """Write a storable array; return what a header says of it, for `array_entry` to read.
+def put_array(group: h5py.Group, key: str, array: Array) -> Json:
+    """Write a storable array; return its entry in a header, for `array_entry` to read.
 
     Args:
         group: takes it.
         key: of the dataset.
-        a: as `layout.storable` made it.
+        array: as `layout.storable` made it.
     """
-    group.create_dataset(key, data=a)
-    return {"shape": list(a.shape), "dtype": a.dtype.str, "crc32": crc32(a)}
+    group.create_dataset(key, data=array)
+    return {"shape": list(array.shape), "dtype": array.dtype.str, "crc32": crc32(array)}
 
 
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset
@@ -371,10 +341,12 @@ def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group 
     Our reader does not need them; other tools do.
     """
     for key, value in attrs.items():  # by HDF5 itself: `attrs.create` takes several times as long
-        data = np.asarray(
-            (value[:4096].encode("utf-8") or b"\0") if isinstance(value, str) else value
-        )
-        kind = _text(data.itemsize) if isinstance(value, str) else _number(data.dtype.str)
+        if isinstance(value, str):
+            data = np.asarray(value[:4096].encode("utf-8") or b"\0")
+            kind = _text(data.itemsize)
+        else:
+            data = np.asarray(value)
+            kind = _number(data.dtype.str)
         h5py.h5a.create(node.id, key.encode("utf-8"), kind, _scalar()).write(data, mtype=kind)
 
 

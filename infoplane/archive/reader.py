@@ -45,22 +45,16 @@ class Archive(StoredRows):
         self._direct = True
         self._store = Store(path)
         self.header = self._store.header
-        where = str(path)
-        try:
-            self.infos = tuple(layout.layer_from_dict(row, where) for row in self.header["layers"])
-            self.n_rows = layout.as_size(self.header["n_rows"])
-            self._world = layout.as_size(self.header["world_size"])
-            if not 1 <= self._world <= layout.MAX_WORLD:
-                raise ValueError(f"world_size is {self._world}")
-            self.run_uuid = str(self.header["run_uuid"])
-            self.config: Json = dict(self.header.get("config") or {})
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
+        self.infos = tuple(map(layout.layer_from_dict, self.header["layers"]))
+        self.n_rows: int = self.header["n_rows"]
+        self._world: int = self.header["world_size"]
+        self.run_uuid: str = self.header["run_uuid"]
+        self.config: Json = dict(self.header.get("config") or {})
         self.layers = tuple(info.name for info in self.infos)
         ordinals = {info.name: info.ordinal for info in self.infos}
         if list(ordinals.values()) != list(range(len(self.infos))):
             raise DamagedArchive(
-                f"{where}: key 'layers': names or ordinals of the layer table are not in order"
+                f"{path}: key 'layers': names or ordinals of the layer table are not in order"
             )
         self._by_name = {info.name: info for info in self.infos}
         self._shards = self._committed()

@@ -20,13 +20,10 @@ from infoplane.types.arrays import AnyPath, Json
 
 
 class ResultLog:
-    """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``.
+    """Append-only results in ``RUN/planes/<name>.jsonl``: one checked, synced line per record.
 
-    One checked, synced line per record.
-
-    A kill loses at most the lines being written; a torn or damaged line is ignored when reading,
-    and measured again. So is a line without this user's mark: a run may come from anyone, and
-    whoever can write a line can write any number.
+    A kill loses at most the lines being written. A damaged line is ignored and measured again; so
+    is a line without this user's mark, since the run of a stranger could hold any number.
 
     Attributes:
         foreign: lines of other users that were found and not read.

@@ -97,7 +97,7 @@ def resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_
         )
     if old.header["world_size"] != world_size:
         raise InputError(
-            f"{run}: cannot resume: expected {old.header['world_size']} ranks, as before, got "
+            f"{run}: cannot resume: it is written by {old.header['world_size']} ranks, got "
             f"{world_size}; give another folder"
         )
     return dict(old.header)

@@ -1,15 +1,12 @@
-"""The schema of each JSON header that is read.
+"""The schema of each JSON header: types are checked here, and nowhere else.
 
-Types are checked at the door, so that no code behind it meets a wrong one.
-
-A schema names what readers use. Keys that it does not name may be there: newer minor versions add
-some.
+A schema names what readers use; newer minor versions may add other keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,11 +20,14 @@ Step = Annotated[int, msgspec.Meta(ge=-(1 << 60), lt=1 << 60)]
 NumberType = Annotated[str, msgspec.Meta(pattern=r"^(bool|u?int(8|16|32|64)|float(16|32|64))$")]
 
 
-class StoredArray(msgspec.Struct):
-    """An array that a header speaks of."""
+Axes = Annotated[list[Size], msgspec.Meta(max_length=16)]
 
-    shape: list[Size]
-    dtype: str
+
+class StoredArray(msgspec.Struct):
+    """An array of a file."""
+
+    shape: Axes
+    dtype: layout.DType
     crc32: Size
 
 
@@ -35,14 +35,14 @@ class LayerRow(msgspec.Struct):
     """A row of the layer table of a run, see `infoplane.types.LayerInfo`."""
 
     name: str
-    ordinal: Size
+    ordinal: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
     cls: str = ""
     shape: list[Size] = []
     raw_shape: list[Size] = []
     dtype: str = "float32"
     store_dtype: NumberType = "float32"
     reduction: str = "none"
-    site: str = "output"
+    site: Literal["output", "input"] = "output"
     aliases: list[str] = []
 
 
@@ -51,7 +51,7 @@ class RunHeader(msgspec.Struct):
 
     run_uuid: str
     n_rows: Size
-    world_size: Size
+    world_size: Annotated[int, msgspec.Meta(ge=1, le=layout.MAX_WORLD)]
     probe_sha256: str
     layers: list[LayerRow]
     config: Json | None = None
@@ -86,8 +86,8 @@ class ShardRow(msgspec.Struct):
 
     name: str
     ordinal: Size
-    shape: list[Size]
-    dtype: str
+    shape: Axes
+    dtype: layout.DType
     crc32: Size
     rows_crc32: Size
     torch_dtype: str = "float32"
@@ -108,8 +108,8 @@ class ShardHeader(msgspec.Struct):
     probe_sha256: str
     metrics: dict[str, float]
     layers: list[ShardRow]
-    meta: Json = {}
-    extras: dict[str, Json] = {}
+    meta: Json
+    extras: dict[str, Json]
 
 
 class FailureRow(msgspec.Struct):

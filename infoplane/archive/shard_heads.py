@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe_file import array_entry
 from infoplane.archive.schemas import checked_header
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive
@@ -60,27 +59,19 @@ class ShardHeads:
                     f"{where}: key '{key}': expected {value!r}, got {str(head.get(key))[:80]!r}; "
                     "the shard belongs to another run, step or probe"
                 )
-        try:
-            self._check(head, where)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        start, stop = head["row_start"], head["row_stop"]
+        if not start < stop <= self._n_rows:
             raise DamagedArchive(
-                f"{where}: key 'meta': malformed shard header: {type(error).__name__}: "
-                f"{str(error)[:200]}"
-            ) from error
-        return head
-
-    def _check(self, head: Json, where: str) -> None:
-        """Check rows and table, and add the table by name as ``entries``."""
-        start, stop = layout.as_size(head["row_start"]), layout.as_size(head["row_stop"])
-        if not 0 <= start < stop <= self._n_rows:
-            raise ValueError(f"rows {start}:{stop} of {self._n_rows}")
-        for row in head["layers"]:
-            if self._ordinals[row["name"]] != row["ordinal"]:
-                raise ValueError(f"layer {row['name']!r} has another ordinal in the layer table")
-            array_entry(row, where)
-        for key in ("metrics", "meta", "extras"):
-            if not isinstance(head[key], dict):
-                raise TypeError(f"{key} is not an object")
+                f"{where}: key 'row_start': rows {start}:{stop} of {self._n_rows}; the header is "
+                "malformed"
+            )
         head["entries"] = {row["name"]: row for row in head["layers"]}
+        for layer, row in head["entries"].items():
+            if self._ordinals.get(layer) != row["ordinal"]:
+                raise DamagedArchive(
+                    f"{where}: key 'layers': layer {layer!r} is not the one of this ordinal in the "
+                    "layer table of the run; the header is malformed"
+                )
         metrics = head["metrics"].items()
-        head["metrics"] = {str(name): float(value) for name, value in metrics}
+        head["metrics"] = {name: float(value) for name, value in metrics}
+        return head

@@ -79,7 +79,7 @@ class ShardPart:
     @property
     def n_nonfinite(self) -> int:
         """How many stored values are NaN or infinite."""
-        return layout.as_size(self.entry["n_nonfinite"])
+        return int(self.entry["n_nonfinite"])
 
     @property
     def content_key(self) -> str:
@@ -92,5 +92,5 @@ class ShardPart:
         """Shape and dtype of the activation, or of its row digests."""
         if crc_key == "rows_crc32":
             return (self.rows, 2), "<u8"
-        shape, dtype, _ = array_entry(self.entry, where)
+        shape, dtype, _ = array_entry(self.entry)
         return (self.rows, *shape), dtype

@@ -124,7 +124,7 @@ class RunWriter:
 
         Raises:
             ArchiveExists: a run (or anything else) is there and neither ``overwrite`` nor
-                ``resume`` was asked.
+                ``resume`` is given.
             ArchiveLocked: another live writer writes to it.
             InputError: arrays that do not fit together, or a resumed run with other layers or
                 another probe.

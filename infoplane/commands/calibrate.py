@@ -178,7 +178,9 @@ def _print_cases(names: list[str] | None, judges: bool, bank: str) -> None:
 
     from infoplane.analysis.calibrate import choose
 
-    table = Table(title="Cases with known information" + (", kept aside" if judges else ""))
+    table = Table(
+        title="Cases with known information" + (", not used for tuning" if judges else "")
+    )
     for column, justify in (
         ("family", "left"),
         ("case", "left"),

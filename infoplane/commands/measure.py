@@ -150,7 +150,7 @@ def measure(
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.analysis.studies.disagreement import companions, without_refused
     from infoplane.commands.outputs import PLANES, prepare
-    from infoplane.commands.planes import asked_by, plane_target, refuse_to_replace
+    from infoplane.commands.planes import made_with, plane_target, refuse_to_replace
     from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import say_plane
     from infoplane.patterns import names_like
@@ -188,7 +188,7 @@ def measure(
         resume=not fresh,
     )
     plane, refused = without_refused(plane, added)
-    plane = asked_by(plane, options)
+    plane = made_with(plane, options)
     say_plane(plane)
     _say_failures(plane, refused)
     say(plane.save(target, overwrite=True))

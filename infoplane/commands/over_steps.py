@@ -179,7 +179,7 @@ def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., 
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def asked(**options: Any) -> None:  # Any: as declared by the command and by `ask`
+        def with_question(**options: Any) -> None:  # Any: as declared by the command and by `ask`
             question = ask(**{name: options.pop(name) for name in shared})
             command(question, **options)
 
@@ -188,8 +188,8 @@ def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., 
         required = [option for option in own if option.default is option.empty]
         optional = [option for option in own if option.default is not option.empty]
         parameters = [run, *required, *optional, *rest]
-        asked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
-        asked.__annotations__ = {option.name: option.annotation for option in parameters}
-        return asked
+        with_question.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        with_question.__annotations__ = {option.name: option.annotation for option in parameters}
+        return with_question
 
     return decorate

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
-ASKED = "asked"
+OPTIONS = "asked"
 """Key of a plane's provenance: the options of `infoplane measure` that made it."""
 
 
@@ -126,9 +126,9 @@ def _plane_file(run: Path) -> Path:
     return run / "plane.h5" if run.is_dir() else run.with_name(run.stem + "-plane.h5")
 
 
-def asked_by(plane: Plane, options: str) -> Plane:
+def made_with(plane: Plane, options: str) -> Plane:
     """Return the plane with the options that made it in its provenance."""
-    return replace(plane, provenance={**plane.provenance, ASKED: options})
+    return replace(plane, provenance={**plane.provenance, OPTIONS: options})
 
 
 def refuse_to_replace(target: Path, options: str) -> None:
@@ -145,7 +145,7 @@ def refuse_to_replace(target: Path, options: str) -> None:
     if not target.is_file() or not is_plane(target):
         raise ArchiveExists(f"{target} exists and is no plane; give another file: -o FILE")
     plane = Plane.load(target)
-    if plane.provenance.get(ASKED) != options:
+    if plane.provenance.get(OPTIONS) != options:
         specs = printable(", ".join(plane.estimators), 200)
         raise ArchiveExists(
             f"{target} holds a plane made with other options ({specs}); --overwrite replaces it, "

@@ -17,7 +17,7 @@ from infoplane.commands.options import (
     one_of,
     refuse_together,
 )
-from infoplane.commands.run_pictures import RUN_KINDS, Asked, draw_run
+from infoplane.commands.run_pictures import RUN_KINDS, PictureOptions, draw_run
 from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, names_like
@@ -156,8 +156,8 @@ def plot(
     if kind != "split":
         refuse_together(f"kind {kind} resamples nothing", errorbars=errorbars)
     if kind in RUN_KINDS:
-        asked = Asked(None, estimator or None, errorbars, title)
-        _draw_run(subject, output, kind, asked, layer, size, run)
+        options = PictureOptions(None, estimator or None, errorbars, title)
+        _draw_run(subject, output, kind, options, layer, size, run)
         return
     from infoplane.analysis.plot import View
 
@@ -246,7 +246,7 @@ def _draw_run(
     subject: Path,
     output: Path,
     kind: str,
-    asked: Asked,
+    options: PictureOptions,
     layer: list[str] | None,
     size: str,
     run: Path | None,
@@ -266,5 +266,5 @@ def _draw_run(
     if kind == "units" and layers is not None and len(layers) > 1:
         raise InputError(f"kind units is of one layer, got {len(layers)}; name one: --layer NAME")
     with working(f"drawing {kind}"):
-        figure = draw_run(archive, kind, replace(asked, layers=layers))
+        figure = draw_run(archive, kind, replace(options, layers=layers))
     write(figure, output)

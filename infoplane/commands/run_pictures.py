@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PictureOptions:
     """Options of a picture of a run.
 
     Attributes:
@@ -30,62 +30,62 @@ class Asked:
     title: str = ""
 
 
-def draw_run(archive: Archive, kind: str, asked: Asked | None = None) -> Figure:
+def draw_run(archive: Archive, kind: str, options: PictureOptions | None = None) -> Figure:
     """Measure what a picture of a run shows, and draw it.
 
     Args:
         archive: the run.
         kind: one of `RUN_KINDS`.
-        asked: layers, estimator and intervals.
+        options: layers, estimator and intervals.
 
     Raises:
         InputError: an unknown kind or layer, or a run that did not record what the kind needs.
     """
     if kind not in RUN_KINDS:
         raise InputError(f"expected kind {', '.join(RUN_KINDS)}, got {kind!r}")
-    return RUN_KINDS[kind](archive, asked or Asked())
+    return RUN_KINDS[kind](archive, options or PictureOptions())
 
 
-def _histograms(archive: Archive, asked: Asked) -> Figure:
+def _histograms(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import draw_histograms
     from infoplane.analysis.studies.histograms import histograms
 
-    layers = asked.layers or archive.layers
+    layers = options.layers or archive.layers
     return draw_histograms([histograms(archive, layer) for layer in layers])
 
 
-def _units(archive: Archive, asked: Asked) -> Figure:
+def _units(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import draw_unit_histograms
     from infoplane.analysis.studies.histograms import histograms
 
-    layer = asked.layers[0] if asked.layers else archive.layers[-1]
+    layer = options.layers[0] if options.layers else archive.layers[-1]
     return draw_unit_histograms(histograms(archive, layer))
 
 
-def _mechanism(archive: Archive, asked: Asked) -> Figure:
+def _mechanism(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import draw_mechanism
     from infoplane.analysis.studies.mechanism import mechanism
 
-    layers = asked.layers or archive.layers
-    found = mechanism(archive, estimator=asked.estimator or "bin:szt")
+    layers = options.layers or archive.layers
+    found = mechanism(archive, estimator=options.estimator or "bin:szt")
     return draw_mechanism([one for one in found if one.layer in layers])
 
 
-def _widths(archive: Archive, asked: Asked) -> Figure:
+def _widths(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import draw_widths
     from infoplane.analysis.studies.bin_width import width_sweep
 
-    layers = asked.layers or archive.layers
+    layers = options.layers or archive.layers
     return draw_widths([width_sweep(archive, layer) for layer in layers])
 
 
-def _gradients(archive: Archive, asked: Asked) -> Figure:
+def _gradients(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import draw_gradients
 
     return draw_gradients(_gradient_statistics(archive))
 
 
-def _snr(archive: Archive, asked: Asked) -> Figure:
+def _snr(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.plot import plot_gradient_snr
     from infoplane.analysis.plot.style import figure_of
 
@@ -101,16 +101,16 @@ def _gradient_statistics(archive: Archive) -> Mapping[int, Any]:  # Any: statist
     return found
 
 
-def _split(archive: Archive, asked: Asked) -> Figure:
+def _split(archive: Archive, options: PictureOptions) -> Figure:
     from infoplane.analysis.measuring.train_test import split_planes
     from infoplane.analysis.plot import View, draw_side_by_side
 
-    specs = [asked.estimator] if asked.estimator else None
-    planes = split_planes(archive, specs, errorbars=asked.errorbars)
-    return draw_side_by_side(planes, view=View(title=asked.title))
+    specs = [options.estimator] if options.estimator else None
+    planes = split_planes(archive, specs, errorbars=options.errorbars)
+    return draw_side_by_side(planes, view=View(title=options.title))
 
 
-RUN_KINDS: Mapping[str, Callable[[Any, Asked], Any]] = {  # Any: an archive; a figure
+RUN_KINDS: Mapping[str, Callable[[Any, PictureOptions], Any]] = {  # Any: an archive; a figure
     "histograms": _histograms,
     "units": _units,
     "mechanism": _mechanism,

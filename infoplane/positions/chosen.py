@@ -75,7 +75,7 @@ class ChosenRows:
         return flat[self.sample, self.position]
 
     def of_samples(self, samples: Ids) -> ChosenRows:
-        """Return the rows of these samples, which ascend, numbered anew, with X and labels."""
+        """Return the rows of these samples, which ascend, with new sample numbers."""
         rows = np.flatnonzero(np.isin(self.sample, samples))
         return replace(
             self,

@@ -31,9 +31,8 @@ class Sequences:
 
     Attributes:
         key: name of the input.
-        tokens: shape ``(n, T)`` or ``(n, T, ...)``: what stands at each position.
-        content: codes of all that stands at a position, shape ``(n, T)``: tokens, types, whatever
-            the probe has.
+        tokens: shape ``(n, T)`` or ``(n, T, ...)``: the value at each position.
+        content: codes of all values at a position, shape ``(n, T)``: tokens, types and others.
         members: names of the inputs with these positions.
         valid: shape ``(n, T)``: whether a position is real.
         segment: shape ``(n, T)``: which of several packed sequences a position belongs to.
@@ -78,22 +77,22 @@ def sequence_inputs(arrays: Arrays) -> list[str]:
     return found
 
 
-def key_of(arrays: Arrays, asked: str | None) -> str | None:
+def key_of(arrays: Arrays, named: str | None) -> str | None:
     """Return the input whose positions are the rows; None where no input has positions.
 
     Args:
         arrays: the probe's inputs by name, samples first.
-        asked: name of the input, where the user gave one.
+        named: name of the input, where the user gives one.
 
     Raises:
         InputError: no such input, or sequences of an encoder and of a decoder.
     """
-    if asked is not None:
-        if asked not in arrays or arrays[asked].ndim < 2:
+    if named is not None:
+        if named not in arrays or arrays[named].ndim < 2:
             raise InputError(
-                f"rows='token:{asked}': no such input (n, T) in the probe; it has {list(arrays)}"
+                f"rows='token:{named}': no such input (n, T) in the probe; it has {list(arrays)}"
             )
-        return asked
+        return named
     keys = sequence_inputs(arrays)
     if len(set(map(side, keys))) > 1:
         choices = " or ".join(f"rows='token:{key}' {arrays[key].shape}" for key in keys)

@@ -26,7 +26,7 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
 
     Args:
         results: in the order of the page.
-        path: of the page; pictures are copied to ``images`` beside it.
+        path: of the page; pictures are copied to ``images`` in its folder.
         folder: where the files of the results are (``OUT/full`` or ``OUT/quick``).
     """
     path, known = Path(path), claims()

@@ -94,7 +94,7 @@ def from_arrays(
             `infoplane.CaptureOptions`.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts.
-            Integers are symbols unless said otherwise.
+            Integers are symbols by default.
         row_ids: shape ``(n,)`` of integers, equal for equal inputs.
         split: shape ``(n,)`` of ``train``/``test``.
         layers: names or globs of the layers to take, in order of execution; all when left out.
@@ -149,7 +149,7 @@ def from_arrays(
         found.n, given, row_ids=row_ids, split=split, y=y, y_kind=y_kind, x_kind=x_kind
     )
     probe = settle_probe(wanted, found.first, samples)
-    if probe.kept is not None:
+    if probe.sample_rows is not None:
         for note in probe.notes:
             warnings.warn(note, stacklevel=2)
     config = {

@@ -71,22 +71,22 @@ class SamplesOfLayer(_PartOfLayer):
 
     Attributes:
         whole: all of them.
-        kept: indices of those that are rows, ascending, shape ``(R,)``.
+        samples: indices of those that are rows, ascending, shape ``(R,)``.
     """
 
-    kept: Ids
+    samples: Ids
 
     @property
     def shape(self) -> Shape:
         """``(R, *units)``."""
-        return (len(self.kept), *self.whole.shape[1:])
+        return (len(self.samples), *self.whole.shape[1:])
 
     def blocks(self) -> Iterator[Array]:
         """Yield the rows in order."""
         start = 0
         for block in self.whole.blocks():
-            first, last = np.searchsorted(self.kept, [start, start + len(block)])
-            yield block[self.kept[first:last] - start]
+            first, last = np.searchsorted(self.samples, [start, start + len(block)])
+            yield block[self.samples[first:last] - start]
             start += len(block)
 
 

@@ -32,7 +32,7 @@ class ProbeRows:
         info: what a row is.
         positions: sample and position, shape ``(R, 2)``; None of samples.
         chosen: which positions are rows; None of samples.
-        kept: indices of the samples that are rows, shape ``(R,)``; None for all.
+        sample_rows: indices of the samples that are rows, shape ``(R,)``; None for all.
         told_apart: by what equal rows are recognised, for the archive.
         notes: what was left out, and how often.
     """
@@ -46,7 +46,7 @@ class ProbeRows:
     info: RowInfo = field(default_factory=RowInfo)
     positions: Ids | None = None
     chosen: ChosenRows | None = None
-    kept: Ids | None = None
+    sample_rows: Ids | None = None
     told_apart: str = "all different"
     notes: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ class ProbeRows:
         """Return the rows of a layer, whose array holds samples."""
         if self.chosen is not None:
             return PositionsOfLayer(layer, self.chosen)
-        return layer if self.kept is None else SamplesOfLayer(layer, self.kept)
+        return layer if self.sample_rows is None else SamplesOfLayer(layer, self.sample_rows)
 
 
 def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeRows:
@@ -120,19 +120,21 @@ def _without_ignored(found: ProbeRows, n: int) -> ProbeRows:
             ignored |= ignored_rows(labels)
     if not ignored.any():
         return found
-    kept = np.flatnonzero(~ignored)
-    note = f"{n - len(kept)} of {n} rows have the label {IGNORED}, which losses ignore: left out"
+    labelled = np.flatnonzero(~ignored)
+    note = (
+        f"{n - len(labelled)} of {n} rows have the label {IGNORED}, which losses ignore: left out"
+    )
 
     def some(array: Array | None) -> Array | None:
-        return None if array is None else array[kept]
+        return None if array is None else array[labelled]
 
     return replace(
         found,
         y=some(found.y),
-        labels={name: values[kept] for name, values in found.labels.items()},
+        labels={name: values[labelled] for name, values in found.labels.items()},
         x=some(found.x),
         row_ids=some(found.row_ids),
         split=some(found.split),
-        kept=kept,
+        sample_rows=labelled,
         notes=(note,),
     )

@@ -67,7 +67,7 @@ class Chain:
     Attributes:
         layers: layer names, in order.
         matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j, tested),
-            ``declared`` (the same on the word of whoever made the archive), ``partial`` (bypassed),
+            ``declared`` (the same, declared by the user and not tested), ``partial`` (bypassed),
             ``no-path`` or ``unknown``.
         tolerance: relative tolerance of the comparison.
         rows: probe rows the test ran on.
@@ -155,9 +155,9 @@ class Chain:
         A path that was seen once stays, and so does every noise.
 
         Example:
-            >>> shut = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), through=0)
+            >>> closed = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), through=0)
             >>> opened = Chain(("a", "b"), (("cut", "partial"), ("no-path", "cut")), through=8)
-            >>> shut.joined(opened).relation("a", "b"), shut.joined(opened).through
+            >>> closed.joined(opened).relation("a", "b"), closed.joined(opened).through
             ('partial', 8)
         """
         matrix = []

@@ -113,7 +113,7 @@ def _two_dimensional(values: ArrayLike, name: str) -> NDArray[np.generic]:
 def continuous(values: ArrayLike, name: str = "values") -> Variable:
     """Return a continuous `Variable` from ``(n,)`` or ``(n, ...)``, flattened to ``(n, dim)``.
 
-    float32 and float64 are kept; float16 and integers become float32 and float64, and so does a
+    float32 and float64 stay; float16 and integers become float32 and float64, and so does a
     float32 layer of a scale beyond 1e15 or below 1e-15.
 
     Raises:
@@ -147,7 +147,7 @@ def continuous(values: ArrayLike, name: str = "values") -> Variable:
 def discrete(values: ArrayLike, name: str = "values") -> Variable:
     """Return a discrete `Variable` from symbols of shape ``(n,)`` or ``(n, columns)``.
 
-    A row of several columns is one symbol. Integers and booleans are kept; floats and strings are
+    A row of several columns is one symbol. Integers and booleans stay; floats and strings are
     coded per column by their sorted distinct values.
 
     Raises:
