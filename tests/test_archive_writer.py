@@ -173,7 +173,7 @@ def test_rows_of_a_layer_may_come_in_pieces_and_only_as_many_as_there_are(tmp_pa
                 shard.append("a", ACTIVATIONS[piece])
             assert shard.nonfinite == {}
         for pieces, words in (
-            ((slice(0, 5),), "5 of 6 rows were written"),
+            ((slice(0, 5),), "expected 6 rows in this step, got 5"),
             ((slice(0, 4), slice(0, 3)), "rows 4:7 of float32 do not go into 6 rows"),
         ):
             with pytest.raises(InputError, match=words), run.step(1) as shard:

@@ -161,10 +161,10 @@ def test_limits_of_a_picture_that_has_none_are_refused(run: Path, tmp_path: Path
 
 
 def test_train_and_test_planes_have_intervals_on_request(run: Path) -> None:
-    from infoplane.commands.run_pictures import Asked
+    from infoplane.commands.run_pictures import PictureOptions
 
     archive = ip.open_archive(run)
-    figure = draw_run(archive, "split", Asked(errorbars=3))
+    figure = draw_run(archive, "split", PictureOptions(errorbars=3))
     drawn = [str(artist.get_gid()) for artist in figure.axes[0].get_children()]
     assert any(gid.startswith("bars-x") for gid in drawn)
 

@@ -174,21 +174,11 @@ def calibrate(
 
 def _print_cases(names: list[str] | None, judges: bool, bank: str) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from infoplane.analysis.calibrate import choose
 
-    table = Table(
-        title="Cases with known information" + (", not used for tuning" if judges else "")
-    )
-    for column, justify in (
-        ("family", "left"),
-        ("case", "left"),
-        ("bits", "right"),
-        ("nats", "right"),
-        ("truth by", "left"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]  # a literal
+    title = "Cases with known information" + (", not used for tuning" if judges else "")
+    table = _table(title, "family", "case", "bits", "nats", "truth by")
     for case in choose(names, judges=judges, bank=bank):
         amounts = ("infinite", "infinite")
         if case.finite:
@@ -200,23 +190,19 @@ def _print_cases(names: list[str] | None, judges: bool, bank: str) -> None:
 def _print_tasks(found: Calibration) -> None:
     """Print the tables of a published bank: by task, and in all."""
     from rich.console import Console
-    from rich.table import Table
 
     from infoplane.analysis.calibrate import bank_scores, task_scores
 
     scores = task_scores(found)
-    table = Table(title="mean estimate in nats ± standard deviation over draws")
-    table.add_column("task", overflow="fold")
-    for column in ("bits", "nats", *found.estimators):
-        table.add_column(column, justify="right", overflow="fold")
+    title = "mean estimate in nats ± standard deviation over draws"
+    table = _table(title, "task", "bits", "nats", *found.estimators)
     cells = {(score.task, score.estimator): _task_cell(score) for score in scores}
     for case in found.cases:
         truth = next(score.truth_nats for score in scores if score.task == case)
         row = [cells.get((case, estimator), "") for estimator in found.estimators]
         table.add_row(case, f"{truth / math.log(2):.3f}", f"{truth:.3f}", *row)
-    whole = Table(title="over all tasks: error of the mean estimate")
-    for column in ("estimator", "nats", "bits", "within 0.1 nat", "answered"):
-        whole.add_column(column, justify="left" if column == "estimator" else "right")
+    title = "over all tasks: error of the mean estimate"
+    whole = _table(title, "estimator", "nats", "bits", "within 0.1 nat", "answered")
     for total in bank_scores(scores):
         whole.add_row(
             total.estimator,
@@ -240,20 +226,11 @@ def _task_cell(score: TaskScore) -> str:
 
 def _print_scores(found: Calibration) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
-    table = Table(title="mean absolute error and bias in bits, coverage of 95 % intervals")
-    for column, justify in (
-        ("family", "left"),
-        ("estimator", "left"),
-        ("error", "right"),
-        ("bias", "right"),
-        ("coverage", "right"),
-        ("refused", "right"),
-        ("ms", "right"),
-    ):
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
+    columns = ("family", "estimator", "error", "bias", "coverage", "refused", "ms")
+    title = "mean absolute error and bias in bits, coverage of 95 % intervals"
+    table = _table(title, *columns)
     family = ""
     for score in found.scores():
         if family and score.where != family:
@@ -275,15 +252,11 @@ def _print_scores(found: Calibration) -> None:
 
 
 def _partings_table(partings: Sequence[Parting]) -> Table:
-    from rich.table import Table
-
-    table = Table(
-        title="where estimators disagree (> 0.1 bit and 3 standard errors): the lowest or the "
-        "highest is wrong"
+    title = (
+        "where estimators disagree (> 0.1 bit and 3 standard errors): the lowest or the highest is "
+        "wrong"
     )
-    for column in ("case", "truth", "lowest", "bits", "highest", "bits"):
-        justify = "right" if column in ("truth", "bits") else "left"
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
+    table = _table(title, "case", "truth", "lowest", "bits", "highest", "bits")
     for parting in partings:
         table.add_row(
             parting.case,
@@ -293,6 +266,17 @@ def _partings_table(partings: Sequence[Parting]) -> Table:
             parting.high,
             f"{parting.high_bits:.3f}",
         )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """An empty table; columns of texts are on the left, columns of numbers on the right."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in columns:
+        texts = column in ("family", "case", "task", "estimator", "truth by", "lowest", "highest")
+        table.add_column(column, justify="left" if texts else "right", overflow="fold")
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,42 +107,32 @@ def import_(
 
     declared = chain_of_words(chain or [])
 
+    options: dict[str, Any] = {  # Any: as `import_run` takes them
+        "pattern": pattern or None,
+        "y": labels or None,
+        "rows": rows,
+        "mask": mask or None,
+        "layers": layer or None,
+        "chain": declared,
+        "step": step,
+        "y_kind": y_kind or None,
+    }
     if dry_run:
-        say(
-            preview_import(
-                path,
-                pattern=pattern or None,
-                y=labels or None,
-                x=inputs or None,
-                rows=rows,
-                mask=mask or None,
-                layers=layer or None,
-                step=step,
-                y_kind=y_kind or None,
-                chain=declared,
-            )
-        )
+        say(preview_import(path, x=inputs or None, **options))
         return
     make_folder(out.parent)
     archive = import_run(
         path,
         to=out,
-        pattern=pattern or None,
-        y=labels or None,
         x=x or inputs or None,
         inputs=(inputs or None) if x else None,
-        rows=rows,
-        mask=mask or None,
         skip_first=skip_first,
         max_rows=max_rows or None,
         row_ids=row_ids or None,
-        y_kind=y_kind or None,  # type: ignore[arg-type]  # checked inside
-        layers=layer or None,
-        chain=declared,
-        step=step,
         nonfinite="keep" if keep_nonfinite else "refuse",
         progress=True,
         overwrite=overwrite,
         resume=resume,
+        **options,
     )
     say_new_run(archive)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from infoplane.analysis.caveats import Caveats
     from infoplane.analysis.plot import View
     from infoplane.plane import Plane
-    from infoplane.types import DPIReport
 
 AXES = "Axes"
 """Heading of these options in `--help`."""
@@ -186,6 +185,8 @@ def _draw_plane(
     log: bool | None,
     view: View,
 ) -> None:
+    from infoplane.analysis.dpi.check import check_dpi
+    from infoplane.analysis.plot import caption_of, save
     from infoplane.commands.planes import of_estimators, plane_of
 
     plane = plane_of(subject, run=run)
@@ -193,11 +194,10 @@ def _draw_plane(
         of_estimators(plane, [estimator])
     elif kind in STEPPED:
         estimator = _say_first_below_ceiling(plane)
-    judged = _report(plane) if check and kind in JUDGED else None
-    if (names := names_like(layer, plane.layers)) is not None:
+    report = check_dpi(plane, progress=True) if check and kind in JUDGED else None
+    names = names_like(layer, plane.layers)
+    if names is not None:
         plane = plane.select(layer=names)
-    from infoplane.analysis.plot import caption_of, save
-
     caveats = _caveats(plane, estimator) if kind == "plane" else None
     say(
         save.save_picture(
@@ -205,7 +205,7 @@ def _draw_plane(
             output,
             kind=kind,
             estimator=estimator or None,
-            report=judged,
+            report=report,
             size=size,
             log=log,
             caveats=caveats,
@@ -214,7 +214,7 @@ def _draw_plane(
     )
     if kind in STEPPED:
         drawn = {"kind": kind, "estimator": estimator or None, "unit": view.unit}
-        say(caption_of(plane, caveats=caveats, report=judged, **drawn))  # type: ignore[arg-type]  # words
+        say(caption_of(plane, caveats=caveats, report=report, **drawn))  # type: ignore[arg-type]  # words
 
 
 def _caveats(plane: Plane, estimator: str) -> Caveats:
@@ -225,7 +225,7 @@ def _caveats(plane: Plane, estimator: str) -> Caveats:
 
 
 def _say_first_below_ceiling(plane: Plane) -> str:
-    """Return the estimator to draw where none is named; say so where it is not the first."""
+    """Return the estimator to draw by default; print it where it is not the plane's first."""
     from infoplane.commands.planes import first_below_ceiling
 
     first = plane.estimators[0] if plane.estimators else ""
@@ -234,12 +234,6 @@ def _say_first_below_ceiling(plane: Plane) -> str:
         return ""
     say(f"drawn: {chosen}; {first} is at its ceiling (-e {first} draws it)", file=sys.stderr)
     return chosen
-
-
-def _report(plane: Plane) -> DPIReport:
-    from infoplane.analysis.dpi.check import check_dpi
-
-    return check_dpi(plane, progress=True)
 
 
 def _draw_run(

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infoplane.commands.options import at_least, refuse_together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
+
+    from infoplane.replications import Claim, Result
 
 
 def replicate(
@@ -48,22 +55,15 @@ def replicate(
     """
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from infoplane.replications import claims
     from infoplane.replications import replicate as run
-    from infoplane.replications.evidence import number_list
 
     console, known = Console(), claims()
     if all_of_them:
         refuse_together("--all takes every claim", NAME=name)
     if list_them or not (name or all_of_them):
-        table = Table(title="infoplane replicate NAME")
-        for column in ("name", "claim", "setting"):
-            table.add_column(column)
-        for claim in known.values():
-            table.add_row(claim.name, claim.statement, claim.setting)
-        console.print(table)
+        console.print(_claims_table(known.values()))
         return
     results = run(
         list(known) if all_of_them else list(name or ()),
@@ -72,9 +72,33 @@ def replicate(
         quick=quick,
         say=lambda text: console.print(escape(str(text))),
     )
-    table = Table(title="results" + (" (quick settings)" if quick else ""), show_lines=True)
-    for column in ("claim", "verdict", "assertion", "numbers per seed"):
-        table.add_column(column)
+    console.print(_results_table(results, "results (quick settings)" if quick else "results"))
+    console.print(f"{sum(result.seconds for result in results):.0f} s in all")
+    if markdown is not None:
+        from infoplane.replications.page import write_page
+
+        console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
+    if any(result.outcome == "not replicated" for result in results):
+        raise typer.Exit(1)
+
+
+def _claims_table(claims: Iterable[Claim]) -> Table:
+    from rich.table import Table
+
+    table = Table("name", "claim", "setting", title="infoplane replicate NAME")
+    for claim in claims:
+        table.add_row(claim.name, claim.statement, claim.setting)
+    return table
+
+
+def _results_table(results: Sequence[Result], title: str) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from infoplane.replications.evidence import number_list
+
+    columns = ("claim", "verdict", "assertion", "numbers per seed")
+    table = Table(*columns, title=title, show_lines=True)
     for result in results:
         numbers = [f"{name}: {number_list(values)}" for name, values in result.numbers.items()]
         table.add_row(
@@ -83,11 +107,4 @@ def replicate(
             f"{escape(result.assertion)} (seeds that learnt: {result.learnt})",
             escape("\n".join(numbers)),
         )
-    console.print(table)
-    console.print(f"{sum(result.seconds for result in results):.0f} s in all")
-    if markdown is not None:
-        from infoplane.replications.page import write_page
-
-        console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
-    if any(result.outcome == "not replicated" for result in results):
-        raise typer.Exit(1)
+    return table

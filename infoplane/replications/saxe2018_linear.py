@@ -219,7 +219,8 @@ def linear(ctx: Context) -> Result:
     """Judge that I(T;X) falls by < 0.1 bit, with 100 examples (overtrained) and with 500."""
     numbers: Numbers = {}
     limits: dict[str, float] = {}
-    lines, trained = {}, []
+    lines, trained, overtrained = {}, [], []
+    compresses = False
     for examples in (100, 500):
         group = students(ctx, examples, relevant=INPUTS, noise=1.0)
         of_input = [one.curves[ALL] for one in group]
@@ -227,10 +228,11 @@ def linear(ctx: Context) -> Result:
         numbers[falls] = [fall(bits) for bits in of_input]
         numbers[f"{examples} examples: final I(T;X) [bits]"] = [bits[-1] for bits in of_input]
         numbers[overtraining] = [_overtraining(one.archive) for one in group]
+        compresses = compresses or median(numbers[falls]) >= 0.1
+        overtrained.append(median(numbers[overtraining]) > 1.2)
         limits |= {falls: 0.1, overtraining: 1.2}
         lines[f"{examples} examples"] = of_input
         trained += group
-    falls_100, over_100, falls_500, over_500 = (median(numbers[name]) for name in limits)
     twelve_bits = szt_runs(ctx, activation="linear")
     conventions = {}
     for spec in ("kde:variance=0.001", "exact"):
@@ -242,7 +244,7 @@ def linear(ctx: Context) -> Result:
     archives = [one.archive for one in trained]
     return conclude(
         ctx,
-        max(falls_100, falls_500) < 0.1 and over_100 > 1.2 > over_500,
+        overtrained == [True, False] and not compresses,
         "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former "
         "overtrains (final test error > 1.2 times its smallest)",
         numbers,

@@ -175,24 +175,28 @@ class Evidence:
     planes: list[Plane]
 
     @property
-    def conventions(self) -> dict[str, list[float]]:
-        """By how many bits each way of counting moves as claimed: input falls, output rises."""
-        linear = []
-        for plane in self.planes:
-            linear.append([bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ENDS])
-        sign = -1 if self.label == "input" else 1
-        return {
-            f"{self.label}: {CELLS} cells by k-means (paper)": _changes(self.cells, sign),
-            f"{self.label}: {MORE_CELLS} cells by k-means": _changes(self.more_cells, sign),
-            f"{self.label}: usable by a linear reader": [
-                sign * (last - embedding) for embedding, last in linear
-            ],
-        }
+    def sign(self) -> int:
+        """Information about the input is claimed to fall, about the output to rise."""
+        return -1 if self.label == "input" else 1
 
     @property
     def moves(self) -> list[float]:
         """By how many bits I(cell;label) moves as claimed, in the paper's cells."""
-        return next(iter(self.conventions.values()))
+        return [self.sign * curve.change for curve in self.cells]
+
+    @property
+    def conventions(self) -> dict[str, list[float]]:
+        """By how many bits each way of counting moves as claimed."""
+        linear = []
+        for plane in self.planes:
+            embedding, last = (bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ENDS)
+            linear.append(self.sign * (last - embedding))
+        more_cells = [self.sign * curve.change for curve in self.more_cells]
+        return {
+            f"{self.label}: {CELLS} cells by k-means (paper)": self.moves,
+            f"{self.label}: {MORE_CELLS} cells by k-means": more_cells,
+            f"{self.label}: usable by a linear reader": linear,
+        }
 
     @property
     def numbers(self) -> Numbers:
@@ -213,10 +217,6 @@ class Evidence:
             name: [curve.bits for curve in self.cells],
             f"permuted: {name}, 97.5 %": [[curve.null_high] * len(LAYERS) for curve in self.cells],
         }
-
-
-def _changes(curves: Sequence[Curve], sign: int) -> list[float]:
-    return [sign * curve.change for curve in curves]
 
 
 def evidence_of(archives: Sequence[Archive], label: Literal["input", "output"]) -> Evidence:
