@@ -205,6 +205,7 @@ def test_torch_is_imported_only_where_a_model_lives() -> None:
         "infoplane.replications",
         "infoplane.analysis.estimators",
         "infoplane.analysis.kernels",
+        "infoplane.analysis.calibrate.late_wide",
     )
     assert not _outside(_users("torch"), *allowed, "infoplane.commands", "infoplane.demo")
     assert not _outside(

@@ -16,7 +16,7 @@ TABLES = [case for case in UNSEEN.values() if case.family == "discrete"]
 
 
 def test_the_names_of_all_cases_differ() -> None:
-    banks = ("own", "unseen", "curves", "late-curves", "late-labels")
+    banks = ("own", "unseen", "curves", "late-curves", "late-labels", "wide", "late-wide")
     names = [case.name for bank in banks for case in bank_of(bank).cases]
     assert len(set(names)) == len(names) and len(bank_of("curves").cases) == 18
 

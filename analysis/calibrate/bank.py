@@ -16,6 +16,7 @@ from infoplane.analysis.calibrate import (
     label_cases,
     late_curves,
     late_labels,
+    late_wide,
     mutinfo_cases,
     network_cases,
     unseen_labels,
@@ -82,6 +83,7 @@ BANKS = {
         Bank("bmi2", bmi_mixtures.CASES, 5000),
         Bank("mutinfo", mutinfo_cases.CASES, 10_000),
         Bank("wide", wide_cases.CASES, 3000),
+        Bank("late-wide", late_wide.CASES, 3000),
     )
 }
 

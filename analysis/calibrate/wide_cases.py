@@ -63,23 +63,32 @@ class Layer:
     name: str
     rows: Callable[[], tuple[Floats, Codes]]
 
-    def case(self, bits: float, *, labels: bool) -> Case:
-        """Build a pair of rows, or a row and a label, whose classes share so many bits."""
+    def case(self, bits: float, *, labels: bool, other: Layer | None = None) -> Case:
+        """Build a pair of rows, or a row and a label, whose classes share so many bits.
+
+        Args:
+            bits: of the channel between the classes.
+            labels: whether the second of the pair is the label and not a row.
+            other: layer of the second row, with the same classes; this one by default.
+        """
+        opposite = self if other is None else other
 
         def draw(n: int, rng: Generator) -> Sample:
             activations, classes = self.rows()
             count = int(classes.max()) + 1
             sent = rng.integers(0, count, n)
-            other = (sent + rng.integers(1, count, n)) % count
-            got = np.where(rng.random(n) < flip_of(count, bits), other, sent)
+            changed = (sent + rng.integers(1, count, n)) % count
+            got = np.where(rng.random(n) < flip_of(count, bits), changed, sent)
             first = continuous(activations[_rows_of(sent, classes, rng)], "a")
             if labels:
                 return Sample(first, discrete(got, "b"))
-            return Sample(first, continuous(activations[_rows_of(got, classes, rng)], "b"))
+            received, classes = opposite.rows()
+            return Sample(first, continuous(received[_rows_of(got, classes, rng)], "b"))
 
         kind = "label" if labels else "pair"
+        beside = "" if opposite is self else f" and {opposite.name}"
         return Case(
-            f"{self.name}: {kind}, {bits:.2f} bits",
+            f"{self.name}{beside}: {kind}, {bits:.2f} bits",
             "label" if labels else "high-dimensional",
             draw,
             lambda: bits,

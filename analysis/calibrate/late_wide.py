@@ -1,0 +1,116 @@
+"""Wide layers that were written down before two layers were read in blocks of clusters.
+
+A convolutional network on digits, other classes of the packaged encoder's sentences, and letters of
+these sentences counted without any network. Half of them are hard on purpose: classes that are no
+clusters of a layer, or sixty of them. Each is to be read within 0.1 bit, from below, or refused.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.calibrate.sentences import SUBJECTS, TIMES, encoded_sentences, sentences
+from infoplane.analysis.calibrate.wide_cases import Codes, Floats, Layer
+
+_BITS = (0.0, 0.5, 1.0, 2.0, math.log2(10))
+_EPOCHS = 30
+_TRIGRAMS = 1024
+
+
+@cache
+def convolved_digits() -> tuple[Floats, Floats, Codes]:
+    """Return two layers of a small convolutional network trained on scikit-learn's digits.
+
+    Returns:
+        Its second convolution, shape ``(1797, 512)``, the layer behind it, shape ``(1797, 384)``,
+        and the digits, shape ``(1797,)``.
+    """
+    import torch
+    from sklearn.datasets import load_digits
+    from torch import nn
+
+    digits = load_digits()
+    images = torch.tensor(digits.images[:, None] / 16, dtype=torch.float32)
+    classes = torch.tensor(digits.target, dtype=torch.int64)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        convolutions = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
+        )  # fmt: skip
+        hidden = nn.Sequential(nn.Linear(512, 384), nn.ReLU())
+        network = nn.Sequential(convolutions, hidden, nn.Linear(384, 10))
+        optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+        for _ in range(_EPOCHS):
+            for batch in torch.randperm(len(images)).split(64):
+                loss = nn.functional.cross_entropy(network(images[batch]), classes[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    with torch.no_grad():
+        maps = convolutions(images)
+        units = hidden(maps)
+    return maps.double().numpy(), units.double().numpy(), np.asarray(digits.target, np.int64)
+
+
+def _convolution() -> tuple[Floats, Codes]:
+    maps, _, classes = convolved_digits()
+    return maps, classes
+
+
+def _behind_it() -> tuple[Floats, Codes]:
+    _, units, classes = convolved_digits()
+    return units, classes
+
+
+def _even_or_odd() -> tuple[Floats, Codes]:
+    maps, _, classes = convolved_digits()
+    return maps, classes % 2
+
+
+def _times() -> tuple[Floats, Codes]:
+    """Return the encoder's layer and the last words of the sentences, seven of them."""
+    layer, _ = encoded_sentences()
+    return layer, np.arange(len(layer)) % len(TIMES)
+
+
+def _actors() -> tuple[Floats, Codes]:
+    """Return the encoder's layer and who acts in the sentences, sixty of them."""
+    layer, _ = encoded_sentences()
+    actors, deeds = next(iter(SUBJECTS.values()))
+    count = len(SUBJECTS) * len(actors)
+    return layer, np.repeat(np.arange(count), len(deeds) * len(TIMES))
+
+
+@cache
+def _trigrams() -> tuple[Floats, NDArray[np.int64]]:
+    """Return counts of three letters of the sentences, hashed, and their subjects."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    texts, subjects = sentences()
+    counted = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 3), n_features=_TRIGRAMS)
+    return np.asarray(counted.transform(texts).toarray(), np.float64), subjects
+
+
+_CONVOLUTION = Layer("digits in a convolution, 512 units", _convolution)
+_BEHIND = Layer("digits in the layer behind it, 384 units", _behind_it)
+_PAIRS = (
+    (_CONVOLUTION, _CONVOLUTION, math.log2(10)),
+    (_BEHIND, _BEHIND, math.log2(10)),
+    (_CONVOLUTION, _BEHIND, math.log2(10)),
+    (Layer("even or odd digits in a convolution, 512 units", _even_or_odd),) * 2 + (1.0,),
+    (Layer("last words of sentences by MiniLM, 384 units", _times),) * 2 + (math.log2(7),),
+    (Layer("actors of sentences by MiniLM, 384 units", _actors),) * 2 + (math.log2(60),),
+    (Layer("letters of sentences, 1024 units", _trigrams),) * 2 + (math.log2(10),),
+)
+
+CASES = tuple(
+    first.case(bits, labels=False, other=second)
+    for first, second, most in _PAIRS
+    for bits in _BITS
+    if bits <= most + 1e-9
+)
