@@ -13,16 +13,16 @@ from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.estimators.wide_features import Floats, Scores, code_book, principal_scores
+from infoplane.analysis.estimators.wide_features import Floats, Scores, principal_scores
+from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
-    BookOfCodes,
     Fold,
     Labels,
     Reading,
     deal_folds,
     left_over_bits,
     read_gaussian,
-    read_symbols,
+    read_labels,
 )
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -31,7 +31,6 @@ from infoplane.types import Estimate, Kind, Variable
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
-_BOOKS = (16, 32)
 _OF_LAYERS = 2 / 3
 """Of the growth that labels may have: of two layers, either can still be compressed too far."""
 _CLEAR_NATS = 67.0
@@ -153,24 +152,19 @@ class Wide(SpecString):
                 f"{labels.name}, got {layer.n} rows of {len(counts)} symbols"
             )
         target = Labels(principal_scores(layer.values), codes)
-        reading = read_symbols("labels", target, folds)
+        reading = read_labels(target, folds)
         self._require_settled(reading, self.growth)
         return self._of_point(reading, layer.n, entropy_bits(counts))
 
     def _of_layers(self, a: Variable, b: Variable, folds: Sequence[Fold]) -> Estimate:
         first, second = principal_scores(a.values), principal_scores(b.values)
-        limit = self.growth * _OF_LAYERS
-        gaussian = read_gaussian(first.white, second.white, folds)
-        by_codes = {codes: _best_book(first, second, codes, folds) for codes in _BOOKS}
-        best = max((gaussian, *by_codes.values()), key=_lower_bits)
-        self._require_settled(best, limit)
-        if best is not gaussian:
-            fewer, more = (by_codes[codes].lower_bits for codes in _BOOKS)
-            if more - fewer > limit:
-                raise self._refusal(
-                    best,
-                    f"twice as many codes told {more - fewer:.2f} bits more, and more may come",
-                )
+        readings = (
+            read_gaussian(first.white, second.white, folds),
+            read_blocks(first, second, folds),
+        )
+        best = max(readings, key=_lower_bits)
+        self._require_settled(best, self.growth)
+        if best is readings[1]:
             self._require_nothing_left(best, first, second)
         return self._of_bound(best, a.n)
 
@@ -181,9 +175,14 @@ class Wide(SpecString):
             )
 
     def _require_nothing_left(self, reading: Reading, first: Scores, second: Scores) -> None:
-        rows = np.arange(len(first.white))
-        books = [code_book(side.weighted, rows, _BOOKS[-1]) for side in (first, second)]
-        left = min(left_over_bits(first.white, second.white, codes) for codes in books)
+        linked = link(first, second, largest_sides(first, second), np.arange(len(first.white)))
+        blocks = max(int(labels.max()) + 1 for labels in linked.labels)
+        if 2 * blocks > BOOKS[-1]:
+            raise self._refusal(
+                reading, f"the pairs support {blocks} classes, and more than {BOOKS[-1]} may exist"
+            )
+        codes = [side.books[BOOKS[-1]] for side in linked.sides]
+        left = min(left_over_bits(first.white, second.white, labels) for labels in codes)
         if left > self.growth * _OF_LAYERS:
             raise self._refusal(
                 reading, f"within the codes the layers share {left:.2f} bits and more"
@@ -209,11 +208,11 @@ class Wide(SpecString):
 
     def _of_bound(self, reading: Reading, n: int) -> Estimate:
         return Estimate(
-            reading.lower_bits,
+            reading.bits,
             n,
             self.name,
             "lower",
-            stderr=_stderr(reading.full, reading, n),
+            stderr=_stderr(2 * reading.full - reading.half, reading, n),
             target="population",
             notes=_notes(reading, n),
         )
@@ -238,20 +237,6 @@ def _stderr(values: Floats, reading: Reading, n: int) -> float:
     chance = float(values.std(ddof=1) / np.sqrt(len(values)))
     unseen = float((reading.full == 0).mean()) * _least_bits(n) / 1.96
     return float(np.hypot(chance, unseen))
-
-
-def _best_book(first: Scores, second: Scores, codes: int, folds: Sequence[Fold]) -> Reading:
-    """Read a book of so many codes, of the side and in the way that tell most in the first fold."""
-    targets: dict[str, BookOfCodes] = {}
-    for agreed, way in ((True, "agreeing"), (False, "largest")):
-        for side, predicting, coded in (("second", first, second), ("first", second, first)):
-            name = f"{codes} codes of the {way} directions of the {side} layer"
-            targets[name] = BookOfCodes(predicting, coded, codes, agreed)
-    trials = [read_symbols(name, target, folds[:1]) for name, target in targets.items()]
-    best = max(trials, key=_lower_bits)
-    if not best.full.any():
-        return best
-    return read_symbols(best.name, targets[best.name], folds)
 
 
 def _lower_bits(reading: Reading) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.special import logsumexp
@@ -22,7 +21,6 @@ from infoplane.analysis.estimators.wide_features import (
     Rows,
     Scores,
     canonical_directions,
-    code_book,
     uncorrelated,
 )
 from infoplane.analysis.estimators.wide_posterior import gains, tune
@@ -63,13 +61,6 @@ class Reading:
         return self.lower_bits + self.growth
 
 
-class Target(Protocol):
-    """What is predicted of the other variable."""
-
-    def view(self, rows: Rows) -> View:
-        """Return features and symbols of all rows, learnt on some."""
-
-
 @dataclass(frozen=True, eq=False)
 class Labels:
     """Symbols that are given.
@@ -83,40 +74,13 @@ class Labels:
     labels: Codes
 
     def view(self, rows: Rows) -> View:
-        """As `Target.view`."""
+        """Return features and symbols of all rows, learnt on some."""
         classes = int(self.labels.max()) + 1
         members = uncorrelated(np.eye(classes)[self.labels[rows]])
         found = canonical_directions(self.scores.white[rows], members)
         agreed = self.scores.white @ (found.first * found.correlations)
         features = (agreed, self.scores.weighted)
         return View(self.scores.white, features, self.labels, classes)
-
-
-@dataclass(frozen=True, eq=False)
-class BookOfCodes:
-    """Symbols that are made of a layer.
-
-    Attributes:
-        scores: of the predicting layer, n rows.
-        others: of the predicted layer, n rows.
-        codes: how many symbols are made of it.
-        agreed: in the directions in which it agrees with the other, not in its largest.
-    """
-
-    scores: Scores
-    others: Scores
-    codes: int
-    agreed: bool
-
-    def view(self, rows: Rows) -> View:
-        """As `Target.view`."""
-        found = canonical_directions(self.scores.white[rows], self.others.white[rows])
-        features = (self.scores.white @ (found.first * found.correlations), self.scores.weighted)
-        coded = self.others.weighted
-        if self.agreed:
-            coded = self.others.white @ (found.second * found.correlations)
-        labels = code_book(coded, rows, self.codes)
-        return View(self.scores.white, features, labels, int(labels.max()) + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +100,17 @@ def deal_folds(n: int, rng: np.random.Generator) -> tuple[Fold, ...]:
     )
 
 
-def read_symbols(name: str, target: Target, folds: Sequence[Fold]) -> Reading:
-    """Read the information of the symbols of a target on the held-out rows of these folds."""
+def read_labels(target: Labels, folds: Sequence[Fold]) -> Reading:
+    """Read the information of labels on the held-out rows of these folds."""
 
     def critic(train: Rows, tested: Rows) -> Floats:
-        inner, rows = _inner(train[:_MOST_TO_TUNE])
+        inner, rows = split_inner(train[:_MOST_TO_TUNE])
         tuning = tune(target.view(rows), rows, inner)
         if not tuning.sharpness:
             return np.zeros(len(tested))
         return gains(target.view(train), train, tested, tuning)
 
-    return _cross_fitted(name, critic, folds)
+    return cross_fit("labels", critic, folds)
 
 
 def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
@@ -163,7 +127,7 @@ def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
     """
 
     def critic(train: Rows, tested: Rows) -> Floats:
-        inner, rows = _inner(train)
+        inner, rows = split_inner(train)
         agreed = _agreement(canonical_directions(a[rows], b[rows]), a[inner], b[inner])
         found = canonical_directions(a[train], b[train])
         kept = min(len(agreed), len(found.correlations))
@@ -175,7 +139,7 @@ def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
         every = constant - (x**2 @ own)[:, None] - (y**2 @ own)[None, :] + (x * cross) @ y.T
         return np.asarray((np.diag(every) - logsumexp(every) + 2 * np.log(len(tested))) / _LN2)
 
-    return _cross_fitted("normal scores of canonical directions", critic, folds)
+    return cross_fit("normal scores of canonical directions", critic, folds)
 
 
 def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
@@ -221,17 +185,26 @@ def _within(scores: Floats, labels: Codes) -> Floats:
     return uncorrelated(np.column_stack([left, left[:, :_SQUARED] ** 2]))
 
 
-def _inner(train: Rows) -> tuple[Rows, Rows]:
+def split_inner(train: Rows) -> tuple[Rows, Rows]:
     """Return a quarter of the training rows to choose on, and the others to fit on."""
     cut = len(train) // 4
     return train[:cut], train[cut:]
 
 
-def _cross_fitted(
-    name: str, critic: Callable[[Rows, Rows], Floats], folds: Sequence[Fold]
+def cross_fit(
+    name: str, critic: Callable[[Rows, Rows], Floats], folds: Sequence[Fold], halves: int = 1
 ) -> Reading:
+    """Read held-out rows by a critic of all training rows and by critics of half of them.
+
+    Args:
+        name: of the critic.
+        critic: learns from some rows and returns bits of others, shape ``(t,)``.
+        folds: of the rows.
+        halves: 1, or 2 for the mean of the critics of either half.
+    """
     half, full = [], []
     for fold in folds:
         full.append(critic(fold.train, fold.tested))
-        half.append(critic(fold.train[: len(fold.train) // 2], fold.tested))
+        parts = np.array_split(fold.train, [len(fold.train) // 2])[:halves]
+        half.append(np.mean([critic(part, fold.tested) for part in parts], axis=0))
     return Reading(name, np.concatenate(half), np.concatenate(full))

@@ -1,0 +1,244 @@
+"""Read what two layers share as classes: codes of each, merged into blocks that the pairs support.
+
+The ratio of densities is modelled as a sum over blocks, ``sum_jk p(j|x) p(k|z) R_jk / (p_j p_k)``.
+Codes of a layer's leading scores never see a pair; blocks, the table R and the sharpness of the
+posteriors are learnt on the training pairs. Held-out pairs read the ratio (Donsker and Varadhan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from infoplane.analysis.estimators.wide_blocks import merge_codes
+from infoplane.analysis.estimators.wide_features import (
+    Codes,
+    Floats,
+    Rows,
+    Scores,
+    canonical_directions,
+    code_book,
+)
+from infoplane.analysis.estimators.wide_readings import Fold, Reading, cross_fit, split_inner
+from infoplane.analysis.estimators.wide_smoothing import Smoother, smoother_of
+
+BOOKS = (16, 32, 64)
+_ROUNDS = 2
+_STEPS = 30
+_SHARPNESS = (3.0, 5.0, 8.0, 12.0)
+_DOUBTS = (0.005, 0.02, 0.06)
+_VOTES = 0.5
+_CLEAR = 2.5
+_MOST_TO_CODE = 3000
+_MOST_TO_TUNE = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One layer as it is coded.
+
+    Attributes:
+        features: shape ``(n, m)``.
+        books: codes of every row, shape ``(n,)``, by the number of codes.
+    """
+
+    features: Floats
+    books: dict[int, Codes]
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """Two layers in blocks.
+
+    Attributes:
+        sides: features and codes of both.
+        labels: blocks of all rows of both, shape ``(n,)`` each.
+    """
+
+    sides: tuple[Side, Side]
+    labels: tuple[Codes, Codes]
+
+    def classes(self) -> tuple[Floats, Floats]:
+        """Return whether a row lies in a block, shapes ``(n, J)`` and ``(n, K)``."""
+        first, second = (np.eye(int(labels.max()) + 1)[labels] for labels in self.labels)
+        return first, second
+
+    def gains(self, rows: Rows, inner: Rows) -> Floats:
+        """Return bits of the inner rows by the table of blocks of the others, shape ``(i,)``."""
+        first, second = self.labels
+        expected = np.outer(np.bincount(first), np.bincount(second)) / len(first) ** 2
+        table = _count(first, second, rows) + expected * expected.size / 2
+        table /= table.sum()
+        ratio = table / np.outer(table.sum(axis=1), table.sum(axis=0))
+        return np.asarray(np.log2(ratio[first[inner], second[inner]]))
+
+
+def side_of(features: Floats) -> Side:
+    """Code a layer's rows by the nearest of 16, 32 and 64 centres, found on 3000 rows at most."""
+    rows = np.random.default_rng(0).permutation(len(features))[:_MOST_TO_CODE]
+    return Side(features, {codes: code_book(features, rows, codes) for codes in BOOKS})
+
+
+def read_blocks(first: Scores, second: Scores, folds: Sequence[Fold]) -> Reading:
+    """Read the information of two layers' blocks on held-out rows.
+
+    Args:
+        first: leading scores of a layer, n rows.
+        second: of the other.
+        folds: of the rows.
+    """
+    largest = largest_sides(first, second)
+    smoothers = smoother_of(first.weighted), smoother_of(second.weighted)
+
+    def critic(train: Rows, tested: Rows) -> Floats:
+        linked = link(first, second, largest, train)
+        if min(labels.max() for labels in linked.labels) == 0:
+            return np.zeros(len(tested))
+        chosen = smoothers
+        if linked.sides is not largest:
+            chosen = smoother_of(linked.sides[0].features), smoother_of(linked.sides[1].features)
+        return _gains(linked.classes(), chosen, train, tested)
+
+    return cross_fit("blocks of codes", critic, folds, halves=2)
+
+
+def largest_sides(first: Scores, second: Scores) -> tuple[Side, Side]:
+    """Code both layers in their leading scores, whichever rows are paired."""
+    return side_of(first.weighted), side_of(second.weighted)
+
+
+def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Rows) -> Linked:
+    """Put two layers into blocks.
+
+    The codes are those of the leading scores, or of the directions in which the layers agree where
+    these clearly tell more of a quarter of the training rows.
+
+    Args:
+        first: leading scores of a layer, n rows.
+        second: of the other.
+        largest: codes of the leading scores.
+        train: rows whose pairs are seen.
+    """
+    inner, rows = split_inner(train)
+    gains = _linked(largest, rows).gains(rows, inner)
+    agreed = _linked(_agreeing_sides(first, second, rows), rows).gains(rows, inner)
+    if _clear(agreed - gains):
+        return _linked(_agreeing_sides(first, second, train), train)
+    return _linked(largest, train)
+
+
+def _clear(gains: Floats) -> bool:
+    return bool(gains.mean() > _CLEAR * gains.std() / np.sqrt(len(gains)))
+
+
+def _agreeing_sides(first: Scores, second: Scores, train: Rows) -> tuple[Side, Side]:
+    found = canonical_directions(first.white[train], second.white[train])
+    return (
+        side_of(first.white @ (found.first * found.correlations)),
+        side_of(second.white @ (found.second * found.correlations)),
+    )
+
+
+def _linked(sides: tuple[Side, Side], rows: Rows) -> Linked:
+    """Merge codes into blocks, of as many codes as the pairs of these rows support best."""
+    first, second = sides
+    tables = {codes: _count(first.books[codes], second.books[codes], rows) for codes in BOOKS}
+    merged = {codes: merge_codes(table) for codes, table in tables.items()}
+    best = max(BOOKS, key=lambda codes: merged[codes].evidence)
+    labels = merged[best].first[first.books[best]], merged[best].second[second.books[best]]
+    return Linked(sides, labels)
+
+
+def _count(first: Codes, second: Codes, rows: Rows) -> Floats:
+    """Return how often the codes came together in some rows, ``(K, L)``."""
+    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
+    np.add.at(table, (first[rows], second[rows]), 1.0)
+    return table
+
+
+def _gains(
+    classes: tuple[Floats, Floats],
+    smoothers: tuple[Smoother, Smoother],
+    train: Rows,
+    tested: Rows,
+) -> Floats:
+    """Return bits of the tested pairs, shape ``(t,)``.
+
+    Classes of rows are smoothed and the table is fitted; then the classes of training rows are
+    corrected by their partners, and both is done again.
+
+    Args:
+        classes: shares of the blocks in every row, shapes ``(n, J)`` and ``(n, K)``.
+        smoothers: of both layers.
+        train: pairs to learn from.
+        tested: pairs held out.
+    """
+    first, second = classes
+    for _ in range(_ROUNDS):
+        ratio, first, second = _fit(first, second, smoothers, train)
+        by_partner = second[train] @ ratio.T, first[train] @ ratio
+        first, second = (
+            _corrected(first, train, by_partner[0]),
+            _corrected(second, train, by_partner[1]),
+        )
+    ratio, first, second = _fit(first, second, smoothers, train)
+    by_chance = float(first.mean(axis=0) @ ratio @ second.mean(axis=0))
+    return np.asarray(np.log2(_of_pairs(first[tested], ratio, second[tested]) / by_chance))
+
+
+def _fit(
+    first: Floats, second: Floats, smoothers: tuple[Smoother, Smoother], train: Rows
+) -> tuple[Floats, Floats, Floats]:
+    """Return the ratio of blocks ``(J, K)`` and posteriors as sharp as suits the pairs."""
+    fits = smoothers[0].fit(first), smoothers[1].fit(second)
+    votes = smoothers[0].vote(first), smoothers[1].vote(second)
+    some = train[:_MOST_TO_TUNE]
+    best, most = (first, second), -np.inf
+    for sharpness in _SHARPNESS:
+        plain = [_softened(*shares, sharpness) for shares in zip(fits, votes, strict=True)]
+        for doubt in _DOUBTS:
+            one, other = (_doubted(shares, doubt) for shares in plain)
+            ratio = _ratio_of_blocks(one, other, some)
+            gain = float(np.log(_of_pairs(one[some], ratio, other[some])).mean())
+            if gain > most:
+                best, most = (one, other), gain
+    return _ratio_of_blocks(*best, train), *best
+
+
+def _softened(fit: Floats, vote: Floats, sharpness: float) -> Floats:
+    from scipy.special import softmax
+
+    return np.asarray(_VOTES * vote + (1 - _VOTES) * softmax(sharpness * fit, axis=1))
+
+
+def _doubted(shares: Floats, doubt: float) -> Floats:
+    return np.asarray((1 - doubt) * shares + doubt * shares.mean(axis=0))
+
+
+def _ratio_of_blocks(first: Floats, second: Floats, train: Rows) -> Floats:
+    """Return joint over product of the blocks' probabilities, by expectation-maximisation."""
+    one, other = first[train], second[train]
+    product = np.outer(first.mean(axis=0), second.mean(axis=0))
+    joint: Floats = (product + one.T @ other / len(train)) / 2
+    for _ in range(_STEPS):
+        ratio = joint / product
+        weights = 1 / _of_pairs(one, ratio, other)
+        counted = ratio * ((one * weights[:, None]).T @ other)
+        drawn = counted + product * product.size / 2
+        joint = drawn / drawn.sum()
+    product = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    return np.asarray(joint / product, np.float64)
+
+
+def _of_pairs(first: Floats, ratio: Floats, second: Floats) -> Floats:
+    return np.asarray(((first @ ratio) * second).sum(axis=1))
+
+
+def _corrected(classes: Floats, train: Rows, by_partner: Floats) -> Floats:
+    """Return the classes with those of training rows weighed by what their partners say."""
+    corrected = classes.copy()
+    weighed = classes[train] * by_partner
+    corrected[train] = weighed / weighed.sum(axis=1, keepdims=True)
+    return corrected

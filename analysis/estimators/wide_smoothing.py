@@ -1,0 +1,81 @@
+"""What the rows around a row say of its class: a smooth fit and a vote, never by the row itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infoplane.analysis.estimators.wide_features import Floats, Rows
+
+_LANDMARKS = 500
+_RIDGE = 0.01
+_NEIGHBOURS = 8
+_BLOCK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Smoother:
+    """Predict a row's class from the classes of other rows.
+
+    Attributes:
+        basis: of a ridge regression on Gaussian kernels, shape ``(n, m)``; its columns are scaled
+            so that the fit is ``basis @ (basis.T @ classes)``.
+        leverage: weight of a row in its own fit, shape ``(n,)``.
+        neighbours: the nearest other rows, shape ``(n, 8)``.
+    """
+
+    basis: Floats
+    leverage: Floats
+    neighbours: Rows
+
+    def fit(self, classes: Floats) -> Floats:
+        """Return the ridge fit of shares, ``(n, J)``, each row by the others alone."""
+        fitted = self.basis @ (self.basis.T @ classes)
+        return np.asarray(
+            (fitted - self.leverage[:, None] * classes) / (1 - self.leverage)[:, None]
+        )
+
+    def vote(self, classes: Floats) -> Floats:
+        """Return the mean of the neighbours' shares, ``(n, J)``."""
+        return np.asarray(classes[self.neighbours].mean(axis=1))
+
+
+def smoother_of(features: Floats) -> Smoother:
+    """Prepare a smoother of rows.
+
+    Args:
+        features: shape ``(n, m)``; scaled here to a mean square length of 1.
+    """
+    features = features / np.sqrt((features**2).sum(axis=1).mean())
+    n = len(features)
+    chosen = np.random.default_rng(0).permutation(n)[:_LANDMARKS]
+    landmarks = features[chosen]
+    values, vectors = np.linalg.eigh(_kernel(landmarks, landmarks))
+    clear = values > 1e-9 * values[-1]
+    columns = _kernel(features, landmarks) @ (vectors[:, clear] / np.sqrt(values[clear]))
+    inner, axes = np.linalg.eigh(columns.T @ columns)
+    basis = columns @ (axes / np.sqrt(np.maximum(inner, 0) + _RIDGE))
+    leverage = np.minimum((basis**2).sum(axis=1), 0.99)
+    return Smoother(np.asarray(basis), leverage, _nearest(features))
+
+
+def _nearest(features: Floats) -> Rows:
+    """Return the nearest other rows of every row, ``(n, 8)``."""
+    squares = (features**2).sum(axis=1)
+    found = []
+    for start in range(0, len(features), _BLOCK):
+        asked = features[start : start + _BLOCK]
+        distances = asked @ (-2 * features.T)  # less the square of the row itself
+        distances += squares
+        distances[np.arange(len(asked)), start + np.arange(len(asked))] = np.inf
+        found.append(np.argpartition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS])
+    return np.concatenate(found)
+
+
+def _kernel(a: Floats, b: Floats) -> Floats:
+    """Return the Gaussian kernel of width 1 of ``(p, m)`` and ``(q, m)``, shape ``(p, q)``."""
+    exponents = a @ b.T
+    exponents -= (a**2).sum(axis=1)[:, None] / 2
+    exponents -= (b**2).sum(axis=1) / 2
+    return np.asarray(np.exp(exponents, out=exponents))
