@@ -7,17 +7,16 @@ clusters of a layer, or sixty of them. Each is to be read within 0.1 bit, from b
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.sentences import SUBJECTS, TIMES, encoded_sentences, sentences
-from infoplane.analysis.calibrate.wide_cases import Codes, Floats, Layer
+from infoplane.analysis.calibrate.wide_cases import Codes, Floats, Layer, LayerPair
 
-_BITS = (0.0, 0.5, 1.0, 2.0, math.log2(10))
 _EPOCHS = 30
+_BATCH = 64
 _TRIGRAMS = 1024
 
 
@@ -46,10 +45,12 @@ def convolved_digits() -> tuple[Floats, Floats, Codes]:
         network = nn.Sequential(convolutions, hidden, nn.Linear(384, 10))
         optimizer = torch.optim.Adam(network.parameters(), 1e-3)
         for _ in range(_EPOCHS):
-            for batch in torch.randperm(len(images)).split(64):
+            order = torch.randperm(len(images))
+            for start in range(0, len(images), _BATCH):
+                batch = order[start : start + _BATCH]
                 loss = nn.functional.cross_entropy(network(images[batch]), classes[batch])
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
                 optimizer.step()
     with torch.no_grad():
         maps = convolutions(images)
@@ -98,19 +99,18 @@ def _trigrams() -> tuple[Floats, NDArray[np.int64]]:
 
 _CONVOLUTION = Layer("digits in a convolution, 512 units", _convolution)
 _BEHIND = Layer("digits in the layer behind it, 384 units", _behind_it)
-_PAIRS = (
-    (_CONVOLUTION, _CONVOLUTION, math.log2(10)),
-    (_BEHIND, _BEHIND, math.log2(10)),
-    (_CONVOLUTION, _BEHIND, math.log2(10)),
-    (Layer("even or odd digits in a convolution, 512 units", _even_or_odd),) * 2 + (1.0,),
-    (Layer("last words of sentences by MiniLM, 384 units", _times),) * 2 + (math.log2(7),),
-    (Layer("actors of sentences by MiniLM, 384 units", _actors),) * 2 + (math.log2(60),),
-    (Layer("letters of sentences, 1024 units", _trigrams),) * 2 + (math.log2(10),),
-)
+_PARITY = Layer("even or odd digits in a convolution, 512 units", _even_or_odd)
+_LAST_WORDS = Layer("last words of sentences by MiniLM, 384 units", _times)
+_ACTORS = Layer("actors of sentences by MiniLM, 384 units", _actors)
+_LETTERS = Layer("letters of sentences, 1024 units", _trigrams)
 
-CASES = tuple(
-    first.case(bits, labels=False, other=second)
-    for first, second, most in _PAIRS
-    for bits in _BITS
-    if bits <= most + 1e-9
+PAIRS = (
+    LayerPair(_CONVOLUTION, _CONVOLUTION),
+    LayerPair(_BEHIND, _BEHIND),
+    LayerPair(_CONVOLUTION, _BEHIND),
+    LayerPair(_PARITY, _PARITY, 2),
+    LayerPair(_LAST_WORDS, _LAST_WORDS, 7),
+    LayerPair(_ACTORS, _ACTORS, 60),
+    LayerPair(_LETTERS, _LETTERS),
 )
+CASES = tuple(case for pair in PAIRS for case in pair.cases().values())

@@ -123,10 +123,35 @@ def trained_digits() -> tuple[Floats, Codes]:
     return np.asarray(hidden, np.float64), np.asarray(digits.target, np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class LayerPair:
+    """Two layers whose rows a channel between their classes links.
+
+    Attributes:
+        first: of the pair.
+        second: with the same classes.
+        classes: how many there are.
+    """
+
+    first: Layer
+    second: Layer
+    classes: int = 10
+
+    def cases(self) -> dict[float, Case]:
+        """Return a case for every number of bits that the classes can share."""
+        most = math.log2(self.classes)
+        found = {}
+        for bits in _BITS:
+            if bits <= most:
+                found[bits] = self.first.case(bits, labels=False, other=self.second)
+        return found
+
+
 LAYERS = (
     Layer("sentences by MiniLM, 384 units", encoded_sentences),
     Layer("digits in a trained layer, 512 units", trained_digits),
 )
+PAIRS = tuple(LayerPair(layer, layer) for layer in LAYERS)
 
 CASES = tuple(
     layer.case(bits, labels=labels) for layer, labels, bits in product(LAYERS, (True, False), _BITS)
