@@ -140,3 +140,40 @@ def test_copies_change_no_null_and_no_slope_that_is_asked_for_alone() -> None:
         nulls.append(permutation_null("knn", *of_rows, draws=20, rng=np.random.default_rng(0)))
         slopes.append(n_slope("knn", *of_rows, rng=np.random.default_rng(0)))
     assert nulls[0] == nulls[1] and slopes[0] == slopes[1]
+
+
+@pytest.mark.parametrize("spec", ["knn", "ross", "mixed"])
+@pytest.mark.parametrize("units", [1, 3])
+def test_a_bootstrap_sample_beside_labels_says_what_its_distinct_rows_say(
+    spec: str, units: int
+) -> None:
+    rng = np.random.default_rng(units)
+    y = rng.integers(0, 3, 600)
+    z = rng.normal(size=(600, units)) + y[:, None]
+    drawn = rng.integers(0, 600, 600)
+    once = np.unique(drawn)
+    e = parse(spec).estimate(continuous(z[drawn]), discrete(y[drawn]))
+    distinct = parse(spec).estimate(continuous(z[once]), discrete(y[once]))
+    assert e.bits == pytest.approx(distinct.bits, abs=1e-9)
+    assert any("rows that repeat another" in note for note in e.notes)
+
+
+def repeated_for_a_reason() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Layers of 2000 rows whose repeats are no copies, and labels."""
+    rng = np.random.default_rng(0)
+    y, drawn = rng.integers(0, 2, 2000), rng.integers(0, 400, 2000)
+    normal = rng.normal(size=(2000, 1))
+    few = rng.choice(rng.normal(size=300), (2000, 1))
+    return {
+        "rounded, classes far apart": (normal.round(2) + 10 * y[:, None], y),
+        "half precision": (normal.astype(np.float16), y),
+        "patterns with noisy labels": (rng.normal(size=(400, 2))[drawn], y),
+        "saturated for one label": (np.where(y[:, None] == 1, few, normal), y),
+    }
+
+
+@pytest.mark.parametrize("case", list(repeated_for_a_reason()))
+def test_rows_beside_labels_that_repeat_for_a_reason_stay(case: str) -> None:
+    z, y = repeated_for_a_reason()[case]
+    a, b, notes = without_repeats(continuous(z), discrete(y))
+    assert a.n == b.n == 2000 and not notes

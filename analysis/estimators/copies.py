@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.quantisation import is_rounded
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
-from infoplane.types.arrays import Codes, Ids
+from infoplane.types.arrays import Codes, Ids, Mask
 
+_CLEAR = 4.0
+"""Standard deviations from which a difference is no chance."""
 _FEWEST = 20
 """Distinct rows below which equal counts are a matter of chance."""
 _ROWS_PER_ATOM = 50
@@ -75,26 +78,32 @@ def first_of_every(groups: Codes) -> Ids:
 
 
 def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
-    """Return rows of two continuous variables without those that repeat another, and a note.
+    """Return rows without those that repeat another in both variables, and a note.
 
-    A row repeats another where both values are equal, and neither value comes with any other
-    partner: that is a copy, not a rounding. Its two distances of 0 make it the nearest neighbour.
-    A value that more than a fiftieth of all rows share is an atom and stays.
+    Of two continuous variables, a row repeats another where both values are equal, and neither
+    value comes with any other partner: that is a copy, not a rounding. Its two distances of 0 make
+    it the nearest neighbour. A value that more than a fiftieth of all rows share is an atom and
+    stays. Of a layer and labels see `_copies_beside_labels`.
 
     Args:
         a: shape ``(n, da)``.
         b: shape ``(n, db)``.
     """
-    if "discrete" in (a.kind, b.kind):
+    if a.kind == b.kind == "discrete":
         return a, b, []
     codes_a = codes_of(a)
     codes_b = codes_of(b)
     pairs = row_codes(np.column_stack([codes_a, codes_b]))
-    together = counts_of(pairs)[pairs]
-    in_a = counts_of(codes_a)[codes_a]
-    in_b = counts_of(codes_b)[codes_b]
-    copied = (together == in_a) & (together == in_b) & (together > 1)
-    copied &= together * _ROWS_PER_ATOM <= a.n
+    if "discrete" not in (a.kind, b.kind):
+        together = counts_of(pairs)[pairs]
+        in_a = counts_of(codes_a)[codes_a]
+        in_b = counts_of(codes_b)[codes_b]
+        copied = (together == in_a) & (together == in_b) & (together > 1)
+        copied &= together * _ROWS_PER_ATOM <= a.n
+    elif b.kind == "discrete":
+        copied = _copies_beside_labels(a.values, codes_a, codes_b)
+    else:
+        copied = _copies_beside_labels(b.values, codes_b, codes_a)
     if not copied.any():
         return a, b, []
     first = np.zeros(a.n, np.bool_)
@@ -102,6 +111,54 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
     rows = np.flatnonzero(first | ~copied)
     note = f"{a.n - len(rows)} rows that repeat another in both variables left out"
     return a.take(rows), b.take(rows), [note]
+
+
+def _copies_beside_labels(values: NDArray[np.generic], codes: Codes, labels: Codes) -> Mask:
+    """Return which rows are copies of one another, shape ``(n,)``, as of a bootstrap sample.
+
+    Every value that repeats has one label, the values are not rounded, they come no more unevenly
+    than rows drawn with replacement, and no label has more copies than others. So of rounded values
+    with different labels, and of units that saturate for one label, nothing is left out.
+
+    Args:
+        values: of the layer, shape ``(n, dim)``.
+        codes: dense codes of its rows, shape ``(n,)``.
+        labels: dense codes, shape ``(n,)``.
+    """
+    times = counts_of(codes)
+    copied = (times[codes] > 1) & (times[codes] * _ROWS_PER_ATOM <= len(codes))
+    none = np.zeros(len(codes), np.bool_)
+    repeated = np.unique(codes[copied])
+    if len(repeated) < _FEWEST:
+        return none
+    values_and_labels = np.unique(np.column_stack([codes[copied], labels[copied]]), axis=0)
+    if len(values_and_labels) > len(repeated):
+        return none
+    if any(is_rounded(column) for column in values.T):
+        return none
+    first = np.unique(codes, return_index=True)[1]
+    if _uneven(times) or _depends_on(labels, labels[first]):
+        return none
+    return copied
+
+
+def _uneven(times: Codes) -> bool:
+    """Return whether rows come more unevenly than when drawn with replacement from many."""
+    pairs = float((times * (times - 1)).sum())
+    triples = float((times * (times - 1) * (times - 2)).sum())
+    expected = pairs**2 / float(times.sum())  # of a Poisson law
+    return bool(triples > expected + _CLEAR * np.sqrt(6 * expected + 6))
+
+
+def _depends_on(labels: Codes, of_distinct: Codes) -> bool:
+    """Return whether some label has clearly more or fewer copies than the others."""
+    count = int(labels.max()) + 1
+    rows = np.bincount(labels, minlength=count)
+    left_out = rows - np.bincount(of_distinct, minlength=count)
+    share = rows / rows.sum()
+    expected = left_out.sum() * share
+    scatter = np.sqrt(2 * expected * (1 - share) + 1)
+    return bool((np.abs(left_out - expected) > _CLEAR * scatter).any())
 
 
 def _common_count(values: NDArray[np.generic]) -> int:

@@ -54,6 +54,12 @@ def spread_ties(
     return spread, columns
 
 
+def is_rounded(column: NDArray[np.generic]) -> bool:
+    """Return whether the gaps between a column's values, ``(n,)``, are multiples of a spacing."""
+    gaps = np.diff(np.unique(column).astype(np.float64))
+    return bool(len(gaps)) and _is_regular(gaps, _local_minimum(gaps))
+
+
 def row_keys(own: Keys, other: Keys) -> Keys:
     """Digest every row of a pair of variables: the same whatever the order of the rows.
 

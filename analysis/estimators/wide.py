@@ -43,24 +43,25 @@ class Wide(SpecString):
 
     Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
     with the other variable. Labels are predicted from these by neighbours, a logistic fit and a
-    table of what follows the label that neighbours name. Of two layers, one is made to a book of 16
-    or 32 codes that the other predicts; beside that stands the log ratio of normal densities. All
-    is cross-fitted, so that each reading is a lower bound in expectation, and 0 without dependence;
-    the largest is taken. To that of labels, what twice as many training rows brought is added once
-    more, for the loss that is left shrinks as one over the rows. That of two layers stays the lower
-    bound that it is: nothing on held-out rows says what a book of codes has lost of both.
+    table of what follows the label that neighbours name. Two layers are coded each by itself, and
+    their codes are merged into the blocks that the pairs support (`merge_codes`); beside that
+    stands the log ratio of normal densities. All is cross-fitted, so that each reading is a lower
+    bound in expectation, and 0 without dependence; the largest is taken. What twice as many
+    training rows brought is added once more, for the loss that is left shrinks as one over the
+    rows. Of two layers the number stays a lower bound: nothing on held-out rows says what the
+    blocks have lost of both.
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
-    where twice as many rows bring more than ``growth`` bits (two thirds of it between two layers),
-    where twice as many codes do, or where the layers still share as much within the codes.
+    where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
+    can show, or where the layers still share as much within the codes.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.
 
-    When it lies: too low, for two layers whose classes are not clusters of their leading scores
-    (0.8 of 1 bit of digits in a trained layer) and for dependence that neither few classes nor
-    canonical directions show; too high, for copies of a row on both sides of a fold where not all
-    rows come equally often.
+    When it lies: too low, for two layers whose rows show their classes to no fit (0.05 to 0.1 bit
+    of digits, as one who knows the classes) or that share more than a few dozen classes, and for
+    dependence that neither classes nor canonical directions show; too high, for copies of a row on
+    both sides of a fold where not all rows come equally often.
 
     Example:
         >>> from infoplane.types import continuous, discrete
