@@ -12,6 +12,8 @@ import infoplane as ip
 from infoplane.analysis.calibrate import choose
 from infoplane.analysis.calibrate.wide_cases import Layer, channel_bits, flip_of
 from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.estimators.wide_blocks import merge_codes
+from infoplane.analysis.estimators.wide_smoothing import smoother_of
 from infoplane.analysis.estimators.wide_table import follow_table
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
@@ -47,7 +49,75 @@ def test_labels_behind_a_channel_have_the_information_of_the_channel(bits: float
 def test_two_rows_of_linked_classes_share_the_information_of_the_channel(bits: float) -> None:
     sample = LAYER.case(bits, labels=False).sample(2400, 0)
     found = wide(sample.a, sample.b)
-    assert bits - 0.15 < found.bits < bits + 0.05 and found.sense == "lower"
+    assert found.bits == pytest.approx(bits, abs=0.1) and found.sense == "lower"
+
+
+@pytest.mark.slow
+def test_two_layers_of_digits_share_what_the_channel_between_their_classes_leaves() -> None:
+    (case,) = choose(["digits*pair, 1.00 bits"], bank="wide")
+    sample = case.sample(1700, 0)
+    assert wide(sample.a, sample.b).bits == pytest.approx(case.bits, abs=0.1)
+
+
+@pytest.mark.slow
+def test_classes_that_hardly_show_in_a_layer_are_found_where_the_layers_agree() -> None:
+    """The classes lie in two of 120 units; four clusters that tell nothing fill the others."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, 3000)
+    layers = []
+    for _ in range(2):
+        values = clusters()[0][rng.permutation(2400)[np.arange(3000) % 2400]]
+        values[:, :2] = 6 * np.eye(3)[classes][:, :2] + 0.3 * rng.normal(size=(3000, 2))
+        layers.append(continuous(values))
+    assert wide(*layers).bits == pytest.approx(math.log2(3), abs=0.1)
+
+
+@pytest.mark.slow
+def test_more_classes_than_codes_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    centres = 3 * rng.normal(size=(48, UNITS))
+    classes = rng.integers(0, 48, N)
+    first, second = (continuous(centres[classes] + rng.normal(size=(N, UNITS))) for _ in range(2))
+    with pytest.raises(EstimatorError, match=r"the information is at least \d\.\d\d bits"):
+        wide(first, second)
+
+
+def counted(classes: int, bits: float, n: int = 2000) -> np.ndarray:
+    """A table of 12 x 12 codes, four of each class on both sides, behind a channel."""
+    rng = np.random.default_rng(0)
+    sent = rng.integers(0, classes, n)
+    changed = (sent + rng.integers(1, classes, n)) % classes
+    received = np.where(rng.random(n) < flip_of(classes, bits), changed, sent)
+    table = np.zeros((12, 12), np.int64)
+    first, second = (
+        side + classes * rng.integers(0, 12 // classes, n) for side in (sent, received)
+    )
+    np.add.at(table, (first, second), 1)
+    return table
+
+
+def test_codes_of_one_class_are_merged_into_one_block() -> None:
+    blocks = merge_codes(counted(3, 0.5))
+    assert blocks.counts == (3, 3) and blocks.evidence > 0
+    for labels in (blocks.first, blocks.second):
+        assert all(len(set(labels[place::3])) == 1 for place in range(3))
+
+
+def test_codes_that_tell_nothing_are_one_block() -> None:
+    blocks = merge_codes(counted(3, 0.0))
+    assert blocks.counts == (1, 1) and blocks.evidence == 0
+
+
+def test_a_row_is_smoothed_by_others_and_never_by_itself() -> None:
+    rows, classes = clusters()
+    chosen = np.random.default_rng(0).permutation(2400)[:700]
+    smoother = smoother_of(rows[chosen])
+    known = np.eye(CLASSES)[classes[chosen]]
+    wrong = known.copy()
+    wrong[5] = np.roll(wrong[5], 1)
+    for predict in (smoother.fit, smoother.vote):
+        assert (predict(known).argmax(axis=1) == classes[chosen]).mean() > 0.95
+        assert predict(wrong)[5] == pytest.approx(predict(known)[5], abs=1e-9)
 
 
 def normal_layers(r: float, n: int = N) -> tuple[Variable, Variable]:
@@ -68,6 +138,7 @@ def test_normal_layers_have_the_information_of_their_canonical_correlations() ->
     assert "normal scores" in found.notes[0]
 
 
+@pytest.mark.slow
 def test_layers_without_dependence_have_none_and_the_note_says_what_is_not_seen() -> None:
     found = wide(*normal_layers(0.0))
     assert abs(found.bits) < 0.02

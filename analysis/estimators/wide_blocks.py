@@ -45,12 +45,14 @@ class _Merged:
 
     Attributes:
         table: counts, shape ``(J, M)``.
+        log_factorials: of every count up to that of all pairs.
         sizes: how many codes lie in each row and in each column, shapes ``(J,)`` and ``(M,)``.
         blocks: of every code.
         gain: of the logarithm of the likelihood over that of the whole table.
     """
 
-    table: Floats
+    table: Codes
+    log_factorials: Floats
     sizes: tuple[Floats, Floats]
     blocks: Blocks
     gain: float
@@ -63,7 +65,7 @@ class _Merged:
         return float(self.gain - ways)
 
 
-def merge_codes(table: Floats) -> Blocks:
+def merge_codes(table: Codes) -> Blocks:
     """Merge rows and columns greedily, and return the likeliest of the blocks on the way.
 
     Args:
@@ -71,7 +73,8 @@ def merge_codes(table: Floats) -> Blocks:
     """
     rows, columns = table.shape
     merged = _Merged(
-        np.asarray(table, np.float64),
+        table,
+        np.asarray(gammaln(np.arange(table.sum() + 1) + 1)),
         (np.ones(rows), np.ones(columns)),
         Blocks(np.arange(rows), np.arange(columns)),
         0.0,
@@ -87,8 +90,8 @@ def merge_codes(table: Floats) -> Blocks:
 
 def _next(merged: _Merged) -> _Merged:
     """Merge the two rows or two columns whose merging gains most."""
-    row_gains = _gains(merged.table, merged.sizes[0])
-    column_gains = _gains(merged.table.T, merged.sizes[1])
+    row_gains = _gains(merged.table, merged.sizes[0], merged.log_factorials)
+    column_gains = _gains(merged.table.T, merged.sizes[1], merged.log_factorials)
     axis = int(column_gains.max() > row_gains.max())
     gains = column_gains if axis else row_gains
     kept, gone = np.unravel_index(int(gains.argmax()), gains.shape)
@@ -103,16 +106,19 @@ def _next(merged: _Merged) -> _Merged:
     left = np.moveaxis(np.delete(table, gone, 0), 0, axis)
     gain = merged.gain + float(gains.max())
     if axis:
-        return _Merged(left, (merged.sizes[0], sizes), Blocks(merged.blocks.first, labels), gain)
-    return _Merged(left, (sizes, merged.sizes[1]), Blocks(labels, merged.blocks.second), gain)
+        both, blocks = (merged.sizes[0], sizes), replace(merged.blocks, second=labels)
+    else:
+        both, blocks = (sizes, merged.sizes[1]), replace(merged.blocks, first=labels)
+    return replace(merged, table=left, sizes=both, blocks=blocks, gain=gain)
 
 
-def _gains(table: Floats, sizes: Floats) -> Floats:
+def _gains(table: Codes, sizes: Floats, log_factorials: Floats) -> Floats:
     """Return what merging two rows gains in log likelihood, ``(J, J)``, -inf but for i < j.
 
     Args:
         table: counts, shape ``(J, M)``.
         sizes: codes of every row, shape ``(J,)``.
+        log_factorials: of every count.
     """
     rows, columns = table.shape
     gains = np.full((rows, rows), -np.inf)
@@ -120,15 +126,15 @@ def _gains(table: Floats, sizes: Floats) -> Floats:
         return gains
     totals = table.sum(axis=1)
     i, j = np.triu_indices(rows, 1)
-    own = gammaln(table + 1).sum(axis=1) + _within(totals, sizes)
-    joint = gammaln(table[i] + table[j] + 1).sum(axis=1)
+    own = log_factorials[table].sum(axis=1) + _within(totals, sizes)
+    joint = log_factorials[table[i] + table[j]].sum(axis=1)
     joint += _within(totals[i] + totals[j], sizes[i] + sizes[j])
     cells = _cells(totals.sum(), (rows - 1) * columns) - _cells(totals.sum(), rows * columns)
     gains[i, j] = joint - own[i] - own[j] + cells
     return gains
 
 
-def _within(totals: Floats, sizes: Floats) -> Floats:
+def _within(totals: Codes, sizes: Floats) -> Floats:
     """Return the log likelihood of codes within blocks, up to what merging leaves as it is."""
     return np.asarray(gammaln(sizes) - gammaln(totals + sizes))
 
@@ -137,7 +143,7 @@ def _cells(total: float, cells: int) -> float:
     return float(gammaln(cells) - gammaln(total + cells))
 
 
-def _move_codes(table: Floats, blocks: Blocks) -> Blocks:
+def _move_codes(table: Codes, blocks: Blocks) -> Blocks:
     """Move single codes to the block that makes their counts likeliest, until none moves."""
     for _ in range(_MOST_SWEEPS):
         first = _moved(table, blocks.first, blocks.second)
@@ -149,7 +155,7 @@ def _move_codes(table: Floats, blocks: Blocks) -> Blocks:
     return blocks
 
 
-def _moved(table: Floats, labels: Codes, others: Codes) -> Codes:
+def _moved(table: Codes, labels: Codes, others: Codes) -> Codes:
     """Return the blocks of the rows after each was moved once; no block is emptied.
 
     Args:

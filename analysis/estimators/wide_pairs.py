@@ -70,7 +70,7 @@ class Linked:
         first, second = self.labels
         expected = np.outer(np.bincount(first), np.bincount(second)) / len(first) ** 2
         table = _count(first, second, rows) + expected * expected.size / 2
-        table /= table.sum()
+        table = table / table.sum()
         ratio = table / np.outer(table.sum(axis=1), table.sum(axis=0))
         return np.asarray(np.log2(ratio[first[inner], second[inner]]))
 
@@ -151,10 +151,10 @@ def _linked(sides: tuple[Side, Side], rows: Rows) -> Linked:
     return Linked(sides, labels)
 
 
-def _count(first: Codes, second: Codes, rows: Rows) -> Floats:
+def _count(first: Codes, second: Codes, rows: Rows) -> Codes:
     """Return how often the codes came together in some rows, ``(K, L)``."""
-    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
-    np.add.at(table, (first[rows], second[rows]), 1.0)
+    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1), np.int64)
+    np.add.at(table, (first[rows], second[rows]), 1)
     return table
 
 
