@@ -31,10 +31,12 @@ from infoplane.types import Estimate, Kind, Variable
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
-_OF_LAYERS = 2 / 3
-"""Of the growth that labels may have: of two layers, either can still be compressed too far."""
+_MOST_LEFT = 2 / 3
+"""Of ``growth``: what two layers may still share within their codes."""
 _CLEAR_NATS = 67.0
 """Times one over the rows: the least information that is clear on the inner rows of a fold."""
+_CLEAR_NATS_OF_LAYERS = 200.0
+"""The same of two layers: what ten classes must share to be worth their table and their codes."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Wide(SpecString):
             )
         codes = [side.books[BOOKS[-1]] for side in linked.sides]
         left = min(left_over_bits(first.white, second.white, labels) for labels in codes)
-        if left > self.growth * _OF_LAYERS:
+        if left > self.growth * _MOST_LEFT:
             raise self._refusal(
                 reading, f"within the codes the layers share {left:.2f} bits and more"
             )
@@ -196,47 +198,51 @@ class Wide(SpecString):
         )
 
     def _of_point(self, reading: Reading, n: int, ceiling: float) -> Estimate:
+        bits, unseen = _unseen(n, _CLEAR_NATS)
         return Estimate(
             reading.bits,
             n,
             self.name,
-            stderr=_stderr(2 * reading.full - reading.half, reading, n),
+            stderr=_stderr(2 * reading.full - reading.half, reading, bits),
             ceiling_bits=ceiling,
             target="population",
             bound="none",
-            notes=_notes(reading, n),
+            notes=_notes(reading, unseen),
         )
 
     def _of_bound(self, reading: Reading, n: int) -> Estimate:
+        bits, unseen = _unseen(n, _CLEAR_NATS_OF_LAYERS)
         return Estimate(
             reading.bits,
             n,
             self.name,
             "lower",
-            stderr=_stderr(2 * reading.full - reading.half, reading, n),
+            stderr=_stderr(2 * reading.full - reading.half, reading, bits),
             target="population",
-            notes=_notes(reading, n),
+            notes=_notes(reading, f"of ten classes, {unseen}"),
         )
 
 
-def _notes(reading: Reading, n: int) -> tuple[str, ...]:
+def _notes(reading: Reading, unseen: str) -> tuple[str, ...]:
     held_out = (
         f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
         f"twice as many rows brought {reading.growth:+.3f}"
     )
     if (reading.full != 0).all():
         return (held_out,)
-    return held_out, f"less than {_least_bits(n):.2f} bits are not seen in {n} rows"
+    return held_out, unseen
 
 
-def _least_bits(n: int) -> float:
-    return _CLEAR_NATS / n / float(np.log(2))
+def _unseen(n: int, nats: float) -> tuple[float, str]:
+    """Return the bits that n rows do not show, and a note that says so."""
+    bits = nats / n / float(np.log(2))
+    return bits, f"less than {bits:.2f} bits are not seen in {n} rows"
 
 
-def _stderr(values: Floats, reading: Reading, n: int) -> float:
+def _stderr(values: Floats, reading: Reading, unseen_bits: float) -> float:
     """Return the error of a mean over rows, and of what is not seen in folds that told nothing."""
     chance = float(values.std(ddof=1) / np.sqrt(len(values)))
-    unseen = float((reading.full == 0).mean()) * _least_bits(n) / 1.96
+    unseen = float((reading.full == 0).mean()) * unseen_bits / 1.96
     return float(np.hypot(chance, unseen))
 
 
