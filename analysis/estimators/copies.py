@@ -9,7 +9,7 @@ from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.quantisation import is_rounded
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
-from infoplane.types.arrays import Codes, Ids, Mask
+from infoplane.types.arrays import Array, Codes, Ids, Mask
 
 _CLEAR = 4.0
 """Standard deviations from which a difference is no chance."""
@@ -113,7 +113,7 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
     return a.take(rows), b.take(rows), [note]
 
 
-def _copies_beside_labels(values: NDArray[np.generic], codes: Codes, labels: Codes) -> Mask:
+def _copies_beside_labels(values: Array, codes: Codes, labels: Codes) -> Mask:
     """Return which rows are copies of one another, shape ``(n,)``, as of a bootstrap sample.
 
     Every value that repeats has one label, the values are not rounded, they come no more unevenly

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from infoplane.types.arrays import Codes, Counts, Floats, Ids, Keys, Mask
+from infoplane.types.arrays import Array, Codes, Counts, Floats, Ids, Keys, Mask
 
 FEW_LEVELS = 32
 """A column with at most so many values is read as symbols: its ties are atoms."""
@@ -54,7 +54,7 @@ def spread_ties(
     return spread, columns
 
 
-def is_rounded(column: NDArray[np.generic]) -> bool:
+def is_rounded(column: Array) -> bool:
     """Return whether the gaps between a column's values, ``(n,)``, are multiples of a spacing."""
     gaps = np.diff(np.unique(column).astype(np.float64))
     return bool(len(gaps)) and _is_regular(gaps, _local_minimum(gaps))
