@@ -167,6 +167,7 @@ def test_curves_that_few_rows_do_not_show_are_refused_with_a_bound(
         wide(a, b)
 
 
+@pytest.mark.slow
 def test_a_layer_and_itself_are_refused() -> None:
     rng = np.random.default_rng(0)
     z = continuous(rng.normal(size=(600, 60)))
