@@ -92,7 +92,14 @@ def normal_case(
 
 
 def student_case(name: str, dim: int, dof: int, both: Map | None = None) -> Case:
-    """Build two vectors of independent normals over one chi, each then mapped by ``both``."""
+    """Build two vectors of independent normals over one chi, each then mapped.
+
+    Args:
+        name: of the case.
+        dim: coordinates of a vector.
+        dof: degrees of freedom of the chi.
+        both: map of all coordinates; None leaves them as they are.
+    """
 
     def draw(n: int, rng: Generator) -> Sample:
         normals = rng.normal(size=(n, 2 * dim))

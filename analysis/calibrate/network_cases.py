@@ -46,7 +46,7 @@ def balanced(n: int, symbols: int, rng: Generator) -> Codes:
 
 
 def gaussian_channel(name: str, w: Floats, sigma: float) -> Case:
-    """Z = W X + N(0, sigma^2 I), X ~ N(0, I): 1/2 log2 det(I + W W^T / sigma^2)."""
+    """Build Z = W X + N(0, sigma^2 I), X ~ N(0, I): 1/2 log2 det(I + W W^T / sigma^2)."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, w.shape[1]))
@@ -91,9 +91,17 @@ def ring_channel(radius: float, sigma: float) -> Case:
 
 
 def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, seed: int) -> Case:
-    """Independent tanh units of inputs with finitely many levels, turned by a rotation.
+    """Build independent tanh units of inputs with finitely many levels, turned by a rotation.
 
     The information is ``units`` times that of one scalar mixture.
+
+    Args:
+        name: of the case.
+        levels: of every input.
+        units: inputs and units.
+        gain: of the inputs before tanh.
+        sigma: of the noise in each unit.
+        seed: of the rotation.
     """
     grid = np.linspace(-1.5, 1.5, levels)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0]
@@ -114,9 +122,16 @@ def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, 
 
 
 def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.0) -> Case:
-    """A random tanh layer of two units over all patterns of ``bits`` binary inputs, noise added.
+    """Build a random tanh layer of two units over all patterns of binary inputs, noise added.
 
     A mixture of 2^bits Gaussians in the plane.
+
+    Args:
+        name: of the case.
+        bits: binary inputs.
+        sigma: of the noise in each unit.
+        seed: of the weights.
+        gain: of the weights.
     """
     patterns = (2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1).astype(np.float64)
     rng = np.random.default_rng(seed)
@@ -141,12 +156,17 @@ def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.
 def two_layers(
     name: str, points: int, first: float, second: float, sigma: float, *, labels: bool = False
 ) -> Case:
-    """X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, X on ``points`` values.
+    """Build X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, noise in both layers.
 
-    Noise propagated through the second layer.
+    Sample propagation sees many draws of the hidden noise for every x.
 
-    Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x
-    > 0 takes the place of X.
+    Args:
+        name: of the case.
+        points: values of X.
+        first: weight of the first layer.
+        second: weight of the second.
+        sigma: of the noise behind each.
+        labels: whether Y = 1 for x > 0 takes the place of X.
     """
     grid = np.linspace(-1.5, 1.5, points)
     y = (grid > 0).astype(np.int64)
@@ -205,9 +225,15 @@ def two_layer_densities(
 
 
 def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
-    """X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian.
+    """Build X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian.
 
     Sample propagation sees 16 draws of the hidden noise for every x.
+
+    Args:
+        name: of the case.
+        sigma: of the noise behind each layer.
+        seed: of the weights.
+        family: of the case.
     """
     rng = np.random.default_rng(seed)
     w1 = rng.normal(size=(2, 2))

@@ -25,7 +25,7 @@ _NODES = 500
 
 
 def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
-    """Integral of c log2 c over the unit square, in nodes that crowd at its edges."""
+    """Integrate c log2 c over the unit square, in nodes that crowd at its edges."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     inner = 0.5 * (1 + np.sin(nodes * math.pi / 2))
     weights = weights * math.pi / 4 * np.cos(nodes * math.pi / 2)
@@ -34,7 +34,7 @@ def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
 
 
 def clayton(theta: float) -> Case:
-    """Clayton's copula: dependence in the lower tails, uniform sides."""
+    """Build Clayton's copula: dependence in the lower tails, uniform sides."""
 
     def draw(n: int, rng: Generator) -> Sample:
         shared = rng.gamma(1 / theta, size=(n, 1))
@@ -55,7 +55,7 @@ def clayton(theta: float) -> Case:
 
 
 def morgenstern(theta: float) -> Case:
-    """Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
+    """Build Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
 
     def draw(n: int, rng: Generator) -> Sample:
         first = rng.random(n)
@@ -85,7 +85,7 @@ def _triangular(n: int, rng: Generator) -> Floats:
 
 
 def random_scale() -> Case:
-    """Z = e^X times a normal, X a normal of variance 1/4: no location to predict."""
+    """Build Z = e^X times a normal, X a normal of variance 1/4: no location to predict."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = 0.5 * rng.normal(size=n)
@@ -104,7 +104,7 @@ def random_scale() -> Case:
 
 
 def shared_volatility(r: float, spread: float) -> Case:
-    """A Gaussian pair times a log-normal scale that both share: tails heavier than any power."""
+    """Build a Gaussian pair times one log-normal scale: tails heavier than any power."""
     nodes = np.linspace(-5, 5, 201)
     weights = normal(nodes)
     weights = weights / weights.sum()
@@ -138,7 +138,7 @@ def shared_volatility(r: float, spread: float) -> Case:
 
 
 def random_product() -> Case:
-    """Z = X U, X log-normal, U uniform: after logarithms a normal plus an exponential."""
+    """Build Z = X U, X log-normal, U uniform: after logarithms a normal plus an exponential."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = np.exp(0.8 * rng.normal(size=n))

@@ -135,7 +135,16 @@ def warped(
     b: Callable[[Floats], Floats],
     family: Family = "warped",
 ) -> Case:
-    """Correlated normals, either side mapped invertibly."""
+    """Build correlated normals, either side mapped invertibly.
+
+    Args:
+        name: of the case.
+        r: correlation of a coordinate of one side with that of the other.
+        dim: coordinates of a side.
+        a: map of one side.
+        b: map of the other.
+        family: of the case.
+    """
     return gaussian(name, r, dim, family, a=a, b=b)
 
 

@@ -59,7 +59,9 @@ _TRAITS = Traits(
 class Binned(SpecString):
     """Estimate I(X;bin(Z)) and I(bin(Z);Y) on the probe rows.
 
-    For a deterministic network I(X;bin(Z)) is H(bin(Z)).
+    For a deterministic network I(X;bin(Z)) is H(bin(Z)) = -sum_c p_c log2 p_c over the rows of
+    cells c. The rules are those of Shwartz-Ziv & Tishby 2017 (arXiv 1703.00810), Saxe et al. 2018
+    and Chelombiev et al. 2019 (arXiv 1902.09037).
 
     A lower bound of I(X;Z) and I(Z;Y) of the population behind the rows, up to sampling bias; it
     does not keep the Markov chain: a later layer may come out higher because its values fall apart
@@ -260,7 +262,12 @@ class Binned(SpecString):
         return cell_keys(self.cells(z))
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
+        """Estimate I(a;b) in bits with every continuous variable binned.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``.
+            rng: not used.
 
         Raises:
             EstimatorError: unpaired rows, or fewer than 2.
@@ -297,7 +304,14 @@ class Binned(SpecString):
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
+        """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: not used.
+        """
         same_rows(x, z, self.name)
         y = self.labels_of(y)
         if self.correction != "none" and z.kind == "continuous" and without_copies(z, y)[2]:
@@ -314,9 +328,13 @@ class Binned(SpecString):
         *,
         rng: Generator | None = None,
     ) -> list[tuple[Quantity, Estimate]]:
-        """As `estimate_plane_point`, for a layer that does not fit into memory.
+        """Estimate as `estimate_plane_point` a layer that does not fit into memory, block by block.
 
-        Keys of blocks, joined.
+        Args:
+            x: discrete row identities, n rows; None where I(X;Z) is not asked.
+            z: the layer, shape ``(n, dim)``, read in blocks.
+            y: the labels, n rows; None where I(Z;Y) is not asked.
+            rng: not used.
 
         Raises:
             EstimatorError: a rule whose cells depend on all rows at once.

@@ -85,6 +85,12 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
     Invariant to rotation and to one scale per variable. The biased form tends to 1 for more units
     than rows; ``unbiased=True`` corrects it.
 
+    Args:
+        a: n rows.
+        b: n rows.
+        kernel: of continuous variables, ``linear`` or ``rbf``.
+        unbiased: whether the diagonals are left out.
+
     Example:
         >>> from infoplane.types import continuous
         >>> z = np.random.default_rng(0).normal(size=(50, 3))
@@ -160,9 +166,16 @@ class _Dependence(SpecString):
 
 @dataclass(frozen=True)
 class HSIC(_Dependence):
-    """HSIC as a plane coordinate. The field ``bits`` holds a dimensionless dependence.
+    """Measure dependence by HSIC as a plane coordinate (Gretton et al. 2005; Song et al. 2012).
 
-    The notes and the axis say so.
+    ``tr(K H L H) / (n - 1)^2``, or its unbiased form. The field ``bits`` holds this dimensionless
+    number; the notes and the axis say so.
+
+    Attributes:
+        kernel: ``rbf`` of the median distance, or ``linear``.
+        unbiased: whether the diagonals are left out: 0 in expectation at independence.
+
+    When it lies: it is set by the kernel; compare only variables on one scale, never bits.
     """
 
     _PREFIX = "hsic"
@@ -180,7 +193,7 @@ class HSIC(_Dependence):
         )
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate HSIC of a and b; draws nothing."""
+        """Estimate HSIC of a and b, n rows each; ``rng`` is not used."""
         return Estimate(
             hsic(a, b, kernel=self.kernel, unbiased=self.unbiased),
             a.n,
@@ -192,9 +205,19 @@ class HSIC(_Dependence):
 
 @dataclass(frozen=True)
 class CKA(_Dependence):
-    """CKA as a plane coordinate, between 0 and 1.
+    """Measure similarity by CKA as a plane coordinate, 0 to 1 (Kornblith et al. 2019).
 
-    The field ``bits`` holds a dimensionless similarity: the notes and the axis say so.
+    ``HSIC(K,L) / sqrt(HSIC(K,K) HSIC(L,L))``, arXiv 1905.00414. The field ``bits`` holds this
+    dimensionless number; the notes and the axis say so.
+
+    Attributes:
+        kernel: ``linear``, or ``rbf`` of the median distance.
+        unbiased: whether the diagonals are left out.
+
+    When it lies: the biased form tends to 1 for more units than rows, whatever they hold.
+
+    Raises:
+        EstimatorError: a variable is constant.
     """
 
     kernel: Kernel = "linear"
@@ -214,7 +237,7 @@ class CKA(_Dependence):
         )
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate CKA of a and b; draws nothing."""
+        """Estimate CKA of a and b, n rows each; ``rng`` is not used."""
         return Estimate(
             cka(a, b, kernel=self.kernel, unbiased=self.unbiased),
             a.n,

@@ -50,9 +50,10 @@ def spectral_entropy(spectrum: Floats, t: int) -> float:
 
 @dataclass(frozen=True)
 class DiffusionEntropy(SpecString):
-    """Diffusion spectral entropy of a layer, and spectral information about labels.
+    """Estimate the diffusion spectral entropy of a layer, and its information about labels.
 
-    As ``i_xz`` and ``i_zy``; geometric, no Shannon information.
+    As ``i_xz`` and ``i_zy``; geometric, no Shannon information (Liao et al. 2024, arXiv
+    2312.04823).
 
     ``DSE(Z) = H(|lambda|^t / sum)``, the effective number of directions a diffusion of ``t`` steps
     tells apart; ``DSMI(Z;Y) = DSE(Z) - sum_y p_y DSE(Z | Y=y)``, each class compared with the mean
@@ -123,6 +124,14 @@ class DiffusionEntropy(SpecString):
         """Estimate DSMI in bits of a layer and discrete labels, in either order.
 
         Unique row identities give DSE itself.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; one of them is continuous, the other discrete.
+            rng: draws the random subsets; seed 0 without.
+
+        Raises:
+            EstimatorError: unpaired rows, two variables of one kind, or more than 10000 rows.
         """
         require_same_rows(a, b)
         if not self.supports(a.kind, b.kind):
@@ -161,6 +170,13 @@ class DiffusionEntropy(SpecString):
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Estimate DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``."""
+        """Estimate DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: draws the random subsets; seed 0 without.
+        """
         rows = Variable("rows", np.arange(z.n)[:, None], "discrete")
         return [("i_xz", self.estimate(rows, z, rng=rng)), ("i_zy", self.estimate(z, y, rng=rng))]

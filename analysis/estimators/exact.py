@@ -16,11 +16,10 @@ from infoplane.types.arrays import Codes
 
 @dataclass(frozen=True)
 class Exact(SpecString):
-    """H(Z) on the probe rows, which is I(X;Z) for X uniform on them in a deterministic network.
+    """Count H(Z) on the probe rows: I(X;Z) for X uniform on them, the network deterministic.
 
-    I(Z;Y) likewise.
-
-    -0.0 equals 0.0. At most log2 N: at that value every row still has its own activation and
+    ``H(Z) = -sum_z p_z log2 p_z`` over the different rows z, plug-in; I(Z;Y) likewise. -0.0 equals
+    0.0. At most log2 N: at that value every row still has its own activation and
     nothing of X was lost.
 
     When it lies: rounding splits equal rows (a float32 matrix product is not row-deterministic);
@@ -61,7 +60,10 @@ class Exact(SpecString):
     ) -> Estimate:
         """Estimate I(a;b) in bits; the symbols of a continuous variable are its exact rows.
 
-        ``rng`` is not used.
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``.
+            rng: not used.
 
         Raises:
             EstimatorError: unpaired rows, or fewer than 2.

@@ -94,9 +94,9 @@ def ranks_blur(z: float, n: int) -> Blur:
 
 @dataclass(frozen=True)
 class Gaussian(SpecString):
-    """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit.
+    """Estimate ``1/2 log2(det S_a det S_b / det S_ab)``, the information of a Gaussian fit.
 
-    The three log-determinants have their small-sample correction.
+    The three log-determinants have their small-sample correction, E log det of a Wishart matrix.
 
     With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et
     al. 2017 for the copula form). Fewer than 4 rows per joint dimension (with labels, of the

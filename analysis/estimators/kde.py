@@ -36,9 +36,9 @@ Side = Literal["upper", "lower"]
 
 @dataclass(frozen=True)
 class KDE(SpecString):
-    """I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows.
+    """Bound I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows, from above or below.
 
-    Upper or lower bound (Kolchinsky & Tracey 2017, arXiv 1706.02419).
+    Kolchinsky & Tracey 2017, arXiv 1706.02419.
 
     ``I_up = -(1/N) sum_i log2[(1/N) sum_j exp(-|z_i-z_j|^2 / (2 s2))]``, ``I_low`` the same with 8
     s2; 0 <= I_low <= I_up <= log2 N. For labels ``Ih(Z) - sum_y p_y Ih(Z|y)`` with the same bound
@@ -111,7 +111,7 @@ class KDE(SpecString):
         return f"I(Z+{noise};Y) [bits], difference of {self.bound} bounds"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Return one continuous variable (the layer) and one discrete (row ids or labels)."""
+        """Accept one continuous variable (the layer) and one discrete (row ids or labels)."""
         return {a, b} == {"continuous", "discrete"}
 
     def labels_of(self, y: Variable) -> Variable:
@@ -143,10 +143,15 @@ class KDE(SpecString):
         )
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate I(a;b) in bits of a continuous and a discrete variable; ``pairs`` use ``rng``.
+        """Estimate I(a;b) in bits of a continuous and a discrete variable.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and
         the value is the bound on I(X;Z+eps).
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; one of them is continuous, the other discrete.
+            rng: draws the rows that a budget of ``pairs`` compares; seed 0 without.
 
         Raises:
             EstimatorError: unpaired rows, fewer than 2, or not one continuous and one discrete
@@ -169,6 +174,12 @@ class KDE(SpecString):
     ) -> Points:
         """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the
         pairs.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: of rows that a budget of pairs draws; seed 0 without.
         """
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
@@ -183,9 +194,14 @@ class KDE(SpecString):
     ) -> list[Points]:
         """Return the points of several widths with one budget of pairs.
 
-        They come from one pass over the pairs.
+        They come from one pass over the pairs. Each says to the last bit what it says alone.
 
-        Each says to the last bit what it says alone.
+        Args:
+            several: the estimators.
+            x: discrete row identities, n rows; None where I(X;Z) is not asked.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows; None where I(Z;Y) is not asked.
+            rng: of rows that a budget of pairs draws; seed 0 without.
         """
         if x is not None and isinstance(z, Variable):
             same_rows(x, z, several[0].name)
@@ -209,7 +225,14 @@ class KDE(SpecString):
         *,
         rng: Generator | None = None,
     ) -> Points:
-        """As `estimate_plane_point`, for a layer that does not fit into memory."""
+        """Estimate as `estimate_plane_point` a layer that does not fit into memory.
+
+        Args:
+            x: discrete row identities, n rows; None where I(X;Z) is not asked.
+            z: the layer, shape ``(n, dim)``, read in blocks.
+            y: the labels, n rows; None where I(Z;Y) is not asked.
+            rng: of rows that a budget of pairs draws; seed 0 without.
+        """
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     def estimate_halves(
@@ -221,7 +244,15 @@ class KDE(SpecString):
         *,
         rng: Generator | None = None,
     ) -> list[Points]:
-        """Estimate both halves of each split at the whole layer's s2, in one pass for several."""
+        """Estimate both halves of each split at the whole layer's s2, in one pass for several.
+
+        Args:
+            x: discrete row identities, n rows.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            splits: which rows are in the first half, shape ``(n,)`` each.
+            rng: not used.
+        """
         s2 = self.variance_of(z)
         return [
             self._both(by_x, by_y, s2)

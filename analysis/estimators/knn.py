@@ -68,15 +68,15 @@ class Neighbours(SpecString):
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], k-NN k={self.k}, N={n}"
 
     def with_fewer_neighbours(self) -> Neighbours | None:
-        """As `KSG.with_fewer_neighbours`."""
+        """Return the estimator with three fifths of its neighbours; None where these are all."""
         return fewer_neighbours(self)
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
-        """See `slowest_bias`."""
+        """Return the power of 1/n with which the bias falls, see `slowest_bias`."""
         return slowest_bias(a, b)
 
     def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """See `unresolved`."""
+        """Return why no interval is honest, None where one is, see `unresolved`."""
         pair = prepare_pair(a, b, self.k, name=self.name)
         return unresolved(pair, self.k, ranked=self.correct)
 

@@ -85,9 +85,10 @@ def fewer_neighbours(estimator: Counting) -> Counting | None:
 
 @dataclass(frozen=True)
 class KSG(SpecString):
-    """I(A;B) of continuous vectors by k nearest neighbours.
+    """Estimate I(A;B) of continuous vectors by k nearest neighbours.
 
-    Kraskov et al. 2004, first estimator; labels by Ross (2014).
+    ``psi(k) + psi(N) - <psi(n_a + 1) + psi(n_b + 1)>`` in nats, over ln 2 (Kraskov et al. 2004,
+    first estimator); labels by Ross (2014).
 
     Coordinates are standardised. The norm is Euclidean within a variable and the maximum across the
     two.
@@ -171,11 +172,11 @@ class KSG(SpecString):
         return fewer_neighbours(self)
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
-        """See `slowest_bias`."""
+        """Return the power of 1/n with which the bias falls, see `slowest_bias`."""
         return slowest_bias(a, b)
 
     def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """See `unresolved`."""
+        """Return why no interval is honest, None where one is, see `unresolved`."""
         pair = prepare_pair(a, b, self.k, name=self.name)
         return unresolved(pair, self.k, ranked=self.scores or self.correct)
 
@@ -260,9 +261,14 @@ class KSG(SpecString):
 
 @dataclass(frozen=True)
 class Ross(KSG):
-    """I(Z;Y) of a continuous vector and labels by k nearest neighbours within the class.
+    """Estimate I(Z;Y) of a continuous vector and labels by neighbours within the class.
 
-    Ross 2014; what `KSG` uses for labels.
+    ``psi(N) + psi(k) - <psi(N_y)> - <psi(m)>`` in nats, over ln 2: m rows of all classes are as
+    near as the k-th of the own (Ross 2014, doi:10.1371/journal.pone.0087357); what `KSG` uses for
+    labels.
+
+    When it lies: falls short where classes are finer than the reach of k neighbours, or have few
+    rows; an infinite truth has no place here, H(Y) is the most.
 
     Raises:
         EstimatorError: equal rows in Z; two variables of one kind.
@@ -292,9 +298,10 @@ class Ross(KSG):
 
 @dataclass(frozen=True)
 class MixedKSG(KSG):
-    """I(A;B) where values may repeat.
+    """Estimate I(A;B) where values may repeat: ReLU, one-hot, dead units, labels.
 
-    Atoms after ReLU, one-hot, dead units, labels (Gao et al. 2017, arXiv 1709.06212).
+    ``<psi(k_i)> + ln N - <psi(n_a)> - <psi(n_b)>`` in nats, over ln 2 (Gao et al. 2017, arXiv
+    1709.06212).
 
     A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete
     metric. On continuous data it is KSG with ``ln N`` for ``psi(N)``. Use it wherever a layer has
@@ -335,7 +342,7 @@ class MixedKSG(KSG):
         return mixed_bits(x, z, self.k), ()
 
     def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """As `KSG.no_interval`; nor beside atoms of both variables, where this form is wrong."""
+        """Return why no interval is honest, also beside atoms of both variables, or None."""
         pair = prepare_pair(a, b, self.k, name=self.name)
         vectors = pair.a.values is not None and pair.b.values is not None
         if vectors and not self.apart and _at_atoms(pair, self.k):

@@ -264,9 +264,10 @@ def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class InfoNCE(Variational):
-    """InfoNCE (van den Oord et al. 2018).
+    """Bound I(A;B) from below by InfoNCE (van den Oord et al. 2018, arXiv 1807.03748).
 
-    A lower bound that cannot exceed log2(batch), held out, in bits.
+    ``log K + <f_ii - log sum_j exp f_ij>`` over batches of K held-out pairs, in bits; it cannot
+    exceed log2(batch).
 
     When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the
     estimate.
@@ -289,7 +290,12 @@ class InfoNCE(Variational):
 
 @dataclass(frozen=True)
 class NWJ(Variational):
-    """Nguyen, Wainwright & Jordan (2010): an unbiased lower bound whose variance grows like e^I."""
+    """Bound I(A;B) from below by Nguyen, Wainwright & Jordan (2010).
+
+    ``E_joint f - E_product e^(f-1)`` on held-out rows, in bits.
+
+    When it lies: the variance grows like e^I; far below the truth above a few bits.
+    """
 
     traits = replace(Variational.traits, target="variational lower bound")
     _TITLE = "I_NWJ"
@@ -302,9 +308,12 @@ class NWJ(Variational):
 
 @dataclass(frozen=True)
 class MINE(Variational):
-    """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches.
+    """Estimate I(A;B) by MINE (Belghazi et al. 2018, arXiv 1801.04062).
 
-    The logarithm of a mean makes it slightly too high.
+    Donsker-Varadhan, ``E_joint f - log E_product e^f``, on held-out batches, in bits.
+
+    When it lies: the logarithm of a mean over a batch makes it slightly too high, so that it is no
+    bound.
     """
 
     traits = replace(
@@ -323,10 +332,14 @@ class MINE(Variational):
 
 @dataclass(frozen=True)
 class SMILE(Variational):
-    """SMILE (Song & Ermon 2020).
+    """Estimate I(A;B) by SMILE (Song & Ermon 2020, arXiv 1910.06222).
 
-    Critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No
-    bound.
+    A critic trained by Jensen-Shannon, read by ``E_joint f - log E_product e^clip(f, -tau, tau)``.
+
+    Attributes:
+        tau: nats at which the product term is clipped.
+
+    When it lies: clipping trades variance for a bias of either sign: no bound.
     """
 
     tau: float = 5.0
@@ -353,14 +366,17 @@ class SMILE(Variational):
 
 @dataclass(frozen=True)
 class DensityRatio(Variational):
-    """Joint against product as a classification.
+    """Estimate I(A;B) by a classifier of joint against product, read two ways that must agree.
 
-    Its logit is the log density ratio, read two ways that must agree.
+    Its logit f is the log density ratio.
 
     Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out
     rows. They agree when the ratio is normalised; when they part by more than 0.3 bit the estimate
     is refused. Cross-fitted: both halves of the rows are trained on and read, in turn, so that
     every row is held out once.
+
+    When it lies: as the bound of its read-out, short of large I; the two may agree and both be
+    short.
 
     Raises:
         EstimatorError: the two read-outs differ by more than 0.3 bit.

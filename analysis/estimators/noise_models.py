@@ -92,11 +92,11 @@ class EvenNormal:
         self._norms = np.einsum("ij,ij->i", self._centres, self._centres)
 
     def draw(self, rng: Generator) -> Floats:
-        """As `Channel`, in units of sigma from the mean."""
+        """Return one noisy value of every row, in units of sigma from the mean."""
         return self._centres + rng.normal(size=self._centres.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """As `Channel`."""
+        """Return log densities as `Channel` asks for them."""
         squares = np.einsum("ij,ij->i", noisy, noisy)[:, None] + self._norms
         return -0.5 * np.maximum(squares - 2 * noisy @ self._centres.T, 0)
 
@@ -125,11 +125,11 @@ class Normal:
         self._log_scales = np.log(scales).sum(axis=1)
 
     def draw(self, rng: Generator) -> Floats:
-        """As `Channel`."""
+        """Return one noisy value of every row, shape ``(n, dim)``."""
         return self._values + self._deviations * rng.normal(size=self._values.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """As `Channel`; exact also where deviations are far smaller than values."""
+        """Return log densities, exact also where deviations are far smaller than values."""
         squares = np.zeros((len(noisy), len(self._values)))
         for unit in range(noisy.shape[1]):
             steps = noisy[:, unit, None] - self._values[:, unit]
@@ -151,11 +151,11 @@ class Uniform:
         self._reach = reach
 
     def draw(self, rng: Generator) -> Floats:
-        """As `Channel`."""
+        """Return one noisy value of every row, shape ``(n, dim)``."""
         return self._values + rng.uniform(-self._reach, self._reach, size=self._values.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """As `Channel`. A row reaches its own noisy values, however they are rounded."""
+        """Return log densities; a row reaches its own noisy values, however they are rounded."""
         inside = np.ones((len(noisy), len(self._values)), bool)
         for unit in range(noisy.shape[1]):
             inside &= np.abs(noisy[:, unit, None] - self._values[:, unit]) <= self._reach

@@ -97,11 +97,16 @@ class NoisyChannel(SpecString):
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], noisy net{size}{kind}, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Return the clean layer (continuous) with row ids or labels (discrete)."""
+        """Accept the clean layer (continuous) with row ids or labels (discrete)."""
         return {a, b} == {"continuous", "discrete"}
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I in bits between the noisy layer and row ids (X) or labels (Y).
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``; one of them is the clean layer, the other discrete.
+            rng: of the noise; seed 0 without.
 
         Raises:
             EstimatorError: unpaired rows, or not one continuous and one discrete variable.
@@ -118,7 +123,14 @@ class NoisyChannel(SpecString):
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Return both quantities from the same draws."""
+        """Return both quantities from the same draws.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: of the noise; seed 0 without.
+        """
         same_rows(x, z, self.name)
         found = self._estimates(z, [row_codes(x.values), row_codes(y.values)], rng)
         return [("i_xz", found[0]), ("i_zy", found[1])]

@@ -41,7 +41,10 @@ standard error.
 
 @dataclass(frozen=True)
 class Plugin(SpecString):
-    """I(A;B) of discrete variables from their table of counts.
+    """Estimate I(A;B) of discrete variables from their table of counts.
+
+    ``H(A) + H(B) - H(A,B)``, each entropy plug-in or corrected
+    (`infoplane.analysis.estimators.entropies.entropy_bits` names the sources).
 
     Attributes:
         target: ``probe-set`` (the rows are everything: no bias, exact) or ``population`` (the rows
@@ -107,6 +110,11 @@ class Plugin(SpecString):
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
         """Estimate I(a;b) in bits; for a population with the interval of `table_errors`.
+
+        Args:
+            a: shape ``(n, da)``, discrete.
+            b: shape ``(n, db)``, discrete.
+            rng: not used.
 
         No interval where more than a tenth of the rows are alone in their pair of symbols: there
         the bias of pairs that never appeared exceeds every error. Elsewhere it reaches as far as

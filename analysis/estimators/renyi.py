@@ -45,9 +45,10 @@ _MOST_ROWS = 20_000
 
 @dataclass(frozen=True)
 class MatrixRenyi(SpecString):
-    """Matrix-based Renyi "mutual information" ``S(A) + S(B) - S(A o B / tr)`` in bits.
+    """Estimate matrix-based Renyi "information" ``S(A) + S(B) - S(A o B / tr)``, not Shannon's.
 
-    Geometric, not Shannon.
+    ``S(A) = log2(tr A^alpha) / (1 - alpha)`` of trace-one Gram matrices, in bits (Giraldo, Rao &
+    Principe 2015; Yu et al. 2020, arXiv 1808.07912).
 
     Attributes:
         alpha: order; 1 is von Neumann, 2 needs no eigenvalues, 1.01 is the literature's.
@@ -223,7 +224,17 @@ class MatrixRenyi(SpecString):
         )
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
+        """Estimate I_alpha(a;b) in bits.
+
+        Args:
+            a: shape ``(n, da)``.
+            b: shape ``(n, db)``.
+            rng: of the vectors of ``lanczos``; seed 0 without.
+
+        Raises:
+            EstimatorError: more rows than a Gram matrix may have, or ``width=alignment`` without
+                discrete labels.
+        """
         require_same_rows(a, b)
         widths = f"widths {self._used(a, b)}, {self._used(b, a)}"
         if a.kind == b.kind == "discrete":
@@ -250,6 +261,12 @@ class MatrixRenyi(SpecString):
         Unique row identities X give ``I(X;Z) = S(Z)``.
 
         Identity o A = identity.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: of the vectors of ``lanczos``; seed 0 without.
         """
         labels = y if y.kind == "discrete" else None
         if z.kind == "discrete":

@@ -59,6 +59,11 @@ def _load(target: str) -> Any:  # Any: a class by name
 
 
 def family_of(prefix: str) -> Any:  # Any: a class of estimators
+    """Return the estimator class of a spec prefix, installed plug-ins included.
+
+    Raises:
+        SpecError: there is none.
+    """
     if prefix in FAMILIES:
         return _load(FAMILIES[prefix])
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}

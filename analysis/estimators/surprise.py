@@ -162,7 +162,15 @@ def surprise_of_symbols(
 def surprise_of_amounts(
     z: Values, y: Array, train: Ids, test: Ids, estimator: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
-    """Return what `surprise_of_symbols` does, by Gaussian densities of targets ``(n, dim)``.
+    """Return what `surprise_of_symbols` does, by Gaussian densities of continuous targets.
+
+    Args:
+        z: predictors of all rows, shape ``(n, dim)``.
+        y: targets, shape ``(n, targets)``.
+        train: rows to fit on.
+        test: rows to be predicted.
+        estimator: its family.
+        rng: of the fit.
 
     Raises:
         EstimatorError: a target that is constant on the training rows.

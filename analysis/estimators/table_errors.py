@@ -38,12 +38,16 @@ _CLEAR = 25.0
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of an information whose error is normal and chi-squared.
 
-    Normal, and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom, for n rows.
+    Normal, and a centred ``chi^2 / (2 n ln 2)``. At independence the normal part vanishes and
+    2 n ln 2 I is chi-squared, skew and bounded below (Wilks 1938): a symmetric interval would hold
+    the truth always. The quantiles are those of the Pearson type III law with the same variance and
+    third moment.
 
-    ``variance`` in bits^2 is that of both. At independence the normal part vanishes and 2 n ln 2 I
-    is chi-squared, skew and bounded below (Wilks 1938): a symmetric interval would hold the truth
-    always. The quantiles are those of the Pearson type III law with the same variance and third
-    moment.
+    Args:
+        bits: the information.
+        variance: of both parts together, in bits^2.
+        degrees: of freedom of the chi-squared part.
+        n: rows.
 
     Example:
         >>> low, high = chance_interval(0.0, 1 / (2 * 100**2 * _LN2**2), 1, 100)

@@ -38,7 +38,9 @@ Reader = Literal["linear", "mlp", "knn", "gaussian"]
 
 @dataclass(frozen=True)
 class VInformation(SpecString):
-    """Usable information ``I_V(a -> b)`` in bits: ``a`` is the predictor, ``b`` the target.
+    """Estimate usable information ``I_V(a -> b)`` in bits: ``a`` predicts the target ``b``.
+
+    ``H_V(b) - H_V(b|a)`` (Xu et al. 2020, arXiv 2002.10689).
 
     Every row is predicted by a model that never saw it (stratified folds, standardised on the
     training fold; early stopping, penalties and the temperature on an inner 15 % of the training
@@ -142,7 +144,13 @@ class VInformation(SpecString):
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
 
-        The seed is 0 where ``rng`` is left out.
+        Args:
+            a: the predictor, shape ``(n, da)``.
+            b: the target, shape ``(n, db)``.
+            rng: of folds and fits; seed 0 without.
+
+        Raises:
+            EstimatorError: unpaired or too few rows, symbols without repetition, a constant target.
         """
         require_same_rows(a, b)
         n = a.n
@@ -155,7 +163,14 @@ class VInformation(SpecString):
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Estimate I_V(Z -> Y) alone: to predict Z from the row identity of X means nothing."""
+        """Estimate I_V(Z -> Y) alone: to predict Z from the row identity of X means nothing.
+
+        Args:
+            x: discrete row identities, shape ``(n, 1)``.
+            z: the layer, shape ``(n, dim)``.
+            y: the labels, n rows.
+            rng: of folds and fits; seed 0 without.
+        """
         return [("i_zy", self.estimate(z, y, rng=rng))]
 
 

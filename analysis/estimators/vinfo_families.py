@@ -130,7 +130,14 @@ def fit_calibrated(
 
 
 def fit_raw(family: str, split: Split, rng: Generator, hidden: int) -> Predictor:
-    """Return a predictor of the named family as it comes out of its fit."""
+    """Return a predictor of the named family as it comes out of its fit.
+
+    Args:
+        family: one of `FAMILIES`.
+        split: the training rows.
+        rng: of the start of ``mlp``.
+        hidden: units of ``mlp``.
+    """
     if family == "linear":
         return fit_linear(split)[0]
     if family == "mlp":
@@ -252,14 +259,29 @@ def _fit_mlp(split: Split, rng: Generator, hidden: int) -> Predictor:
 def mlp_forward(
     flat: Floats, z: Floats, units: int, hidden: int, outputs: int
 ) -> tuple[Floats, Floats]:
-    """Return the hidden units, ``(n, h)``, and the outputs, ``(n, k)``, of rows ``(n, d)``."""
+    """Return the hidden units, ``(n, h)``, and the outputs, ``(n, k)``, of rows.
+
+    Args:
+        flat: the weights, see `unpack_weights`.
+        z: shape ``(n, d)``.
+        units: d.
+        hidden: h.
+        outputs: k.
+    """
     inward, bias, outward, skip, offset = unpack_weights(flat, units, hidden, outputs)
     active = np.tanh(z @ inward + bias)
     return active, active @ outward + z @ skip + offset
 
 
 def mlp_objective(flat: Floats, split: Split, hidden: int, penalty: float) -> tuple[float, Floats]:
-    """Return the loss on the fitted rows with the penalty of the weights, and its gradient."""
+    """Return the loss on the fitted rows with the penalty of the weights, and its gradient.
+
+    Args:
+        flat: the weights, see `unpack_weights`.
+        split: the training rows.
+        hidden: units.
+        penalty: of half the squared weights.
+    """
     units = split.z.shape[1]
     outputs = len(split.base)
     inward, _, outward, skip, _ = unpack_weights(flat, units, hidden, outputs)

@@ -67,7 +67,16 @@ def floor_keys(z: Any, width: Any, weights: Any, keys: Any) -> None:
 
 @compiled(fastmath=_FAST)
 def edge_keys(z: Any, step: float, scale: Any, last: Any, weights: Any, keys: Any) -> None:
-    """Fill in keys as `floor_keys` does, for the cells of `cells_between`."""
+    """Fill in keys as `floor_keys` does, for the cells of `cells_between`.
+
+    Args:
+        z: shape ``(n, dim)``.
+        step: from edge to edge.
+        scale: ``last / 2`` in the dtype of z.
+        last: in the dtype of z.
+        weights: of the units, shape ``(dim,)``.
+        keys: shape ``(n,)``.
+    """
     for number in range(len(z)):
         row = z[number]
         key = _U(0)

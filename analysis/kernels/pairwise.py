@@ -100,7 +100,7 @@ def grouped_sums(
 def anchored_sums(
     z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]
 ) -> list[Floats]:
-    """As `grouped_sums`, for the rows ``anchors`` alone against all rows.
+    """Return the sums of `grouped_sums` for the rows ``anchors`` alone against all rows.
 
     ``len(anchors) * n`` pairs, two looks at each block of ``z``.
 

@@ -120,7 +120,14 @@ def add_group(
 
 @compiled(fastmath=_FAST, forceinline=True)
 def distances_from_products(products: Any, own_norm: Any, norms: Any, distances: Any) -> None:
-    """Fill in one row of squared distances from products and squared norms, ``(C,)`` each."""
+    """Fill in one row of squared distances from products and squared norms.
+
+    Args:
+        products: of the row with C columns, shape ``(C,)``.
+        own_norm: squared norm of the row.
+        norms: of the columns, shape ``(C,)``.
+        distances: shape ``(C,)``.
+    """
     for column in range(len(products)):
         distances[column] = _F(own_norm + norms[column] - products[column] - products[column])
 
@@ -159,7 +166,7 @@ def distances_from_columns(columns: Any, row: int, begin: int, distances: Any) -
             distances[column] += _F(d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3 + d4 * d4)
 
 
-@compiled(forceinline=True)
+@inlined()
 def row_of_distances(
     products: Any, columns: Any, norms: Any, row: int, begin: int, of_row: Any, distances: Any
 ) -> None:
@@ -357,7 +364,7 @@ def tile_of_blocks(
     sums: Any,
     below: Any,
 ) -> None:
-    """As `tile`, with the sums over every block of the sorted rows apart.
+    """Add one tile as `tile` does, the sums over every block of the sorted rows apart.
 
     A row adds up stretches of columns, a column stretches of rows.
 
@@ -395,7 +402,7 @@ def tile_of_blocks(
             settle_block(running, below, block_of[own] - block_of[row], offset)
 
 
-@compiled(forceinline=True)
+@inlined()
 def settle_block(running: Any, below: Any, block: int, offset: int) -> None:
     """Add the running sums of columns to those of one block of rows, and begin anew.
 

@@ -29,9 +29,15 @@ _LEAST_EXPONENT = -80.0  # below, the sums do not notice, and exp of denormal re
 def grouped_sums(
     rows: Rows, variances: Floats, groupings: Sequence[Codes], device: str
 ) -> list[Floats]:
-    """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device.
+    """Return the sums of `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device.
 
     The device holds the centred rows.
+
+    Args:
+        rows: shape ``(n, dim)``.
+        variances: the s2, shape ``(v,)``, positive.
+        groupings: codes of all rows, shape ``(n,)`` each.
+        device: of torch.
 
     float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a
     device without it, such as ``mps``, raises torch's own error); products never use
