@@ -43,6 +43,11 @@ class Curve:
     band: Mapping[int, Interval]
     band_mark: str = ""
 
+    @property
+    def highest_bits(self) -> float:
+        """The largest of its values."""
+        return max(estimate.bits for estimate in self.estimates)
+
     def marks(self) -> set[str]:
         """Return keys of the marks that its picture holds."""
         used = {self.band_mark} if self.band else set()
@@ -196,7 +201,7 @@ def _set_limits(ax: Axes, ceiling: Ceiling, curves: Sequence[Curve], view: View)
 
     From 0 to it or to the highest value, or as asked for.
     """
-    highest = max(max(estimate.bits for estimate in curve.estimates) for curve in curves)
+    highest = max(curve.highest_bits for curve in curves)
     if ceiling.bits is not None:
         draw_ceiling_up(ax, ceiling, view, gid="reference")
     if view.fit:

@@ -138,7 +138,7 @@ def _left_out(parts: Parts, count: int) -> Parts:
 
 def _needed(parts: Sequence[Parts]) -> list[list[bool]]:
     """Return which parts of every name tell it from another name: by a number, or alone."""
-    patterns = [tuple(re.sub(r"\d+", "#", part) for part in name) for name in parts]
+    patterns = list(map(_pattern, parts))
     others = Counter[Pattern]()
     for pattern in set(patterns):
         others.update(_without(pattern, place) for place in range(len(pattern)))
@@ -154,6 +154,10 @@ def _needed(parts: Sequence[Parts]) -> list[list[bool]]:
         alone = [others[_without(pattern, place)] > 1 for place in places]
         needed.append(list(map(max, by_number, alone)))
     return needed
+
+
+def _pattern(name: Parts) -> Pattern:
+    return tuple(re.sub(r"\d+", "#", part) for part in name)
 
 
 def _without(pattern: Pattern, place: int) -> Pattern:

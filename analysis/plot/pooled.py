@@ -1,6 +1,6 @@
 """Runs of several seeds pooled in one plane.
 
-The path of the median or mean over runs, with the range of the runs around it.
+The path of the median or mean over runs, with the runs around it.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def plot_pooled(
 ) -> Axes:
     """Draw several runs as one plane.
 
-    Per layer the path of the centre over runs, and a pale band, the range over runs.
+    Per layer the path of the centre over runs, every run as a thin line, and as a pale band the
+    hull of the runs at neighbouring checkpoints.
 
     Args:
         planes: of the runs, by name; all of one probe set.
