@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +253,17 @@ def usable_plane() -> Plane:
         for q in quantities
     ]  # type: ignore[arg-type]
     return Plane(tuple(points), ("a", "b", "c"), N, 1.0)
+
+
+def test_usable_information_of_many_layers_has_one_legend_under_both_panels() -> None:
+    plane = usable_plane()
+    points = []
+    for k in range(20):
+        points += [replace(point, layer=f"{point.layer}.{k}") for point in plane]
+    names = tuple(dict.fromkeys(point.layer for point in points))
+    figure = draw_usable(replace(plane, points=tuple(points), layers=names))
+    (box,) = figure.legends
+    assert "60 layers named" in " ".join(text.get_text() for text in box.get_texts())
 
 
 def test_usable_information_stands_beside_the_plane_along_the_layers() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from matplotlib.figure import Figure
@@ -68,18 +68,25 @@ def draw_side_by_side(
     axes[0].set_xlim(min(left), max(right))
     axes[0].set_ylim(min(low), max(high))
     fit_labels_across(axes)
-    _draw_shared_legend(figure, planes, estimator, sense)
+    draw_shared_legend(figure, list(planes.values()), estimator, sense)
     return figure
 
 
-def _draw_shared_legend(
-    figure: Figure, planes: Mapping[str, Plane], estimator: str | None, sense: str | None
+def draw_shared_legend(
+    figure: Figure, planes: Sequence[Plane], estimator: str | None, sense: str | None = None
 ) -> None:
-    """Draw one legend under all planes: the layers of the first, and the marks of any."""
+    """Draw one legend under all planes: the layers of the first, and the marks of any.
+
+    Args:
+        figure: its first Axes holds the first plane.
+        planes: that are drawn.
+        estimator: spec that is drawn; None for each plane's first.
+        sense: exact, point, upper or lower; None for the first that is present.
+    """
     used: set[str] = set()
-    for plane in planes.values():
+    for plane in planes:
         used.update(marks_of(trajectories(plane, choose_estimator(plane, estimator), sense)))
-    first = next(iter(planes.values()))
+    first = planes[0]
     spec = choose_estimator(first, estimator)
     names = [path.layer for path in trajectories(first, spec, sense)]
     marks = [key for key in MARKS if key in used]

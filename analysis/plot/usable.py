@@ -16,7 +16,7 @@ from infoplane.analysis.plot.labels import choose_estimator, short_axis
 from infoplane.analysis.plot.marks import GREY
 from infoplane.analysis.plot.names import named, numbered_names, short_names
 from infoplane.analysis.plot.plane import plot_plane
-from infoplane.analysis.plot.small import plain_legend
+from infoplane.analysis.plot.side_by_side import draw_shared_legend
 from infoplane.analysis.plot.trajectory import interval_of
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
@@ -145,12 +145,9 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
         )
     figure = style.new_figure(style.PAGE, style.PAGE * 0.5)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-    plot_plane(plane, estimator=shannon, ax=left, colour_bar=False)
+    plot_plane(plane, estimator=shannon, ax=left, colour_bar=False, legend=False)
     plot_profile(plane, estimator=usable, ax=right)
-    box = left.get_legend()
-    handles = list(box.legend_handles)
-    box.remove()
-    plain_legend(figure, handles, loc="outside lower center", ncols=4)
+    draw_shared_legend(figure, [plane], shannon)
     if not left.get_title(loc="left"):
         left.set_title("information about X and Y in the layer", loc="left", fontsize=8)
     right.set_title("information that a predictor can use", loc="left", fontsize=8)
