@@ -565,3 +565,34 @@ def test_a_replay_gives_inputs_in_the_precision_of_the_probe(
     net = _mlp().to(dtype)
     _open(net, _f(9, 5).to(dtype), tmp_path, store="weights").close()
     assert replay(tmp_path / "run", net, to=tmp_path / "again").bitwise == (0,)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (torch.int8, torch.float32),
+        (torch.bool, torch.float32),
+        (torch.uint8, torch.int8),
+        (torch.float32, torch.float64),
+    ],
+)
+def test_a_layer_that_comes_to_hold_more_than_its_dtype_is_not_cut(
+    before: torch.dtype, after: torch.dtype, tmp_path: Path
+) -> None:
+    class Changing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dtype, self.codes = before, nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.codes(x.to(self.dtype)).float()  # type: ignore[no-any-return]
+
+    net = Changing()
+    rec = _open(net, 9 * _f(12, 3), tmp_path, layers=["codes"])
+    net.dtype = after
+    with pytest.warns(RuntimeWarning, match=f"gave {after}, and {before} when the recorder"):
+        assert not rec.step(1)
+    net.dtype = before
+    assert rec.step(2)
+    rec.close()
+    assert open_archive(tmp_path / "run").steps == (0, 2)

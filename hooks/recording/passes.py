@@ -167,6 +167,8 @@ def form(
     site = kept.site
     tensor = rows.of(site, tensor, batch)
     raw = tensor.detach().cpu()
+    if raw.dtype != site.torch_dtype:
+        _require_room(kept, raw)
     if kept.whole:
         return raw.to(kept.dtype).contiguous(), None
     narrow = raw.is_floating_point() and raw.dtype not in (torch.float32, torch.float64)
@@ -184,6 +186,16 @@ def form(
             f"{str(kept.dtype).removeprefix('torch.')}; store it as float32"
         )
     return stored, digests
+
+
+def _require_room(kept: Kept, raw: Tensor) -> None:
+    """Refuse values of another dtype than when the recorder attached, which storing would cut."""
+    chosen = kept.wish is not None and kept.dtype.is_floating_point
+    if not chosen and torch.promote_types(raw.dtype, kept.dtype) != kept.dtype:
+        raise CaptureError(
+            f"layer {kept.site.name!r} gave {raw.dtype}, and {kept.site.torch_dtype} when the "
+            "recorder attached: begin a run of its own with the network as it is now"
+        )
 
 
 class Gathered:
