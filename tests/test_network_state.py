@@ -16,8 +16,10 @@ import pytest
 import torch
 from builders import hooks_of
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import flex_attention
 
 from infoplane.hooks.network import network_state
+from infoplane.hooks.network.isolate import Isolation
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.recorder import Recorder
 
@@ -382,6 +384,17 @@ def test_every_way_in_which_torch_writes_is_seen(
     state.restore()
     assert torch.equal(net.last.weight, before)
     assert state.changed == ["last.weight"] and not state.lost
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_operators_of_functions_run_while_writes_are_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    query = torch.randn(2, 1, 4, 8)
+    alone = flex_attention(query, query, query)
+    with Isolation(Stateful(), mode="eval", seed=0).entered():
+        assert torch.equal(flex_attention(query, query, query), alone)
 
 
 def test_a_write_without_torch_into_a_large_parameter_is_named(

@@ -60,6 +60,8 @@ class CopyBeforeWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
     What writes into memory without torch (an array that shares it, an extension) is not seen.
     """
 
+    supports_higher_order_operators = True  # `torch.cond`, `flex_attention`: run as they are
+
     def __init__(self, parameters: Sequence[RememberedParameter]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch
         self._by_storage: dict[int, list[RememberedParameter]] = {}
