@@ -57,8 +57,13 @@ class Pairs:
         """Fewer rows, so that a test holds no more than a small batch while the network trains."""
         per_pair = _COPIES * _layer_bytes(sites) + 4 * _input_bytes(probe)
         count = min(len(self.x), max(FEWEST, _BYTES_AGAIN // max(per_pair, 1)))
-        spread = np.linspace(0, len(self.x) - 1, count).astype(np.int64)
+        spread = evenly_spread(count, len(self.x))
         return Pairs(self.x[spread], self.other[spread])
+
+
+def evenly_spread(count: int, rows: int) -> Rows:
+    """Return up to ``count`` numbers of rows, evenly spread over all, each once."""
+    return np.unique(np.linspace(0, rows - 1, min(count, rows)).astype(np.int64))
 
 
 def _layer_bytes(sites: Sequence[Site]) -> int:
@@ -78,7 +83,7 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
     """
     fitting = max(2 * most, _BYTES_LOOKED_AT // max(_input_bytes(probe), 1))
     looked_at = min(probe.n, _LOOKED_AT, fitting)
-    among = np.unique(np.linspace(0, probe.n - 1, looked_at).astype(np.int64))
+    among = evenly_spread(looked_at, probe.n)
     tensors = probe.take(among).tensors().values()
     tables = [to_numpy(tensor).reshape(len(among), -1) for tensor in tensors]
     codes = np.stack([_codes(table) for table in tables])  # (inputs, rows)
@@ -109,7 +114,7 @@ def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
     holders = np.stack([_extremes(table) for table in tables], 1).reshape(-1)  # inputs in turn
     picked = np.array([*dict.fromkeys(holders.tolist())][: count // 2], np.int64)
     left = np.setdiff1d(np.arange(len(tables[0])), picked)
-    even = left[np.linspace(0, len(left) - 1, count - len(picked)).astype(np.int64)]
+    even = left[evenly_spread(count - len(picked), len(left))]
     return np.concatenate([picked, even])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -29,6 +30,21 @@ from infoplane.types import Relation
 LayerPairs = list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Exchanged:
+    """What the exchange of one layer showed.
+
+    Attributes:
+        row: how it relates to every layer.
+        shared, fresh: pairs of it and the layers behind it that depend, given it, on noise that it
+            has or has not.
+    """
+
+    row: dict[str, Relation]
+    shared: LayerPairs
+    fresh: LayerPairs
+
+
 class Exchange:
     """Exchanges one layer after another: one forward each; of a network with noise up to five.
 
@@ -53,7 +69,7 @@ class Exchange:
         self._bench, self._rows, self._found = bench, rows, found
         self._plain, self._far, self._tolerance = plain, far, tolerance
 
-    def of(self, site: Site) -> tuple[dict[str, Relation], LayerPairs, LayerPairs]:
+    def of(self, site: Site) -> Exchanged:
         """Return how one layer relates to all, and with which it shares noise or has fresh noise.
 
         Raises:
@@ -63,7 +79,7 @@ class Exchange:
         near = self._near(put_back)
         row = self._row(site, put_back, near)
         shared, fresh = self._noise_of(site, put_back, near)
-        return row, self._on_a_path(site, row, shared), self._on_a_path(site, row, fresh)
+        return Exchanged(row, self._on_a_path(site, row, shared), self._on_a_path(site, row, fresh))
 
     def _near(self, put_back: Mapping[str, Patch]) -> Values:
         """The layers on x with one of them as it is there; noise restarts at it."""

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from infoplane.hooks.certificates.chosen_rows import two_sets
+from infoplane.hooks.certificates.chosen_rows import evenly_spread, two_sets
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows
@@ -159,10 +159,9 @@ def focus_of(rows: Rows, count: int = 8) -> Focus:
         return SomeNodes(torch.from_numpy(rows.chosen.sample[:: max(1, rows.n // count)][:count]))
     if not isinstance(rows, PositionRows):
         return WholeSamples()
-    spread = np.unique(np.linspace(0, rows.samples - 1, 2 * count).astype(np.int64))
-    half = len(spread) // 2
+    spread = evenly_spread(2 * count, rows.samples).tolist()
     first, second, position = [], [], []
-    for ours, theirs in zip(spread[:half].tolist(), spread[::-1][:half].tolist(), strict=True):
+    for ours, theirs in zip(spread[: len(spread) // 2], reversed(spread), strict=False):
         common = _positions(rows, ours) & _positions(rows, theirs)
         if common:
             first.append(ours)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import chain
 
 from infoplane.display.progress import Advance, progress
 from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.certificates.bench import Bench
 from infoplane.hooks.certificates.budget import Spending
 from infoplane.hooks.certificates.comparing import same
-from infoplane.hooks.certificates.exchange import Exchange, LayerPairs
+from infoplane.hooks.certificates.exchange import Exchange, Exchanged
 from infoplane.hooks.certificates.lines import Lines, find_lines
 from infoplane.hooks.certificates.references import (
     REFERENCE_FORWARDS,
@@ -91,21 +92,19 @@ class Interchange:
         exchange = Exchange(self._bench, self._rows, found, plain, far, self._tolerance)
         relations = Relations(self._names, lines)
         sites = {site.name: site for site in self._bench.sites}
-        shared: LayerPairs = []
-        fresh: LayerPairs = []
+        exchanged: list[Exchanged] = []
         problems: dict[str, str] = {}
 
         def exchange_one(name: str) -> None:
             if name in problems or name in self._skipped or self._spending.exhausted:
                 return
             try:
-                row, own_shared, own_fresh = exchange.of(sites[name])
+                found_here = exchange.of(sites[name])
             except UnsupportedOutput as error:
                 problems[name] = str(error)
                 return
-            relations.tested[name] = row
-            shared.extend(own_shared)
-            fresh.extend(own_fresh)
+            relations.tested[name] = found_here.row
+            exchanged.append(found_here)
             advance()
 
         with self._progress("interchange test, layers", len(self._names)) as advance:
@@ -118,8 +117,8 @@ class Interchange:
         return replace(
             certain,
             matrix=self._visible(relations, awake),
-            shared_noise=tuple(shared),
-            fresh_noise=tuple(fresh),
+            shared_noise=tuple(chain.from_iterable(one.shared for one in exchanged)),
+            fresh_noise=tuple(chain.from_iterable(one.fresh for one in exchanged)),
             reason="; ".join(filter(None, reasons)),
             untested=untested,
         )
@@ -141,6 +140,5 @@ class Interchange:
         more = " and more" if len(untested) > 6 else ""
         return (
             f"{len(untested)} layers were not exchanged ({list(untested)[:6]}{more}): "
-            f"{self._spending.budget} are "
-            "spent; ip.certify(run, model) tests them"
+            f"{self._spending.budget} are spent; ip.certify(run, model) tests them"
         )

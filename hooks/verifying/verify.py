@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, InputError
+from infoplane.hooks.certificates.chosen_rows import evenly_spread
 from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
 from infoplane.hooks.probing.probe import Probe, call, make_probe, to_numpy
 from infoplane.types.arrays import Array, Ids, Shape
@@ -60,7 +61,7 @@ def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> N
 def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> dict[str, str]:
     """Return what differs, by layer; empty where all agree. Arguments as for `require_same`."""
     bare, probe = unwrap(model), make_probe((x, None))
-    rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, ROWS)).astype(np.int64))
+    rows = evenly_spread(ROWS, probe.n)
     live = _outputs(bare, probe.take(rows))
     if not live:
         raise CaptureError("verify_with=: no layer of the network gave an array of as many rows")
