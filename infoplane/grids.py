@@ -40,7 +40,11 @@ def grids_of(plane: Plane) -> list[Grid]:
     layer_of_text = np.array([axis[name] for name in texts["layer"]], np.int64)
     layer_of_point = layer_of_text[columns["layer"]]
     step_of_point = np.searchsorted(plane.steps, columns["step"])
-    keys = np.stack([columns[key] for key in ("estimator", "quantity", "sense")], axis=1)
+    codes = []
+    for key in ("estimator", "quantity", "sense"):
+        first = [texts[key].index(text) for text in texts[key]]  # a file may name one twice
+        codes.append(np.array(first, np.int64)[columns[key]])
+    keys = np.stack(codes, axis=1)
     kinds, firsts, kind_of_point = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     saturated = np.array([point.estimate.saturated for point in plane.points], np.bool_)
     grids = []

@@ -10,7 +10,6 @@ rows (``untestable``), or unexplained (``violation``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.certificate import with_newest_chain
@@ -23,7 +22,7 @@ from infoplane.analysis.dpi.report_cache import read_report, report_path, store_
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler
 from infoplane.analysis.measuring.measure import measure
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, refuse_empty
@@ -36,10 +35,10 @@ USUAL = DPISettings()
 
 
 def check_dpi(
-    subject: Plane | Archive | str | Path,
+    subject: Plane | Run,
     settings: DPISettings = USUAL,
     *,
-    archive: Archive | str | Path | None = None,
+    archive: Run | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> DPIReport:

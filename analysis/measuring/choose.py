@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.variables import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import EstimatorError, InputError
@@ -71,7 +70,7 @@ class Choice:
         return f"{', '.join(self.specs)} ({self.reason})"
 
 
-def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -> Choice:
+def choose_estimators(archive: Run, *, growing: bool = False) -> Choice:
     """Return estimators whose numbers can move on this run, the one to draw first.
 
     A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come

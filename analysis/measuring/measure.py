@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.records import Result, result_of
@@ -34,7 +33,7 @@ Advance = Callable[[int, int], object]
 
 
 def measure(
-    archive: Archive | str | Path,
+    archive: Run,
     estimators: Sequence[str | Estimator] | str | Estimator | None = None,
     *,
     layers: Sequence[str] | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from infoplane.errors import InputError
 
@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 
-def open_run(run: Archive | str | Path) -> Archive:
+Run: TypeAlias = "Archive | str | Path"
+"""An open archive, or the path of one."""
+
+
+def open_run(run: Run) -> Archive:
     """Return the archive; a path is opened.
 
     Raises:

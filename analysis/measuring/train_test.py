@@ -6,7 +6,6 @@ One measurement per side, on equally many rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, plane_points
 from infoplane.analysis.measuring.variables import (
     entropy_of_rows,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def split_planes(
-    archive: Archive | str | Path,
+    archive: Run,
     estimators: Sequence[str | Estimator] | None = None,
     *,
     equal_rows: bool = True,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +14,10 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.cells import floor_keys
 from infoplane.analysis.measuring.arguments import require_known
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_keys, row_codes
 from infoplane.types import continuous
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 WIDTHS, MOST_STEPS = 30, 5
 
@@ -52,7 +47,7 @@ class WidthSweep:
 
 
 def width_sweep(
-    archive: Archive | str | Path,
+    archive: Run,
     layer: str,
     *,
     widths: Sequence[float] | None = None,

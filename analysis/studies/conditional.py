@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_variables, require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.validity import possible
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
@@ -20,9 +18,6 @@ from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 def conditional_information(
@@ -117,7 +112,7 @@ class Conditional:
 
 
 def information_given_labels(
-    archive: Archive | str | Path,
+    archive: Run,
     estimator: str | Estimator = "exact",
     *,
     layers: Sequence[str] | None = None,

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.measuring.arguments import require_known, require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of, layers_of
 from infoplane.analysis.studies.divergences import (
     bound_of_reach,
@@ -71,7 +70,7 @@ class Drift:
 
 
 def drift(
-    archive: Archive | str | Path,
+    archive: Run,
     *,
     reference: Reference | int = "first",
     layers: Sequence[str] | None = None,

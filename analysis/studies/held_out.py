@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.arguments import estimators_of, require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
@@ -21,9 +19,6 @@ from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class BothSides:
 
 
 def train_and_held_out(
-    archive: Archive | str | Path,
+    archive: Run,
     estimators: Sequence[str | Estimator] | str | Estimator = ("knn", "vinfo:family=linear"),
     *,
     layers: Sequence[str] | None = None,

@@ -6,14 +6,13 @@ The geometry that bins and kernels see.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.arguments import require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,9 +64,7 @@ class Histograms:
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def histograms(
-    archive: Archive | str | Path, layer: str, *, bins: int = BINS, units: int = UNITS
-) -> Histograms:
+def histograms(archive: Run, layer: str, *, bins: int = BINS, units: int = UNITS) -> Histograms:
     """Return the histograms of one layer over training, from its stored values.
 
     Args:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +17,12 @@ from infoplane.analysis.measuring.arguments import (
     require_variables,
     require_whole,
 )
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import layers_of
 from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Quantity, Variable, continuous
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 Floats = NDArray[np.float64]
 Map = Callable[[Floats, np.random.Generator], Floats]
@@ -165,7 +160,7 @@ def invariance_of(
 
 
 def invariance(
-    archive: Archive | str | Path,
+    archive: Run,
     estimators: Sequence[str | Estimator] | str | Estimator = (
         "bin:szt",
         "bin:quantile,n=30",

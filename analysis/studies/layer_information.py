@@ -13,7 +13,7 @@ import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import possible
 from infoplane.analysis.measuring.variables import layer_variable
@@ -108,7 +108,7 @@ class LayerMatrix:
 
 
 def layer_information(
-    archive: Archive | str | Path,
+    archive: Run,
     estimator: str | Estimator = "knn",
     *,
     step: int | None = None,

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import finite_cells_of
 from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
 from infoplane.types import continuous
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 PANELS = {
     "saturated": "values near a bound",
@@ -67,7 +62,7 @@ class Mechanism:
     spread: float
 
 
-def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> list[Mechanism]:
+def mechanism(archive: Run, *, estimator: str = "bin:szt") -> list[Mechanism]:
     """Return the mechanism panel's numbers for every layer and checkpoint.
 
     Cells are those of ``estimator``.

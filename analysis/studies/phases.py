@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.measuring.arguments import estimators_of, require_whole
 from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import finite_cells_of, layers_of, plane_points
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
@@ -108,7 +107,7 @@ class Phases:
 
 
 def phases(
-    archive: Archive | str | Path,
+    archive: Run,
     estimators: Sequence[str | Estimator] | str | Estimator | None = None,
     *,
     layers: Sequence[str] | None = None,

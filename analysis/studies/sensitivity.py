@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import measure
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.studies.phases import Phases, phases
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import printable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 CONVENTIONS = (
     "bin:szt",
@@ -103,7 +98,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    archive: Archive | str | Path,
+    archive: Run,
     conventions: Sequence[str | Estimator] = CONVENTIONS,
     *,
     workers: int = 1,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.codelength import CodeLength, mdl_online_code
 from infoplane.analysis.estimators.vinfo import Reader, VInformation, conditional_vinformation
 from infoplane.analysis.measuring.arguments import require_known, require_whole
-from infoplane.analysis.measuring.open_run import open_run
+from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.errors import InputError
@@ -53,7 +52,7 @@ class Code:
 
 
 def usable_beyond(
-    archive: Archive | str | Path,
+    archive: Run,
     given: str,
     family: Reader = "linear",
     *,
@@ -89,7 +88,7 @@ def usable_beyond(
 
 
 def code_lengths(
-    archive: Archive | str | Path,
+    archive: Run,
     family: Reader = "linear",
     *,
     layers: Sequence[str] | None = None,
@@ -121,7 +120,7 @@ def code_lengths(
     return tuple(found)
 
 
-def _with_labels(archive: Archive | str | Path) -> tuple[Archive, Variable]:
+def _with_labels(archive: Run) -> tuple[Archive, Variable]:
     archive = open_run(archive)
     labels = label_variable(archive)
     if labels is None:
