@@ -541,6 +541,19 @@ def test_verifying_passes_what_is_right_and_leaves_the_network_alone(tmp_path: P
     assert net.training and not any(hooks_of(net))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_verifying_passes_arrays_that_were_stored_in_half_precision(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    net = Norm().eval()
+    arrays = {name: torch.as_tensor(array).to(dtype) for name, array in activations(net).items()}
+    run = ip.from_arrays(arrays, x=X, to=tmp_path / "run", verify_with=net)
+    assert run.layers == ("fc", "act", "out", "norm")
+    arrays["act"] = arrays["act"].flip(0)
+    with pytest.raises(CaptureError, match="act: holds the right rows in another order"):
+        ip.from_arrays(arrays, x=X, to=tmp_path / "shuffled", verify_with=net)
+
+
 def test_verifying_needs_inputs(tmp_path: Path) -> None:
     net = Norm()
     with pytest.raises(InputError, match="x="):

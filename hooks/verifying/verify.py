@@ -22,6 +22,8 @@ ROWS = 32
 """Rows that are run again, spread over all."""
 TOLERANCE = 1e-4
 """Relative to the largest value of the layer: batches of another size move the last bits."""
+_TOLERANCE_OF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Of arrays that were stored in half precision: their last bit."""
 
 Values = NDArray[np.float64]
 
@@ -32,6 +34,11 @@ class Stored(Protocol):
     @property
     def shape(self) -> Shape:
         """``(n, *features)``."""
+        ...
+
+    @property
+    def own_dtype(self) -> str:
+        """What the array held, as torch names it."""
         ...
 
     def take(self, start: int, stop: int) -> Array:
@@ -120,9 +127,10 @@ def _difference(
     values = np.concatenate([stored.take(row, row + 1) for row in rows.tolist()]).astype(np.float64)
     plain = name.partition("#")[0].partition(":")[0]
     own = live.get(plain)
-    matches = [other for other, there in live.items() if _same(values, there)]
+    tolerance = _TOLERANCE_OF.get(stored.own_dtype, TOLERANCE)
+    matches = [other for other, there in live.items() if _same(values, there, tolerance)]
     claims_norm = "(normed)" in name
-    if own is not None and _same(values, own):
+    if own is not None and _same(values, own, tolerance):
         return ""
     if matches and own is None:
         normed = _norms(matches, kinds)
@@ -154,11 +162,12 @@ def _order(stored: Stored, candidates: list[Values]) -> str:
     count = stored.shape[0]
     whole = np.asarray(stored.take(0, count), dtype=np.float64).reshape(count, -1)  # (N, D)
     distinct = len(np.unique(whole, axis=0))
+    tolerance = _TOLERANCE_OF.get(stored.own_dtype, TOLERANCE)
     for values in candidates:
         if values.shape[1:] != stored.shape[1:]:
             return f"has rows of shape {stored.shape[1:]}, the network gives {values.shape[1:]}"
         fresh = values.reshape(len(values), -1)  # (K, D)
-        places = [_place(row, whole) for row in fresh]
+        places = [_place(row, whole, tolerance) for row in fresh]
         found = [place for place in places if place is not None]
         if len(found) == len(places) and len(np.unique(fresh, axis=0)) <= distinct:
             return "holds the right rows in another order: they were shuffled, or x was"
@@ -171,15 +180,15 @@ def _order(stored: Stored, candidates: list[Values]) -> str:
     return "no rows of it are those of the network: another checkpoint, mode or preprocessing"
 
 
-def _place(row: Values, whole: Values) -> int | None:
+def _place(row: Values, whole: Values, tolerance: float) -> int | None:
     """Where a row lies among all, up to rounding."""
     apart = np.abs(whole - row).max(axis=1)
     best = int(apart.argmin())
-    return best if apart[best] <= TOLERANCE * max(float(np.abs(row).max()), 1e-30) else None
+    return best if apart[best] <= tolerance * max(float(np.abs(row).max()), 1e-30) else None
 
 
-def _same(a: Values, b: Values) -> bool:
+def _same(a: Values, b: Values, tolerance: float) -> bool:
     if a.shape != b.shape:
         return False
     scale = max(float(np.abs(b).max(initial=0.0)), 1e-30)
-    return bool((np.abs(a - b) <= TOLERANCE * scale).all())
+    return bool((np.abs(a - b) <= tolerance * scale).all())
