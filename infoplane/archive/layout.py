@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -317,6 +318,16 @@ def layer_from_dict(row: Json) -> LayerInfo:
     for key in ("shape", "raw_shape", "aliases"):
         known[key] = tuple(known.get(key, ()))
     return LayerInfo(**known)
+
+
+def follow_on(spans: Iterable[tuple[int, int]], n: int) -> bool:
+    """Return whether spans of rows, in order, reach from 0 to n without a gap."""
+    end = 0
+    for start, stop in spans:
+        if start != end:
+            return False
+        end = stop
+    return end == n
 
 
 def as_size(value: object) -> int:

@@ -231,8 +231,7 @@ def _complete_steps(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
     complete = {}
     for step, pieces in found.items():
         pieces.sort(key=lambda piece: (piece.start, piece.stop))
-        edges = [0, *(piece.stop for piece in pieces)]
-        if [piece.start for piece in pieces] == edges[:-1] and edges[-1] == n_rows:
+        if layout.follow_on(((piece.start, piece.stop) for piece in pieces), n_rows):
             complete[step] = pieces
     return complete
 

@@ -122,9 +122,8 @@ class Archive(StoredRows):
         self.layer_info(layer)
         heads = {name: self.shard_head(name) for name in self._of(step)}
         shards = sorted(heads, key=lambda name: int(heads[name]["row_start"]))
-        edges = [0, *(heads[name]["row_stop"] for name in shards)]
-        starts = [heads[name]["row_start"] for name in shards]
-        if starts != edges[:-1] or edges[-1] != self.n_rows:
+        spans = [(heads[name]["row_start"], heads[name]["row_stop"]) for name in shards]
+        if not layout.follow_on(spans, self.n_rows):
             raise DamagedArchive(
                 f"{self.path}: step {step}: the ranks' rows do not tile 0..{self.n_rows}"
             )

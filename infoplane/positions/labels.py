@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from infoplane.errors import InputError
 from infoplane.positions.label_rules import made_labels
 from infoplane.positions.masks import Sequences
+from infoplane.positions.samples import named_labels
 from infoplane.types.arrays import Array, Mask, to_numpy
 
 
@@ -43,15 +43,8 @@ def label_sets(
     Raises:
         InputError: an unknown rule, or labels that pair with neither samples nor positions.
     """
-    wanted: dict[str, object]
-    if isinstance(y, Mapping):
-        wanted = {str(name): value for name, value in y.items()}
-    elif y is not None:
-        wanted = {y if isinstance(y, str) else "y": y}
-    else:
-        wanted = {} if given is None else {"y": given}
     sets = []
-    for name, value in wanted.items():
+    for name, value in named_labels(y, given).items():
         sets.append(_label_set(name, value, shape, sequences, ignore_index))
     return sets
 

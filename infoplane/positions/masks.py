@@ -155,10 +155,11 @@ def side(name: str) -> str:
 
 
 def _is_binary(array: Array) -> bool:
-    return array.dtype.kind in "iubf" and _zeros_and_ones(array)
+    return array.dtype.kind in "iubf" and zeros_and_ones(array)
 
 
-def _zeros_and_ones(array: Array) -> bool:
+def zeros_and_ones(array: Array) -> bool:
+    """Return whether an array holds nothing else."""
     return bool(((array == 0) | (array == 1)).all())
 
 
@@ -181,7 +182,7 @@ def _mask_of(
 
 
 def _as_mask(array: Array, name: str, shape: tuple[int, int], *, padding: bool = False) -> Mask:
-    if array.shape != shape or not _zeros_and_ones(array):
+    if array.shape != shape or not zeros_and_ones(array):
         raise InputError(
             f"{name}: expected zeros and ones of shape {shape}, one for each position, got "
             f"{array.dtype} of shape {array.shape}; give mask= an array that is true where a "

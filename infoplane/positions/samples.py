@@ -7,8 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from infoplane.errors import InputError
+from infoplane.positions.masks import zeros_and_ones
 from infoplane.row_info import DEFAULT_LABEL
 from infoplane.types.arrays import Array, to_numpy
+
+
+def named_labels(y: object, given: object) -> dict[str, object]:
+    """Return the label sets of ``y=`` by name, or those of the probe where ``y`` is None."""
+    if y is None:
+        return {} if given is None else {DEFAULT_LABEL: given}
+    if isinstance(y, Mapping):
+        return {str(name): value for name, value in y.items()}
+    return {y if isinstance(y, str) else DEFAULT_LABEL: y}
 
 
 def sample_labels(
@@ -25,14 +35,8 @@ def sample_labels(
     Raises:
         InputError: rules that need tokens, or labels that are not one per sample.
     """
-    if y is None:
-        wanted: dict[str, object] = {} if given is None else {DEFAULT_LABEL: given}
-    elif isinstance(y, Mapping):
-        wanted = {str(name): value for name, value in y.items()}
-    else:
-        wanted = {DEFAULT_LABEL: y}
     found = {}
-    for name, value in wanted.items():
+    for name, value in named_labels(y, given).items():
         if isinstance(value, str):
             raise InputError(
                 f"labels {value!r} are made from tokens: give rows='token' too, or an array"
@@ -75,5 +79,4 @@ def refuse_more_axes(values: Array, y_kind: str | None) -> None:
 
 
 def _one_hot(values: Array) -> bool:
-    binary = bool(((values == 0) | (values == 1)).all())
-    return binary and bool((values.sum(axis=1) == 1).all())
+    return zeros_and_ones(values) and bool((values.sum(axis=1) == 1).all())
