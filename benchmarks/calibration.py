@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import re
 import subprocess
 import sys
@@ -22,17 +23,19 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from infoplane.analysis.calibrate import FAMILIES, Calibration, Trial, calibrate, choose
+from infoplane.analysis.calibrate import FAMILIES, Score, Trial, calibrate, choose
 from infoplane.analysis.calibrate.case import Case
 from infoplane.analysis.calibrate.discrete_cases import TABLES
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.estimators.surprise import surprise_of_symbols
 from infoplane.analysis.estimators.vinfo import VInformation
 from infoplane.contract import Estimator
+from infoplane.types.arrays import Array
 
 HERE = Path(__file__).parent
 OURS = (
@@ -78,27 +81,28 @@ FITTING: dict[str, tuple[str, ...]] = {
 def errors(seeds: int, n: int) -> str:
     """Mean absolute error, per family, on the bank and on the judges."""
     rows = []
-    for family in FAMILIES:
-        for judges in (False, True):
-            if not any(c.family == family and c.finite for c in choose(judges=judges)):
-                continue
-            ours = FITTING.get(family, ("ksg:k=5", "knn:k=5", "gauss:copula=true"))
-            for s in calibrate(ours, [family], judges=judges, n=n, seeds=seeds).scores():
-                if s.error is not None:
-                    se = "" if s.stderr is None else f" ± {s.stderr:.4f}"
-                    rows.append(
-                        (
-                            family,
-                            "judges" if judges else "bank",
-                            f"`{s.estimator}`",
-                            f"{s.error:.4f}{se}",
-                            f"{s.bias:+.4f}",
-                            f"{s.refused}/{s.trials}",
-                        )
-                    )
-                    print(rows[-1], flush=True)
-    return f"n = {n}, {seeds} draws of each case.\n\n" + markdown(
-        ("family", "cases", "estimator", "error [bits]", "bias", "refused"), rows
+    for family, judges in product(FAMILIES, (False, True)):
+        if not any(case.family == family and case.finite for case in choose(judges=judges)):
+            continue
+        ours = FITTING.get(family, ("ksg:k=5", "knn:k=5", "gauss:copula=true"))
+        found = calibrate(ours, [family], judges=judges, n=n, seeds=seeds)
+        for score in found.scores():
+            if score.error is not None:
+                rows.append(_error_row(score, judges))
+                print(rows[-1], flush=True)
+    head = ("family", "cases", "estimator", "error [bits]", "bias", "refused")
+    return f"n = {n}, {seeds} draws of each case.\n\n" + markdown(head, rows)
+
+
+def _error_row(score: Score, judges: bool) -> tuple[str, ...]:
+    spread = "" if score.stderr is None else f" ± {score.stderr:.4f}"
+    return (
+        score.where,
+        "judges" if judges else "bank",
+        f"`{score.estimator}`",
+        f"{score.error:.4f}{spread}",
+        f"{score.bias:+.4f}",
+        f"{score.refused}/{score.trials}",
     )
 
 
@@ -135,11 +139,12 @@ def held_out(
         found = []
         for seed in range(fits):
             rng = np.random.default_rng([seed, 17])
-            s = case.draw(rows + fresh, rng)
-            y = np.unique(s.b.values, return_inverse=True)[1].reshape(-1)
-            base, used = surprise_of_symbols(
-                s.a.values, y, np.arange(rows), np.arange(rows, rows + fresh), estimator, rng
-            )
+            sample = case.draw(rows + fresh, rng)
+            labels = np.unique(sample.b.values, return_inverse=True)[1].reshape(-1)
+            train = np.arange(rows)
+            test = np.arange(rows, rows + fresh)
+            values = sample.a.values
+            base, used = surprise_of_symbols(values, labels, train, test, estimator, rng)
             found.append(float((base - used).mean()))
         return float(np.mean(found))
 
@@ -162,11 +167,9 @@ def says_so(estimator: Estimator, case: Case, n: int) -> bool:
     """Whether the notes of an estimate tell the user that this estimator is not for these rows: a
     known failure (`tests/test_errorbars.py`), of which no interval is asked.
     """
-    s = case.sample(n, 0)
-    return any(
-        _WRONG_HERE in note
-        for note in estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).notes
-    )
+    sample = case.sample(n, 0)
+    estimate = estimator.estimate(sample.a, sample.b, rng=np.random.default_rng(0))
+    return any(_WRONG_HERE in note for note in estimate.notes)
 
 
 def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -> str:
@@ -179,59 +182,52 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
     """
     rows = []
     near = []
-    for spec, where in COVERED.items():
-        for judges in (False, True):
-            names = {
-                c.name: c
-                for name in where
-                for c in choose(judges=judges)
-                if name == c.family or fnmatch(c.name, name)
-            }
-            estimator = parse(spec)
-            if only and spec not in only:
-                continue
-            cases = [
-                c for c in names.values() if c.low_dimensional and not says_so(estimator, c, n)
-            ]
-            if not cases:
-                continue
-            if isinstance(estimator, VInformation):
-                cases = [c for c in (held_out(c, estimator, n) for c in cases) if c.bits > _NOTHING]
-            found = calibrate([spec], cases, n=n, seeds=draws, errorbars=splits)
-            every = {s.where: s.coverage for s in found.by_case() if s.coverage is not None}
-            kind = "judges" if judges else "bank"
-            inside = sum(LEAST <= c <= MOST for c in every.values())
-            pooled = np.mean([t.covered for t in found.trials if t.covered is not None])
-            ends = [
-                f"{every[c]:.1%} ({c})"
-                for c in (min(every, key=every.__getitem__), max(every, key=every.__getitem__))
-            ]
-            rows.append((f"`{spec}`", kind, f"{pooled:.1%}", f"{inside} of {len(every)}", *ends))
-            print(rows[-1], *(f"{v:.1%}" for v in every.values()), flush=True)
-            close = [
-                c
-                for c in cases
-                if fresh and c.name in every and not LEAST + 0.02 < every[c.name] < MOST - 0.02
-            ]
-            if close:
-                again = calibrate(
-                    [spec], close, n=n, seeds=range(draws, draws + fresh), errorbars=splits
-                ).by_case()
-                near += [
-                    (f"`{spec}`", kind, s.where, f"{every[s.where]:.1%}", f"{s.coverage:.1%}")
-                    for s in again
-                ]
-                print(*near[-len(again) :], sep="\n", flush=True)
+    for spec, judges in product(COVERED, (False, True)):
+        cases = [] if only and spec not in only else covered_cases(spec, judges, n)
+        if not cases:
+            continue
+        kind = "judges" if judges else "bank"
+        found = calibrate([spec], cases, n=n, seeds=draws, errorbars=splits)
+        shares = {s.where: s.coverage for s in found.by_case() if s.coverage is not None}
+        inside = sum(LEAST <= share <= MOST for share in shares.values())
+        pooled = np.mean([trial.covered for trial in found.trials if trial.covered is not None])
+        ends = [min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)]
+        shown = [f"{shares[case]:.1%} ({case})" for case in ends]
+        rows.append((f"`{spec}`", kind, f"{pooled:.1%}", f"{inside} of {len(shares)}", *shown))
+        print(rows[-1], *(f"{share:.1%}" for share in shares.values()), flush=True)
+        doubtful = {
+            case for case, share in shares.items() if not LEAST + 0.02 < share < MOST - 0.02
+        }
+        close = [case for case in cases if fresh and case.name in doubtful]
+        if close:
+            seeds = range(draws, draws + fresh)
+            for score in calibrate([spec], close, n=n, seeds=seeds, errorbars=splits).by_case():
+                shown = (f"{shares[score.where]:.1%}", f"{score.coverage:.1%}")
+                near.append((f"`{spec}`", kind, score.where, *shown))
+                print(near[-1], flush=True)
+    head = ("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most")
+    head_near = ("estimator", "cases", "case", f"{draws} draws", f"{fresh} other draws")
     return (
         f"n = {n}, {draws} draws of each low-dimensional case, {splits} half-sample splits.\n\n"
-        + markdown(
-            ("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most"),
-            rows,
-        )
-        + f"\n\nCases within two points of a bound, on either side, and what {fresh} other draws "
-        "say:\n\n"
-        + markdown(("estimator", "cases", "case", f"{draws} draws", f"{fresh} other draws"), near)
+        f"{markdown(head, rows)}\n\n"
+        f"Cases within two points of a bound, on either side, and what {fresh} other draws say:\n\n"
+        f"{markdown(head_near, near)}"
     )
+
+
+def covered_cases(spec: str, judges: bool, n: int) -> list[Case]:
+    """The cases whose intervals an estimator is asked for, with what it estimates for a truth."""
+    names = COVERED[spec]
+    estimator = parse(spec)
+    cases = []
+    for case in choose(judges=judges):
+        named = any(case.family == name or fnmatch(case.name, name) for name in names)
+        if named and case.low_dimensional and not says_so(estimator, case, n):
+            cases.append(case)
+    if not isinstance(estimator, VInformation):
+        return cases
+    truths = [held_out(case, estimator, n) for case in cases]
+    return [case for case in truths if case.bits > _NOTHING]
 
 
 def oracle(draws: int, n: int) -> str:
@@ -243,53 +239,35 @@ def oracle(draws: int, n: int) -> str:
     for judges in (False, True):
         ours = []
         known = []
-        for case in choose(["discrete"], judges=judges):
-            p = TABLES[case.name]()
-            score = np.log2(np.where(p > 0, p, 1) / (p.sum(1)[:, None] * p.sum(0)[None]))
-            for seed in range(draws):
-                s = case.sample(n, seed)
-                ours.append(
-                    abs(estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).bits - case.bits)
-                )
-                known.append(
-                    abs(
-                        float(
-                            score[s.a.values[:, 0].astype(int), s.b.values[:, 0].astype(int)].mean()
-                        )
-                        - case.bits
-                    )
-                )
-        rows.append(
-            (
-                "judges" if judges else "bank",
-                f"{np.mean(ours):.4f}",
-                f"{np.mean(known):.4f}",
-                str(len(ours)),
-            )
-        )
-    return f"n = {n}, {draws} draws of each case.\n\n" + markdown(
-        ("cases", "`plugin:population`", "who knows the table", "draws"), rows
-    )
+        for case, seed in product(choose(["discrete"], judges=judges), range(draws)):
+            table = TABLES[case.name]()
+            independent = table.sum(1)[:, None] * table.sum(0)[None]
+            score = np.log2(np.where(table > 0, table, 1) / independent)
+            sample = case.sample(n, seed)
+            estimate = estimator.estimate(sample.a, sample.b, rng=np.random.default_rng(0))
+            a, b = (v.values[:, 0].astype(int) for v in (sample.a, sample.b))
+            ours.append(abs(estimate.bits - case.bits))
+            known.append(abs(float(score[a, b].mean()) - case.bits))
+        kind = "judges" if judges else "bank"
+        rows.append((kind, f"{np.mean(ours):.4f}", f"{np.mean(known):.4f}", str(len(ours))))
+    head = ("cases", "`plugin:population`", "who knows the table", "draws")
+    return f"n = {n}, {draws} draws of each case.\n\n" + markdown(head, rows)
 
 
 def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
     """Ours and peers on the same draws; the difference of absolute errors is paired by draw."""
     cases = [
-        c
-        for c in choose() + choose(judges=True)
-        if c.finite and c.family not in ("channel", "noisy network", "high-dimensional")
+        case
+        for case in choose() + choose(judges=True)
+        if case.finite and case.family not in ("channel", "noisy network", "high-dimensional")
     ]
     theirs = run_peers(cases, seeds, n, pythons)
-    ours = Calibration(
-        tuple(
-            t
-            for judges in (False, True)
-            for t in calibrate(
-                BESIDE, sorted({c.family for c in cases}), judges=judges, n=n, seeds=seeds
-            ).trials
-        )
-    )
-    return f"n = {n}, {seeds} draws of each case of bank and judges.\n\n" + compared(ours, theirs)
+    families = sorted({case.family for case in cases})
+    trials: list[Trial] = []
+    for judges in (False, True):
+        trials += calibrate(BESIDE, families, judges=judges, n=n, seeds=seeds).trials
+    text = f"n = {n}, {seeds} draws of each case of bank and judges.\n\n"
+    return text + compared(trials, theirs)
 
 
 def paired(pairs: np.ndarray) -> tuple[str, ...]:
@@ -316,54 +294,46 @@ AGAINST: dict[str, tuple[str, ...]] = {
 """Which of ours stand beside the peers of a family; elsewhere those of continuous pairs."""
 
 
-def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
+def compared(ours: Sequence[Trial], theirs: Sequence[Trial]) -> str:
     """The table of every peer beside ours on the same draws: the first named for these cases, `knn`
     where it differs, and the one with the least error.
     """
-    groups = (("up to 3+3 dimensions", LOW), *((f, (f,)) for f in FAMILIES))
     rows = []
-    for title, families in groups:
-        specs = AGAINST.get(
+    for title, families in (("up to 3+3 dimensions", LOW), *((f, (f,)) for f in FAMILIES)):
+        fitting = AGAINST.get(
             title, ("ksg:k=5", "knn:k=5", "ksg:k=3,correct=true", "gauss:copula=true")
         )
-        mine = {
-            spec: errors_by_draw(
-                [t for t in ours.trials if t.estimator == spec and t.family in families]
-            )
-            for spec in specs
-        }
-        for name in dict.fromkeys(t.estimator for t in theirs if t.family in families):
-            peer = errors_by_draw(
-                [t for t in theirs if t.estimator == name and t.family in families]
-            )
+        own = [trial for trial in ours if trial.family in families]
+        others = [trial for trial in theirs if trial.family in families]
+        for name in dict.fromkeys(trial.estimator for trial in others):
+            peer = errors_of(name, others)
             gaps = {}
-            for spec, errors_of in mine.items():
-                common = sorted(set(peer) & set(errors_of))
-                if peer and len(common) >= 0.9 * len(peer):
-                    gaps[spec] = np.array([(abs(errors_of[k]), abs(peer[k])) for k in common])
+            for spec in fitting:
+                pairs = common_errors(errors_of(spec, own), peer)
+                if peer and len(pairs) >= 0.9 * len(peer):
+                    gaps[spec] = pairs
             best = min(gaps, key=lambda spec: float(gaps[spec][:, 0].mean()), default="")
-            for spec in dict.fromkeys([specs[0], "knn:k=5", best]):
-                if spec in gaps and (
-                    spec == specs[0] or not np.array_equal(gaps[spec], gaps[specs[0]])
-                ):
+            first = gaps.get(fitting[0])
+            for spec in dict.fromkeys([fitting[0], "knn:k=5", best]):
+                if spec in gaps and (spec == fitting[0] or not np.array_equal(gaps[spec], first)):
                     rows.append((title, name, f"`{spec}`", *paired(gaps[spec])))
-    return markdown(
-        (
-            "cases",
-            "peer",
-            "ours",
-            "its error [bits]",
-            "our error",
-            "ours - its, paired",
-            "ours is",
-            "draws",
-        ),
-        rows,
-    )
+    head = ("cases", "peer", "ours", "its error [bits]", "our error", "ours - its, paired")
+    return markdown((*head, "ours is", "draws"), rows)
+
+
+def errors_of(name: str, trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
+    """Errors of one estimator by case and seed."""
+    return errors_by_draw([trial for trial in trials if trial.estimator == name])
+
+
+def common_errors(ours: dict[tuple[str, int], float], peer: dict[tuple[str, int], float]) -> Array:
+    """Absolute errors on the draws that both answered, shape ``(draws, 2)``, ours first."""
+    draws = sorted(set(peer) & set(ours))
+    return np.array([(abs(ours[draw]), abs(peer[draw])) for draw in draws]).reshape(-1, 2)
 
 
 def errors_by_draw(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
-    return {(t.case, t.seed): t.error for t in trials if t.error is not None}
+    return {(trial.case, trial.seed): trial.error for trial in trials if trial.error is not None}
 
 
 def run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]) -> list[Trial]:
@@ -410,9 +380,8 @@ def run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str])
 
 
 def _bare() -> dict[str, str]:
-    import os
-
-    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    """The environment without this project's own modules."""
+    return {key: os.environ[key] for key in {*os.environ} - {"PYTHONPATH", "PYTHONHOME"}}
 
 
 def put(page: Path, name: str, text: str) -> None:
@@ -420,7 +389,7 @@ def put(page: Path, name: str, text: str) -> None:
     old = page.read_text("utf-8")
     new, times = re.subn(
         rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-        lambda m: f"{m[1]}\n{text}\n\n{m[2]}",
+        lambda found: f"{found[1]}\n{text}\n\n{found[2]}",
         old,
         flags=re.S,
     )
@@ -459,19 +428,17 @@ def main() -> None:
         help="coverage: other draws of the cases within two points of a bound",
     )
     parser.add_argument("--write", type=Path, help="page with markers to put the table into")
-    a = parser.parse_args()
-    text = (
-        errors(a.seeds, a.n)
-        if a.table == "errors"
-        else oracle(a.seeds, a.n)
-        if a.table == "oracle"
-        else coverage(a.seeds, a.n, a.only, a.splits, a.fresh)
-        if a.table == "coverage"
-        else peers(a.seeds, a.n, a.python)
-    )
+    asked = parser.parse_args()
+    tables = {
+        "errors": lambda: errors(asked.seeds, asked.n),
+        "oracle": lambda: oracle(asked.seeds, asked.n),
+        "coverage": lambda: coverage(asked.seeds, asked.n, asked.only, asked.splits, asked.fresh),
+        "peers": lambda: peers(asked.seeds, asked.n, asked.python),
+    }
+    text = tables[asked.table]()
     print(text)
-    if a.write:
-        put(a.write, a.table, text)
+    if asked.write:
+        put(asked.write, asked.table, text)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 import itertools
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -43,13 +42,10 @@ def paired(
 ) -> None:
     """Print the median seconds of a and of b, and the median of b/a, run in turn."""
     a(), b()
-    times = [(seconds(a, clock), seconds(b, clock)) for _ in range(repeats)]
-    first, second = (statistics.median(t[k] for t in times) * 1e3 for k in (0, 1))
-    print(
-        f"| {what} | {first:.2f} ms | {second:.2f} ms | "
-        f"{statistics.median(v / u for u, v in times):.3f} |",
-        flush=True,
-    )
+    times = np.array([(seconds(a, clock), seconds(b, clock)) for _ in range(repeats)])
+    first, second = np.median(times, axis=0) * 1e3
+    ratio = np.median(times[:, 1] / times[:, 0])
+    print(f"| {what} | {first:.2f} ms | {second:.2f} ms | {ratio:.3f} |", flush=True)
 
 
 def network() -> nn.Sequential:

@@ -147,6 +147,12 @@ def _viewer(
         time.sleep(0.5)
 
 
+def resident_mib(pid: int | str) -> int:
+    """Memory of a process now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
 def soak(root: Path, captures: int, layers: int) -> None:
     """Print memory, open files and captures per second by tenth of the run, with two readers and
     the live page attached.
@@ -170,8 +176,9 @@ def soak(root: Path, captures: int, layers: int) -> None:
             context.Process(target=_reader, args=(str(root / "run"), stop, wrong)) for _ in range(2)
         ]
         readers.append(context.Process(target=_viewer, args=(str(root / "run"), port, stop, seen)))
-        for r in readers:
-            r.start()
+        for reader in readers:
+            reader.start()
+        processes = ["self", *(reader.pid for reader in readers)]
         z = x.repeat(2, axis=1).copy()
         mark = time.perf_counter()
         for step in range(captures):
@@ -180,12 +187,7 @@ def soak(root: Path, captures: int, layers: int) -> None:
                 for info in table:
                     shard.write(info.name, z)
             if (step + 1) % max(1, captures // 10) == 0:
-                resident, *others = [
-                    int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                    * os.sysconf("SC_PAGE_SIZE")
-                    >> 20
-                    for pid in ("self", *(r.pid for r in readers))
-                ]
+                resident, *others = [resident_mib(pid) for pid in processes]
                 now = time.perf_counter()
                 print(
                     f"{step + 1} captures: {resident} MiB resident (readers and page {others}), "
@@ -195,12 +197,10 @@ def soak(root: Path, captures: int, layers: int) -> None:
                 )
                 mark = now
         stop.set()
-        for r in readers:
-            r.join()
-    print(
-        f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, "
-        f"{seen.value} pages served"
-    )
+        for reader in readers:
+            reader.join()
+    codes = [reader.exitcode for reader in readers]
+    print(f"readers: exit codes {codes}, {wrong.value} wrong values, {seen.value} pages served")
 
 
 def main() -> None:

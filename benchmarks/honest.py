@@ -7,6 +7,7 @@ as it is, and with the rows of its last layer shuffled.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 import warnings
@@ -196,9 +197,9 @@ def floats(output: Any) -> list[Tensor]:  # Any: what a network returns
         return [output] if output.requires_grad else []
     if isinstance(output, dict):
         output = tuple(output.values())
-    if isinstance(output, (tuple, list)):
-        return [t for part in output for t in floats(part)]
-    return []
+    if not isinstance(output, (tuple, list)):
+        return []
+    return list(itertools.chain.from_iterable(map(floats, output)))
 
 
 def main() -> None:
@@ -230,8 +231,9 @@ def main() -> None:
         for seed, make in enumerate(makers):
             with tempfile.TemporaryDirectory() as name:
                 try:
-                    if said := judge(make(Path(name)), Path(name), seed, score):
-                        print(said, file=sys.stderr)
+                    message = judge(make(Path(name)), Path(name), seed, score)
+                    if message:
+                        print(message, file=sys.stderr)
                 except (InfoplaneError, RuntimeError, ValueError, TypeError) as error:
                     print(f"{family}, {seed}: {type(error).__name__}: {error}", file=sys.stderr)
         print(score.row(family), flush=True)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,11 @@ from benchmarks import peers
 from benchmarks.planes import seconds
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.kde import KDE
-from infoplane.archive import open_archive
+from infoplane.archive import Archive, open_archive
 from infoplane.contract import Estimator
 from infoplane.data.ensemble import classify_together
 from infoplane.data.training import classify
-from infoplane.types import continuous, discrete
+from infoplane.types import Variable, continuous, discrete
 
 SPECS = ["kde:variance=0.001", "bin:saxe,width=0.07"]
 CHECKPOINTS = 53
@@ -45,7 +46,7 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
     """Wall seconds of the training loop, processor seconds of this process in it, wall seconds of
     waiting for the plane, processor seconds of measuring.
     """
-    x, y = ip.data.szt.load()
+    inputs, labels = ip.data.szt.load()
     model = ip.data.szt.network("tanh", seed=0)
     options = dict(
         layers=["act*", "fc6"],
@@ -55,11 +56,11 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
         overwrite=True,
     )
     children = used(resource.RUSAGE_CHILDREN)
-    rec = ip.Recorder(model, probe=(x, y), to=to, **options)
+    rec = ip.Recorder(model, probe=(inputs, labels), to=to, **options)
     rec.open()
     tensors = (
-        torch.as_tensor(x),
-        torch.as_tensor(y),
+        torch.as_tensor(inputs),
+        torch.as_tensor(labels),
         torch.as_tensor(ip.data.szt.train_mask(0, 0.8)),
     )
     wall = time.perf_counter()
@@ -115,12 +116,10 @@ def whole_plane(run: Path) -> None:
     disk.
     """
     archive = open_archive(run)
-    x = discrete(archive.row_ids)
-    y = discrete(archive.y)
-    classes = [np.flatnonzero(y.values[:, 0] == c) for c in np.unique(y.values)]
-    every = [
-        [continuous(archive.z(step, layer)) for layer in archive.layers] for step in archive.steps
-    ]
+    ids = discrete(archive.row_ids)
+    labels = discrete(archive.y)
+    classes = [np.flatnonzero(labels.values[:, 0] == c) for c in np.unique(labels.values)]
+    every = [layers_at(archive, step) for step in archive.steps]
     sample = every[:: len(every) // 3][:3]
 
     def theirs(entropy: object, z: np.ndarray) -> list[float]:
@@ -129,7 +128,7 @@ def whole_plane(run: Path) -> None:
         return [*whole, *(whole - inside)]
 
     print(
-        f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={x.n}, X and "
+        f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={ids.n}, X and "
         "Y, from arrays in memory\n"
     )
     print(
@@ -144,14 +143,14 @@ def whole_plane(run: Path) -> None:
         ),
     )
     for title, estimator, entropy in work:
-        mine(estimator, x, sample[:1], y)
+        mine(estimator, ids, sample[:1], labels)
         start = time.perf_counter()
-        found = [theirs(entropy, z.values) for layers in sample for z in layers]
+        found = [theirs(entropy, z.values) for z in chain.from_iterable(sample)]
         peer = (time.perf_counter() - start) * len(every) / len(sample)
-        ours = seconds(partial(mine, estimator, x, every, y), 5)
+        ours = seconds(partial(mine, estimator, ids, every, labels), 5)
         error = max(
             float(np.abs(np.sort(a) - np.sort(b)).max())
-            for a, b in zip(found, mine(estimator, x, sample, y), strict=True)
+            for a, b in zip(found, mine(estimator, ids, sample, labels), strict=True)
         )
         print(
             f"| {title} | {peer:.3g} | {ours:.3g} | {peer / ours:.0f} | {error:.1e} |", flush=True
@@ -164,27 +163,32 @@ def whole_plane(run: Path) -> None:
     print(f"saving the plane: {time.perf_counter() - start:.2f} s")
 
 
+def layers_at(archive: Archive, step: int) -> list[Variable]:
+    """All layers of a checkpoint, in memory."""
+    return [continuous(archive.z(step, layer)) for layer in archive.layers]
+
+
 def mine(
-    estimator: Estimator, x: object, every: list[list[object]], y: object
+    estimator: Estimator, x: Variable, every: list[list[Variable]], y: Variable
 ) -> list[list[float]]:
     """Values of every layer of every checkpoint."""
-    return [
-        [e.bits for _, e in estimator.estimate_plane_point(x, z, y)]
-        for layers in every
-        for z in layers
-    ]
+    found = []
+    for z in chain.from_iterable(every):
+        points = estimator.estimate_plane_point(x, z, y)
+        found.append([estimate.bits for _, estimate in points])
+    return found
 
 
 def ensemble(seeds: int = 10, epochs: int = 6) -> None:
     """Seeds of the 12-bit network trained one after the other and as one, on one thread: seconds of
     both and the largest difference of a parameter.
     """
-    x, y = map(torch.as_tensor, ip.data.szt.load())
-    masks = [torch.as_tensor(ip.data.szt.train_mask(s)) for s in range(seeds)]
+    inputs, labels = map(torch.as_tensor, ip.data.szt.load())
+    masks = [torch.as_tensor(ip.data.szt.train_mask(seed)) for seed in range(seeds)]
     settings = {"epochs": epochs, "lr": 4e-4, "batch": 256}
 
     def models() -> list[torch.nn.Module]:
-        return [ip.data.szt.network("tanh", seed=s) for s in range(seeds)]
+        return [ip.data.szt.network("tanh", seed=seed) for seed in range(seeds)]
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -193,19 +197,18 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
         alone = models()
         together = models()
         start = time.process_time()
-        for s, model in enumerate(alone):
-            classify(model, x, y, masks[s], seed=s, **settings)
+        for seed, model in enumerate(alone):
+            classify(model, inputs, labels, masks[seed], seed=seed, **settings)
         taken[0].append(time.process_time() - start)
         start = time.process_time()
-        classify_together(together, x, y, masks, seeds=range(seeds), **settings)
+        classify_together(together, inputs, labels, masks, seeds=range(seeds), **settings)
         taken[1].append(time.process_time() - start)
     torch.set_num_threads(threads)
-    pairs = (
-        zip(a.parameters(), b.parameters(), strict=True)
-        for a, b in zip(alone, together, strict=True)
-    )
-    error = max(float((p - q).abs().max().detach()) for both in pairs for p, q in both)
-    one, all_of = (float(np.median(t)) for t in taken)
+    error = 0.0
+    for first, second in zip(alone, together, strict=True):
+        for one, other in zip(first.parameters(), second.parameters(), strict=True):
+            error = max(error, float((one - other).abs().max().detach()))
+    one, all_of = (float(np.median(times)) for times in taken)
     print(
         f"\n{seeds} seeds x {epochs} epochs, processor seconds: one by one {one:.2f}, as one "
         f"{all_of:.2f}, {one / all_of:.2f} times; parameters {error:.0e} apart"

@@ -56,7 +56,7 @@ COMPILED = {
     "cells": "kernels/cells.py",
     "neighbours": "kernels/neighbours.py",
     "pairwise": "kernels/pairwise.py",
-    "permutation": "resample.py",
+    "permutation": "dpi/significance.py",
 }
 """Compiled kernels are not seen by coverage: each is held against the tests that run any line of
 the module that calls it.
@@ -143,7 +143,8 @@ def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600)
             os.killpg(child, signal.SIGKILL)
             status = -1
             break
-        if not (part := os.read(read, 1 << 20)):
+        part = os.read(read, 1 << 20)
+        if not part:
             break
         chunks.append(part)
     os.close(read)
@@ -158,11 +159,10 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
     """
     import pytest
 
-    files = [
-        str(p.relative_to(tree))
-        for p in sorted((tree / "tests").glob("test_*.py"))
-        if not any(word in p.name for word in SLOW_FILES)
-    ]
+    files = []
+    for path in sorted((tree / "tests").glob("test_*.py")):
+        if not any(word in path.name for word in SLOW_FILES):
+            files.append(str(path.relative_to(tree)))
     table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     seconds: dict[str, float] = {}
     for file in files:  # each in a fork of its own: a crash of one loses one
@@ -220,10 +220,10 @@ class Selection:
             file = "analysis/" + COMPILED[Path(file).name.removesuffix("_compiled.py")]
         ran: set[str] = set()
         if file == m.file and m.line in self.bodies.get(file, ()):
-            for line in range(
-                m.line, max(0, m.line - 15), -1
-            ):  # a statement of several lines is known by one of the lines above
-                if ran := set(self.table.get(file, {}).get(str(line), [])):
+            # A statement of several lines is known by one of the lines above.
+            for line in range(m.line, max(0, m.line - 15), -1):
+                ran = set(self.table.get(file, {}).get(str(line), []))
+                if ran:
                     break
         ran |= {t for t in self.seconds if t.partition("::")[0] + "::" in ran}
         ran = ran & set(self.seconds) or {t for f, t in self.share if f == file}
@@ -251,7 +251,10 @@ def _bodies(source: str) -> set[int]:
         for n in ast.walk(ast.parse(source))
         if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
-    return {line for n in functions for line in range(n.body[0].lineno, (n.end_lineno or 0) + 1)}
+    lines: set[int] = set()
+    for function in functions:
+        lines.update(range(function.body[0].lineno, (function.end_lineno or 0) + 1))
+    return lines
 
 
 def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
@@ -259,10 +262,16 @@ def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
     since.
     """
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    found = [
-        Mutant(*(row[f.name] for f in fields(Mutant))) for row in rows if row["verdict"] in verdicts
-    ]
-    return [m for m in found if (ROOT / m.file).read_bytes()[m.start : m.stop] == m.before.encode()]
+    names = [field.name for field in fields(Mutant)]
+    found = []
+    for row in rows:
+        if row["verdict"] not in verdicts:
+            continue
+        mutant = Mutant(*(row[name] for name in names))
+        now = (ROOT / mutant.file).read_bytes()[mutant.start : mutant.stop]
+        if now == mutant.before.encode():
+            found.append(mutant)
+    return found
 
 
 def _fails(tests: list[str]) -> int:
@@ -272,12 +281,10 @@ def _fails(tests: list[str]) -> int:
     import pytest
 
     for part in (tests[:FIRST], tests[FIRST:]):
-        if part and (
-            code := int(
-                pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *part])
-            )
-        ):
-            return code
+        if part:
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *part])
+            if code:
+                return int(code)
     return 0
 
 
@@ -375,10 +382,11 @@ def main() -> None:
         table, seconds = learn(tree)
         if args.map:
             args.map.write_text(json.dumps([table, seconds]))
-    possible = [m for file in files for m in mutants(file, (ROOT / file).read_text())]
-    chosen = random.Random(args.seed).sample(
-        possible, min(args.sample, len(possible))
-    )  # in random order: what is done so far is a sample too
+    possible: list[Mutant] = []
+    for file in files:
+        possible += mutants(file, (ROOT / file).read_text())
+    # In random order: what is done so far is a sample too.
+    chosen = random.Random(args.seed).sample(possible, min(args.sample, len(possible)))
     if args.of:
         chosen = earlier(args.of, ("survived", "not run"))
     done = (
@@ -393,25 +401,16 @@ def main() -> None:
             if time.monotonic() > end:
                 break
             tests = selection.of(m)
+            unchanged = replace(m, after=m.before)
             if i % CONTROL_EVERY == 0 and judge(
-                tree, replace(m, after=m.before), tests, 10**6 + i, args.tests_seconds
-            ) not in (
-                "survived",
-                "not run",
-            ):
+                tree, unchanged, tests, 10**6 + i, args.tests_seconds
+            ) not in ("survived", "not run"):
                 raise SystemExit(
                     f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}"
                 )
-            out.write(
-                json.dumps(
-                    {
-                        **asdict(m),
-                        "verdict": judge(tree, m, tests, i, args.tests_seconds),
-                        "tests": len(tests),
-                    }
-                )
-                + "\n"
-            )
+            verdict = judge(tree, m, tests, i, args.tests_seconds)
+            record = {**asdict(m), "verdict": verdict, "tests": len(tests)}
+            out.write(json.dumps(record) + "\n")
             out.flush()
     for row in map(json.loads, args.out.read_text().splitlines()):
         tally[row["file"]][row["verdict"]] += 1

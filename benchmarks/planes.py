@@ -4,6 +4,7 @@ judging, writing, reading, drawing them.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -34,17 +35,16 @@ def grown(folder: Path, steps: int) -> Path:
         rng.normal(size=(a, b)) / np.sqrt(a)
         for a, b in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False)
     ]
-    cuts = tuple(
-        tuple("cut" if j > i else "no-path" for j in range(len(names))) for i in range(len(names))
-    )
+    cuts = []
+    for later in range(len(names)):
+        cuts.append(tuple("cut" if k > later else "no-path" for k in range(len(names))))
     layers = [
         LayerInfo(name, k, shape=(d,))
         for k, (name, d) in enumerate(zip(names, WIDTHS, strict=True))
     ]
     y = (x[:, 0] > 0).astype(np.int64)
-    with RunWriter.create(
-        folder, layers=layers, x=x, y=y, chain=Chain(tuple(names), cuts, rows=64), durable=False
-    ) as run:
+    chain = Chain(tuple(names), tuple(cuts), rows=64)
+    with RunWriter.create(folder, layers=layers, x=x, y=y, chain=chain, durable=False) as run:
         for step in range(steps):
             h = x
             with run.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
@@ -82,6 +82,8 @@ def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
     ip.measure(run, SPECS, steps=[0], resume=False)
     taken = [seconds(lambda: ip.measure(run, SPECS), 1), seconds(lambda: ip.measure(run, SPECS))]
     plane = ip.measure(run, SPECS)
+    words = [("check", str(path)), ("plot", str(path), "-o", picture)]
+    runs = list(itertools.product((True, False), words))
     return len(plane), [
         *taken,
         seconds(lambda: ip.check_dpi(plane), 1),
@@ -90,11 +92,7 @@ def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
         ),  # one whose columns are not there yet
         seconds(lambda: Plane.load(path)),
         seconds(lambda: ip.open_archive(run)),
-        *(
-            seconds(command(*words, kept=kept))
-            for kept in (True, False)
-            for words in (("check", str(path)), ("plot", str(path), "-o", picture))
-        ),
+        *(seconds(command(*words, kept=kept)) for kept, words in runs),
     ]
 
 

@@ -8,6 +8,7 @@ planted bugs on real networks.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -38,14 +39,14 @@ def equal_chain(
     """Layers that all have the same information about y: each relabels the one before and adds
     symbols that y does not know.
     """
-    t = rng.integers(0, symbols, n)
-    y = (t % 2) ^ (rng.random(n) < 0.2)
-    chain = [t]
+    symbols_now = rng.integers(0, symbols, n)
+    labels = (symbols_now % 2) ^ (rng.random(n) < 0.2)
+    chain = [symbols_now]
     for _ in range(layers - 1):
-        t = t + symbols * rng.integers(0, 2, n)
+        symbols_now = symbols_now + symbols * rng.integers(0, 2, n)
         symbols *= 2
-        chain.append(t)
-    return [row_codes(c[:, None]) for c in chain], y.astype(np.int64)
+        chain.append(symbols_now)
+    return [row_codes(column[:, None]) for column in chain], labels.astype(np.int64)
 
 
 def coverage_of(codes: np.ndarray) -> float:
@@ -59,25 +60,27 @@ def false_positives(runs: int, n: int, symbols: int, draws: int = 999) -> dict[s
     comparison flags any pair.
     """
     rng = np.random.default_rng([n, symbols])
-    raw = families = pairs = tests = 0
+    earlier_later = list(itertools.combinations(range(5), 2))
+    raw = 0
+    families = 0
+    chances = []
     covered = []
     for run in range(runs):
-        chain, y = equal_chain(n, symbols, 5, rng)
-        bits = [information_bits(t, y) for t in chain]
-        covered.append(np.mean([coverage_of(t) for t in chain]))
-        raw += any(bits[j] > bits[i] for i in range(5) for j in range(i + 1, 5))
-        p = [
-            permutation_p(chain[i], chain[j], y, draws=draws, seed=run)
-            for i in range(5)
-            for j in range(i + 1, 5)
-        ]
-        tests += len(p)
-        pairs += sum(v <= 0.05 for v in p)
-        families += any(v <= 0.05 for v in holm(p, len(p)))
+        chain, labels = equal_chain(n, symbols, 5, rng)
+        bits = [information_bits(codes, labels) for codes in chain]
+        covered.append(np.mean([coverage_of(codes) for codes in chain]))
+        raw += any(bits[later] > bits[earlier] for earlier, later in earlier_later)
+        of_pairs = []
+        for earlier, later in earlier_later:
+            of_pairs.append(
+                permutation_p(chain[earlier], chain[later], labels, draws=draws, seed=run)
+            )
+        chances += of_pairs
+        families += any(chance <= 0.05 for chance in holm(of_pairs, len(of_pairs)))
     return {
         "coverage": float(np.mean(covered)),
         "raw": raw / runs,
-        "pair": pairs / tests,
+        "pair": float(np.mean(np.array(chances) <= 0.05)),
         "family": families / runs,
     }
 
@@ -88,23 +91,26 @@ def power(runs: int, n: int, bits: float, draws: int = 999) -> float:
     """
     from scipy.optimize import brentq
 
-    def h(p: float) -> float:
-        return 0.0 if p in (0, 1) else float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)))
+    def entropy(share: float) -> float:
+        if share in (0, 1):
+            return 0.0
+        return float(-(share * np.log2(share) + (1 - share) * np.log2(1 - share)))
 
     noise = 0.1
-    flip = brentq(
-        lambda q: (1 - h(noise)) - (1 - h(noise * (1 - q) + q * (1 - noise))) - bits, 1e-9, 0.49
-    )
+
+    def too_much(flip: float) -> float:
+        both = noise * (1 - flip) + flip * (1 - noise)
+        return entropy(both) - entropy(noise) - bits
+
+    flip = brentq(too_much, 1e-9, 0.49)
     rng = np.random.default_rng(int(1e4 * bits))
     found = 0
     for run in range(runs):
-        y = rng.integers(0, 2, n)
-        better = y ^ (rng.random(n) < noise)  # stands downstream, by mistake
+        labels = rng.integers(0, 2, n)
+        better = labels ^ (rng.random(n) < noise)  # stands downstream, by mistake
         worse = better ^ (rng.random(n) < flip)
-        found += (
-            permutation_p(worse.astype(np.int64), better.astype(np.int64), y, draws=draws, seed=run)
-            <= 0.05
-        )
+        layers = (worse.astype(np.int64), better.astype(np.int64))
+        found += permutation_p(*layers, labels, draws=draws, seed=run) <= 0.05
     return found / runs
 
 
@@ -119,28 +125,22 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
 
     rng = np.random.default_rng(4)
     hits = 0
+    ksg = ip.estimators.KSG(k=5)
     for _ in range(runs):
         x = rng.normal(size=(n, 1))
-        z1 = np.c_[x + rng.normal(size=(n, 1)), rng.normal(size=(n, 1))]
-        z2 = z1 @ np.linalg.qr(rng.normal(size=(2, 2)))[0]
-        ksg = ip.estimators.KSG(k=5)
+        first = np.c_[x + rng.normal(size=(n, 1)), rng.normal(size=(n, 1))]
+        second = first @ np.linalg.qr(rng.normal(size=(2, 2)))[0]
+        layers = (first, second)
 
-        def delta(
-            rows: np.ndarray,
-            x: np.ndarray = x,
-            a: np.ndarray = z1,
-            b: np.ndarray = z2,
-            ksg: object = ksg,
-        ) -> float:
-            first, second = (
-                ksg.estimate(continuous(x[rows]), continuous(v[rows])).bits for v in (a, b)
-            )  # type: ignore[attr-defined]
-            return float(second - first)
+        def excess(rows: np.ndarray, x: np.ndarray = x, layers: tuple = layers) -> float:
+            sample = continuous(x[rows])
+            before, after = (ksg.estimate(sample, continuous(z[rows])).bits for z in layers)
+            return float(after - before)
 
-        whole = delta(np.arange(n))
+        whole = excess(np.arange(n))
         if whole <= 0.02:
             continue
-        halves = [delta(rows) for rows in rows_of_halves(balanced_halves(n, 5, rng))]
+        halves = [excess(rows) for rows in rows_of_halves(balanced_halves(n, 5, rng))]
         hits += bool(norm.sf(whole / np.std(halves, ddof=1)) <= 0.05)
     return hits / runs
 
