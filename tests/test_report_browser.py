@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.report import Judged, write_report
+from infoplane.analysis.report.content import page_data
+from infoplane.analysis.report.write import page
 from infoplane.analysis.studies.compare import pool
 from infoplane.analysis.studies.compression import Compression
 from infoplane.analysis.studies.mechanism import Mechanism
@@ -607,3 +609,22 @@ def test_an_estimator_has_the_ceiling_of_its_own_numbers(browser: Any, tmp_path:
         assert page.evaluate("ceilingName()") == "log2 N = 12"
     finally:
         shown.close()
+
+
+def test_charts_of_a_page_that_waited_for_its_first_checkpoint_have_its_width(
+    browser: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "live.html"
+    path.write_text(page(None), "utf-8")
+    data = page_data(make_plane())
+    tab = browser.new_page()
+    try:
+        tab.set_viewport_size({"width": 1000, "height": 800})
+        tab.goto(path.as_uri())
+        tab.evaluate("(data) => show(data, false)", page_data(replace(make_plane(), points=())))
+        tab.evaluate("(data) => { document.body.className = ''; return show(data, false); }", data)
+        widths = "['plane', 'curve-x', 'curve-m'].map((id) => [$(id), $(id).querySelector('svg')])"
+        pairs = tab.evaluate(f"{widths}.map(([box, svg]) => [box.clientWidth, svg.clientWidth])")
+        assert all(box == svg for box, svg in pairs)
+    finally:
+        tab.close()

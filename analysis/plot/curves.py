@@ -117,6 +117,7 @@ def plot_curves(
         raise InputError(f"the plane has no {quantity} from {spec!r}")
     ax = style.new_axes(ax, height=style.PAGE * 0.4)
     _draw_panel(ax, shown, quantity, curves, log, view or View())
+    style.settle(style.figure_of(ax))
     name_ends(ax, plane, curves)
     return ax
 
@@ -263,6 +264,7 @@ def draw_curves(
     if has_metrics:
         plot_metrics(plane, ax=axes[-1], log=log)
         axes[-1].set_xlim(axes[0].get_xlim())
+    style.settle(figure)
     for ax, curves in zip(axes, panels.values(), strict=False):
         name_ends(ax, plane, curves)
     return figure

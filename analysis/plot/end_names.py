@@ -34,14 +34,13 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
     """Write names in a column at the right of the axes, spread so that none covers another.
 
     Each is joined to its curve; of many layers, as many are named as fit. To be called when all
-    else on the figure is there.
+    else on the figure is there and laid out.
 
     Args:
         ax: the Axes.
         plane: knows the reductions of the layers.
         curves: in layer order.
     """
-    style.settle(style.figure_of(ax))
     height = style.height_points(ax)
     places = named(len(curves), max(2, int(height / (1.25 * _SMALLEST))))
     if len(places) < len(curves):

@@ -198,6 +198,8 @@ def draw_heading(
         warnings: sentences, each on lines of its own.
         width: that the words may take, in points; the width of the Axes when left out.
     """
+    if not title and not warnings:
+        return
     room = max(30, int((width or style.width_points(ax)) / 3.5))
     lines = [textwrap.fill(drawable(sentence), room) for sentence in warnings]
     words = "\n".join(lines)

@@ -209,7 +209,8 @@ class Canvas:
         self.width = style.width_points(self.ax)
         self.labels = (self.view.text(labels[0]), self.view.text(labels[1]))
         label_across(self.ax, self.labels[0], scale)
-        label_up(self.ax, self.labels[1])  # a legend must know how much room it takes
+        if style.is_narrow(self.ax):  # a legend must know how much room the other label takes
+            label_up(self.ax, self.labels[1])
 
     def finish(
         self, paths: Sequence[Trajectory], caveats: Caveats, numbered: Sequence[int]

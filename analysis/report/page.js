@@ -4,6 +4,7 @@ function drawAll() {
   label();
   sentences();
   if (D.dpi) listFindings();
+  if (!D.measured.length) return Promise.resolve();  // a hidden chart would be drawn at any width
   const drawn = [
     drawPlane(),
     drawCurves("curve-x", "i_xz", $("qx").checked),
