@@ -71,6 +71,11 @@ def gradient_statistics(
             part = probe.take(torch.arange(batch, count * size, count))
             inputs = next(part.batches(part.n, device))[1]
             loss = loss_fn(call(model, inputs, forward), torch.as_tensor(part.y, device=device))
+            if not isinstance(loss, Tensor) or loss.numel() != 1:
+                raise InputError(
+                    "gradients= needs a loss of one number, a mean over the rows of the batch, got "
+                    + (f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss))
+                )
             found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
             for spread, gradient in zip(spreads.values(), found, strict=True):
                 spread.add(gradient)

@@ -271,8 +271,9 @@ class Recorder:
             self.chain = self._certify(0 if fresh else -1)
             if options.mode == "eval" and self.chain.coupled:
                 self._tell_of_company(self.chain.coupled)
-            if previous is not None and previous.chain is not None:
-                self.chain = previous.chain.joined(self.chain)
+            earlier = None if previous is None else previous.chain
+            if earlier is not None and earlier.layers == self.chain.layers:  # else it is refused
+                self.chain = earlier.joined(self.chain)
         return plan
 
     def _tell_of_company(self, layers: Sequence[str]) -> None:

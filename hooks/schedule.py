@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 from infoplane.errors import InputError
@@ -33,10 +34,10 @@ class At:
     _due: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        bad = [s for s in self.steps if not isinstance(s, int) or isinstance(s, bool) or s < 0]
+        bad = [s for s in self.steps if not isinstance(s, Integral) or isinstance(s, bool) or s < 0]
         if bad:
             raise InputError(f"a schedule holds whole steps >= 0, got {bad[:3]}")
-        object.__setattr__(self, "steps", tuple(sorted(set(self.steps))))
+        object.__setattr__(self, "steps", tuple(sorted(set(map(int, self.steps)))))
         object.__setattr__(self, "_due", frozenset(self.steps))
 
     def due(self, step: int) -> bool:

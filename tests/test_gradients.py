@@ -10,6 +10,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.plot import draw_gradients
+from infoplane.errors import InputError
 
 
 def test_gradient_statistics_by_hand_and_without_touching_the_model(szt_run: Path) -> None:
@@ -55,3 +56,18 @@ def test_training_with_gradient_statistics_is_bit_identical(tmp_path: Path) -> N
             ip.data.digits.train(net, epochs=2, seed=0, on_epoch=lambda e, m, rec=rec: rec.step(e))
         ends.append(net.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda out, y: nn.functional.cross_entropy(out, y, reduction="none"), r"got shape \(2,\)"),
+        (lambda out, y: 3.0, "got 3.0"),
+    ],
+)
+def test_a_loss_that_is_not_one_number_is_refused_on_entry(
+    loss: object, said: str, tmp_path: Path
+) -> None:
+    net, probe = nn.Linear(3, 2), (torch.randn(12, 3), torch.arange(12) % 2)
+    with pytest.raises(InputError, match=said):
+        ip.Recorder(net, probe=probe, to=tmp_path / "run", gradients=loss, verbose=False).open()  # type: ignore[arg-type]

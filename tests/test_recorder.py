@@ -307,6 +307,14 @@ def test_a_run_resumes_where_it_stopped_and_a_rolled_back_training_supersedes_la
     assert open_archive(tmp_path / "run").steps == (0, 1, 2, 5)
 
 
+def test_a_run_is_not_gone_on_with_at_other_layers(tmp_path: Path) -> None:
+    net, probe = _mlp(), _data(10, 6)
+    options = {"probe": probe, "to": tmp_path / "run", "verbose": False}
+    Recorder(net, layers=["0", "2"], **options).open().close()
+    with pytest.raises(InputError, match="cannot resume: the layers differ"):
+        Recorder(net, layers=["0"], resume=True, **options).open()
+
+
 def test_steps_must_not_go_back(tmp_path: Path) -> None:
     with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
         rec.step(4)

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,10 @@ def test_due_agrees_with_the_listed_steps() -> None:
     schedule = log_spaced(500, 20)
     assert [s for s in range(600) if schedule.due(s)] == list(schedule.steps)
     assert schedule.count() == len(schedule.steps)
+
+
+def test_steps_may_be_integers_of_numpy() -> None:
+    assert at(*np.array([4, 1, 4])) == at(1, 4)
 
 
 def test_every_takes_the_multiples_and_has_no_end() -> None:
