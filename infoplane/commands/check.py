@@ -43,7 +43,8 @@ def check(
     """Check the data processing inequality, and report the cause of each apparent violation.
 
     Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0. For a run, its
-    plane.h5 is checked if that is up to date; else the run is measured first.
+    plane.h5 is checked if that is up to date; else the run is measured first, by estimators that
+    are chosen for it unless -e names them.
 
     Example: `infoplane check runs/first -e bin:szt`
     """

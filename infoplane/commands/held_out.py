@@ -33,7 +33,8 @@ def held_out(
 ) -> None:
     """Estimate I(Z;Y) in bits on training rows and on equally many held-out rows.
 
-    The picture shows the difference of the two.
+    Estimators are knn and vinfo:family=linear unless -e names others. The picture shows the
+    difference of the two.
 
     Example: `infoplane held-out runs/split --divisions 99 -o gap.png`
     """

@@ -27,6 +27,8 @@ def invariance(
 ) -> None:
     """Measure how estimates change under maps of a layer that keep, or remove, information.
 
+    Estimators are fixed bins, quantile bins, a kernel and exact codes unless -e names others.
+
     Example: `infoplane invariance runs/first --about inputs`
     """
     from infoplane.analysis.studies.invariance import INVERTIBLE

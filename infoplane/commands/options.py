@@ -74,8 +74,8 @@ Specs = Annotated[
         "-e",
         "--estimator",
         metavar="SPEC",
-        help="Estimator, e.g. bin:szt; may be given several times. Chosen for the run when left "
-        "out. `infoplane estimators` lists all.",
+        help="Estimator, e.g. bin:szt; may be given several times. `infoplane estimators` lists "
+        "all.",
     ),
 ]
 Layers = Annotated[

@@ -21,7 +21,8 @@ def phases(
 ) -> None:
     """Report for every layer whether and when it compresses, and which estimators agree.
 
-    The peak is chosen on one half of the rows and measured on the other.
+    The peak is chosen on one half of the rows and measured on the other. Estimators are chosen for
+    the run unless -e names them.
 
     Example: `infoplane phases runs/first -o phases.png`
     """

@@ -11,6 +11,8 @@ def sensitivity(
 ) -> None:
     """Measure the same activations under ten conventions: under which does a layer compress?
 
+    Each convention is an estimator; -e names others.
+
     Example: `infoplane sensitivity runs/first -o planes.png`
     """
     from infoplane.analysis.studies.sensitivity import CONVENTIONS

@@ -69,6 +69,7 @@ def watch(
     """Show the plane of a running training live in the browser.
 
     The page changes nothing, and only this machine sees it unless --host names another address.
+    Estimators are chosen for the run unless -e names them.
 
     Example: `infoplane watch runs/first`
     """
