@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from infoplane.errors import InputError
@@ -69,17 +70,13 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
             if self.began:
                 return
             self.began = True
-            quiet = ("InputLayer", "Dropout", "Flatten", "Pooling")
-            names = [
-                layer.name
+            quiet = re.compile("InputLayer|Dropout|Flatten|Pooling")
+            layers = [
+                layer.name.replace(".", "_")
                 for layer in self.model.layers
-                if not any(word in type(layer).__name__ for word in quiet)
+                if not quiet.search(type(layer).__name__)
             ]
-            attached.begin(
-                _view(self.model),
-                resumed=epoch > 0,
-                layers=[name.replace(".", "_") for name in names],
-            )
+            attached.begin(_view(self.model), resumed=epoch > 0, layers=layers)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             attached.step(epoch + 1, logs or {})

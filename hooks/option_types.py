@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -53,10 +54,10 @@ def check_option(name: str, value: object, declared: object) -> None:
         InputError: it has another type.
     """
     kinds = _alternatives(declared)
-    if any(_fits(value, kind) for kind in kinds):
+    if _fits_one(value, kinds):
         return
-    choices = tuple(choice for kind in kinds for choice in get_args(kind) or (None,))
     if all(get_origin(kind) is Literal or kind is NoneType for kind in kinds):
+        choices = tuple(chain.from_iterable(get_args(kind) or (None,) for kind in kinds))
         raise InputError(f"{name} must be one of {choices}, got {value!r}")
     hint = f"; did you mean {value.__name__}()?" if isinstance(value, type) else ""
     expected = " or ".join(map(_described, kinds))
@@ -67,7 +68,11 @@ def _alternatives(declared: object) -> list[object]:
     """The members of a union, in order; a type that is none is its only member."""
     if get_origin(declared) not in (Union, UnionType):
         return [declared]
-    return [kind for part in get_args(declared) for kind in _alternatives(part)]
+    return list(chain.from_iterable(map(_alternatives, get_args(declared))))
+
+
+def _fits_one(value: object, kinds: Iterable[object]) -> bool:
+    return any(_fits(value, kind) for kind in kinds)
 
 
 def _fits(value: object, kind: object) -> bool:
@@ -82,10 +87,10 @@ def _fits(value: object, kind: object) -> bool:
     if origin is Callable:
         return callable(value) and not isinstance(value, type)
     if origin is Mapping:
+        if not isinstance(value, Mapping):
+            return False
         members = _alternatives(parts[1])
-        return isinstance(value, Mapping) and all(
-            any(_fits(item, member) for member in members) for item in value.values()
-        )
+        return all(_fits_one(item, members) for item in value.values())
     if origin is Sequence:
         return isinstance(value, Sequence) and not isinstance(value, str)
     return not isinstance(kind, type) or origin is not None or isinstance(value, kind)

@@ -456,7 +456,7 @@ class Recorder:
         began = time.perf_counter()
         found = Metrics.of(metrics)
         goes_on = self._in_training and self._last is None
-        later = [s for s in self.steps if s > step] if goes_on else []
+        later = [other for other in self.steps if other > step] if goes_on else []
         try:
             self._team.meet(f"step {step}")
             self._refuse_metrics(found)

@@ -40,40 +40,40 @@ FIT_ROWS = 4096
 """At most so many probe rows, evenly spaced, fit a ``pca`` basis."""
 
 
-def _flat(t: Tensor) -> Tensor:
-    return t.reshape(t.shape[0], -1)
+def _flat(rows: Tensor) -> Tensor:
+    return rows.reshape(rows.shape[0], -1)
 
 
-def _rest(t: Tensor) -> Tensor:
-    return t.reshape(t.shape[0], t.shape[1], -1)
+def _rest(rows: Tensor) -> Tensor:
+    return rows.reshape(rows.shape[0], rows.shape[1], -1)
 
 
-def _channels(t: Tensor) -> Tensor:
-    return torch.stack([_rest(t).mean(2), _rest(t).std(2, unbiased=False)], 1)
+def _channels(rows: Tensor) -> Tensor:
+    return torch.stack([_rest(rows).mean(2), _rest(rows).std(2, unbiased=False)], 1)
 
 
 _PLAIN: dict[str, tuple[int, Custom]] = {  # spec -> (feature axes it needs, function)
     "flatten": (0, _flat),
-    "gap": (2, lambda t: _rest(t).mean(2)),
+    "gap": (2, lambda rows: _rest(rows).mean(2)),
     "channels": (2, _channels),
-    "token:cls": (2, lambda t: t[:, 0]),
-    "token:last": (2, lambda t: t[:, -1]),
-    "token:mean": (2, lambda t: t.mean(1)),
+    "token:cls": (2, lambda rows: rows[:, 0]),
+    "token:last": (2, lambda rows: rows[:, -1]),
+    "token:mean": (2, lambda rows: rows.mean(1)),
     "token:full": (2, _flat),
 }
 
 
-def _first_real(t: Tensor, valid: Tensor) -> Tensor:
-    return t[torch.arange(len(t)), valid.int().argmax(1)]
+def _first_real(rows: Tensor, valid: Tensor) -> Tensor:
+    return rows[torch.arange(len(rows)), valid.int().argmax(1)]
 
 
-def _last_real(t: Tensor, valid: Tensor) -> Tensor:
-    return t[torch.arange(len(t)), valid.shape[1] - 1 - valid.flip(1).int().argmax(1)]
+def _last_real(rows: Tensor, valid: Tensor) -> Tensor:
+    return rows[torch.arange(len(rows)), valid.shape[1] - 1 - valid.flip(1).int().argmax(1)]
 
 
-def _mean_of_real(t: Tensor, valid: Tensor) -> Tensor:
-    weight = valid.reshape(*valid.shape, *[1] * (t.ndim - 2)).to(t.dtype)
-    real = torch.where(weight > 0, t, torch.zeros((), dtype=t.dtype))  # padding may hold NaN
+def _mean_of_real(rows: Tensor, valid: Tensor) -> Tensor:
+    weight = valid.reshape(*valid.shape, *[1] * (rows.ndim - 2)).to(rows.dtype)
+    real = torch.where(weight > 0, rows, torch.zeros((), dtype=rows.dtype))  # padding may hold NaN
     return real.sum(1) / weight.sum(1)
 
 
@@ -136,8 +136,8 @@ class Reduction:
         )  # a component's sign is arbitrary: fix it
         self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
 
-    def apply(self, t: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Return the reduced rows of ``t``, shape ``(b, *raw_shape)``.
+    def apply(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return what rows become, given in shape ``(b, *raw_shape)``.
 
         Args:
             valid: real positions of padded rows, shape ``(b, T)``; None where all are.
@@ -146,15 +146,15 @@ class Reduction:
             t = t.float()
         if self._function is not None:
             masked = None if valid is None else _MASKED.get(self.spec)
-            out = self._function(t) if masked is None or valid is None else masked(t, valid)
-            if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != t.shape[0]:
+            out = self._function(rows) if masked is None or valid is None else masked(rows, valid)
+            if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != rows.shape[0]:
                 got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
                 raise InputError(
                     f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of "
-                    f"{t.shape[0]} rows, got {got}"
+                    f"{rows.shape[0]} rows, got {got}"
                 )
             return out
-        flat = _flat(t)
+        flat = _flat(rows)
         if "units" in self._state:
             return flat[:, self._state["units"]]
         flat = flat.float()
@@ -184,22 +184,20 @@ class Reduction:
             "spec": self.spec,
             "layer": self.layer,
             "arrays": {
-                k: {
-                    "dtype": str(v.numpy().dtype),
-                    "shape": list(v.shape),
-                    "base64": base64.b64encode(v.contiguous().numpy().tobytes()).decode(),
+                name: {
+                    "dtype": str(values.numpy().dtype),
+                    "shape": list(values.shape),
+                    "base64": base64.b64encode(values.contiguous().numpy().tobytes()).decode(),
                 }
-                for k, v in self._state.items()
+                for name, values in self._state.items()
             },
         }
 
     def load(self, state: Mapping[str, Any]) -> None:  # Any: JSON
         """Take back what `state` gave, so that a resumed run keeps its basis."""
-        for k, a in state["arrays"].items():
-            raw = np.frombuffer(base64.b64decode(a["base64"]), dtype=np.dtype(a["dtype"])).reshape(
-                a["shape"]
-            )
-            self._state[k] = torch.from_numpy(raw.copy())
+        for name, stored in state["arrays"].items():
+            raw = np.frombuffer(base64.b64decode(stored["base64"]), np.dtype(stored["dtype"]))
+            self._state[name] = torch.from_numpy(raw.reshape(stored["shape"]).copy())
 
 
 def reduction(

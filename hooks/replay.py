@@ -102,8 +102,9 @@ def _verify(
             if not np.array_equal(old.row_digests(step, name), new.row_digests(step, name))
         ]
         for name in differing:
-            a, b = (np.asarray(archive.z(step, name), dtype=np.float64) for archive in (old, new))
-            worst, scale = float(np.abs(a - b).max()), float(np.abs(a).max())
+            captured = np.asarray(old.z(step, name), dtype=np.float64)
+            replayed = np.asarray(new.z(step, name), dtype=np.float64)
+            worst, scale = float(np.abs(captured - replayed).max()), float(np.abs(captured).max())
             if not worst <= tolerance * scale:
                 raise CaptureError(
                     f"step {step}, layer {name!r}: replayed activations differ from the captured "

@@ -34,7 +34,11 @@ class At:
     _due: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        bad = [s for s in self.steps if not isinstance(s, Integral) or isinstance(s, bool) or s < 0]
+        bad = [
+            step
+            for step in self.steps
+            if not isinstance(step, Integral) or isinstance(step, bool) or step < 0
+        ]
         if bad:
             raise InputError(f"a schedule holds whole steps >= 0, got {bad[:3]}")
         object.__setattr__(self, "steps", tuple(sorted(set(map(int, self.steps)))))
@@ -116,15 +120,13 @@ def log_spaced(last: int, n: int = 60) -> At:
     if n > last:
         return At(tuple(range(last + 1)), f"log_spaced({last}, {n})")
     best: set[int] = {0, last}
-    low, high = (
-        n - 1,
-        64 * n,
-        # more grid points never give fewer distinct steps by much; bisect the largest that still
-        # fits
-    )
+    # more grid points never give fewer distinct steps by much: bisect the largest that still fits
+    low, high = n - 1, 64 * n
     while low <= high:
         middle = (low + high) // 2
-        points = {0, last} | {round(last ** (i / max(middle - 1, 1))) for i in range(middle)}
+        points = {0, last} | {
+            round(last ** (index / max(middle - 1, 1))) for index in range(middle)
+        }
         if len(points) <= n:
             best = points if len(points) >= len(best) else best
             low = middle + 1

@@ -81,11 +81,8 @@ def _is_stack(name: str, composites: list[str], network: Network) -> bool:
         kind = type(network.modules[part])
         siblings[_parent(part), kind].append(part)
         siblings[_unnumbered(part), kind].append(part)
-    return any(
-        _follow(first, second, network)
-        for group in siblings.values()
-        for first, second in pairwise(group)
-    )
+    pairs = chain.from_iterable(map(pairwise, siblings.values()))
+    return any(_follow(first, second, network) for first, second in pairs)
 
 
 def _parent(name: str) -> str:

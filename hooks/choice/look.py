@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.hooks.choice.layers import Survey, survey
 from infoplane.hooks.network import outputs
-from infoplane.hooks.network.isolate import device_of
+from infoplane.hooks.network.isolate import device_of, dtype_of
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.inputs import Inputs
@@ -272,16 +272,16 @@ class _Sizes:
 
     def measure(self, module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
         """Look at what a module returned."""
-        found = [output, *outputs.parts(output).values()]
-        tensors = [
-            tensor for tensor in found if isinstance(tensor, Tensor) and not tensor.is_nested
-        ]
-        scores = [
-            tensor for tensor in tensors if tensor.ndim > 1 and tensor.shape[-1] in self._words
-        ]
-        others = [tensor for tensor in tensors if not any(tensor is score for score in scores)]
-        self.widest = max(self.widest, sum(tensor.nbytes for tensor in others))
-        self.scores = max(self.scores, sum(tensor.nbytes for tensor in scores))
+        values = scores = 0
+        for tensor in (output, *outputs.parts(output).values()):
+            if not isinstance(tensor, Tensor) or tensor.is_nested:
+                continue
+            if tensor.ndim > 1 and tensor.shape[-1] in self._words:
+                scores += tensor.nbytes
+            else:
+                values += tensor.nbytes
+        self.widest = max(self.widest, values)
+        self.scores = max(self.scores, scores)
 
 
 def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
@@ -312,13 +312,15 @@ def _on_every_module(
             handle.remove()
 
 
-def _equal(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape or not a.numel():
-        return a.shape == b.shape
-    if a.dtype == b.dtype and torch.equal(a, b):
+def _equal(first: Tensor, again: Tensor) -> bool:
+    """Whether two forwards gave the same, up to rounding."""
+    if first.shape != again.shape or not first.numel():
+        return first.shape == again.shape
+    if first.dtype == again.dtype and torch.equal(first, again):
         return True
-    a, b = a.double().nan_to_num(), b.double().nan_to_num()
-    return bool(((a - b).abs() <= NOT_REPEATED * max(float(b.abs().max()), 1e-30)).all())
+    before, after = first.double().nan_to_num(), again.double().nan_to_num()
+    scale = max(float(after.abs().max()), 1e-30)
+    return bool(((before - after).abs() <= NOT_REPEATED * scale).all())
 
 
 def _require_whole_batches(n: int, size: int) -> None:
@@ -332,7 +334,8 @@ def _require_whole_batches(n: int, size: int) -> None:
 
 def _warn_of_labels(model: nn.Module, probe: Probe) -> None:
     """A decoder reads the labels, or something else in their place when they are missing."""
-    if taken := _decoder_lost_labels(model, probe):
+    taken = _decoder_lost_labels(model, probe)
+    if taken:
         warnings.warn(f"{taken[0]}: this decoder reads them", RuntimeWarning, stacklevel=7)
 
 
@@ -346,24 +349,23 @@ def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:
 
 
 def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Options) -> Iterator[str]:
-    shapes = ", ".join(
-        f"{name}: {(rows, *tensor.shape[1:])} {tensor.dtype}"
-        for name, tensor in probe.tensors().items()
-    )
+    tensors = probe.tensors()
+    shapes = [
+        f"{name}: {(rows, *tensor.shape[1:])} {tensor.dtype}" for name, tensor in tensors.items()
+    ]
     yield (
-        f"the network failed on the first {rows} probe rows; does it take {shapes}? See probe= and "
-        "forward="
+        f"the network failed on the first {rows} probe rows; does it take {', '.join(shapes)}? See "
+        "probe= and forward="
     )
-    wanted = next(
-        (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()), None
-    )
-    given = [tensor.dtype for tensor in probe.tensors().values() if tensor.is_floating_point()]
+    wanted = dtype_of(model)
+    given = [tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()]
     if wanted is not None and options.autocast is None and given and wanted not in given:
         yield (
             f"its parameters are {wanted}, the probe is {given[0]}: give the probe as "
             f"x.to({wanted}), or autocast= as in your training"
         )
-    if meta := [name for name, parameter in model.named_parameters() if parameter.is_meta]:
+    meta = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if meta:
         yield (
             f"{_few(meta, 2)} are on the meta device, where weights have no values, unless "
             "something brings them when a layer runs: load them before you attach"

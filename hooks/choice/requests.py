@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import nn
@@ -116,7 +117,7 @@ def _matches_of_text(modules: Sequence[Named], pattern: str) -> list[LayerReques
 
 def all_names(modules: Sequence[Named]) -> list[str]:
     """Return every name of every module, in order."""
-    return [name for module in modules for name in module.names]
+    return list(chain.from_iterable(module.names for module in modules))
 
 
 def _not_found(modules: Sequence[Named], missing: Sequence[Pattern]) -> str:

@@ -69,11 +69,10 @@ class _Tracer(WatchingMode):
 
     def give_inputs(self, tensors: Sequence[Tensor]) -> None:
         """Say what the inputs are; those that differ between rows are the data, else all are."""
-        varying = [tensor for tensor in tensors if differs_by_row(tensor)] or tensors
-        fixed = [tensor for tensor in tensors if not any(tensor is value for value in varying)]
-        self.flow.inputs = frozenset([self.nodes.write(tensor, ()) for tensor in varying])
-        for tensor in fixed:
-            self.nodes.write(tensor, ())
+        nodes = [self.nodes.write(tensor, ()) for tensor in tensors]
+        pairs = zip(nodes, tensors, strict=True)
+        varying = [node for node, tensor in pairs if differs_by_row(tensor)]
+        self.flow.inputs = frozenset(varying or nodes)
 
     def give_outputs(self, returned: object, answer: object) -> None:
         """Say what the network returned, and what of it counts as its output."""

@@ -38,7 +38,9 @@ _NAMES = {
     "scaled_dot_product_attention": ("scaled_dot_product_attention",),
     "layer_norm": ("layer_norm",),
 }
-OPERATIONS: Mapping[str, str] = {call: kind for kind, calls in _NAMES.items() for call in calls}
+OPERATIONS: dict[str, str] = {}
+for _kind, _calls in _NAMES.items():
+    OPERATIONS |= dict.fromkeys(_calls, _kind)
 """Names of torch functions, and the kind of operation that each is."""
 Seen = Callable[[str, int, Any], Any]
 """Is shown kind, number and result; what it returns replaces the result, None leaves it."""

@@ -241,7 +241,7 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
     axes = range(len(shown.shape))
     if other is not None and len(other.shape) != len(shown.shape):
         axes = range(0)
-    following = [axis for axis in axes if all(shown.shape[axis] == shown.rows for shown in both)]
+    following = [axis for axis in axes if all(one.shape[axis] == one.rows for one in both)]
     if len(following) == 1:
         return following[0]
     told = f"layer {where!r} ({type(module).__name__}): output of shape {shown.shape}"

@@ -209,8 +209,10 @@ class RememberedArray:
 
 def slots_of(value: object) -> dict[str, Any]:  # Any: whatever a network keeps
     """What the ``__slots__`` of an object hold, by name; those that are empty are left out."""
-    declared = [vars(kind).get("__slots__", ()) for kind in type(value).__mro__]
-    names = [name for slots in declared for name in ((slots,) if isinstance(slots, str) else slots)]
+    names: list[str] = []
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else slots
     own = [name for name in names if name not in ("__dict__", "__weakref__")]
     return {name: getattr(value, name) for name in own if hasattr(value, name)}
 

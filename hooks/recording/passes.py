@@ -120,18 +120,18 @@ def run_pass(
         CaptureError: a layer fired another number of times, or with another shape, than when the
             recorder attached.
     """
-    by_site = {id(k.site): k for k in kept}
+    by_site = {id(wanted.site): wanted for wanted in kept}
     ragged: dict[str, list[int]] = {}
     here = slice(0, 0)
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
-        kept = by_site[id(site)]
-        emit(kept, *form(kept, tensor_of(site, value), rows, here))
+        wanted = by_site[id(site)]
+        emit(wanted, *form(wanted, tensor_of(site, value), rows, here))
         lengths = outputs.lengths(value, site.select)
         if lengths is not None:
             ragged.setdefault(site.name, []).extend(lengths)
 
-    hooks = SiteHooks([k.site for k in kept], visit)
+    hooks = SiteHooks([wanted.site for wanted in kept], visit)
     with hooks, hooks:
         hooks.attach()
         for draw in range(draws):
@@ -202,7 +202,9 @@ class Gathered:
     """An `Emit` that keeps everything in memory: arrays by layer name."""
 
     def __init__(self, kept: Sequence[Kept], rows: int) -> None:
-        self.values = {k.site.name: torch.empty((rows, *k.shape), dtype=k.dtype) for k in kept}
+        self.values = {
+            layer.site.name: torch.empty((rows, *layer.shape), dtype=layer.dtype) for layer in kept
+        }
         self._at = dict.fromkeys(self.values, 0)
 
     def __call__(self, kept: Kept, tensor: Tensor, digests: NDArray[np.uint64] | None) -> None:

@@ -5,12 +5,13 @@ The one that is shorter when the input is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Forward, Probe, call
@@ -48,7 +49,6 @@ def following_axes(
     sites: Sequence[Site],
     members: Sequence[str],
     valid: Tensor,
-    device: torch.device,
     forward: Forward | None = None,
 ) -> dict[str, list[int]] | None:
     """Return per layer the axes of a sample that shorten with the inputs ``members``.
@@ -56,10 +56,13 @@ def following_axes(
     None where that cannot be run.
 
     Args:
+        model: isolated by the caller.
         probe: a few samples.
+        sites: the layers.
         members: inputs that run over the same positions on axis 1.
         valid: real positions of these samples, shape ``(n, T)``; padding is cut off first, since
             some layers do that themselves.
+        forward: as for the recorder.
     """
     longest = int(valid.sum(1).max())
     if longest < 2:
@@ -72,8 +75,8 @@ def following_axes(
         return tensor[:, kept] if name in members else tensor
 
     try:
-        whole = values_of(model, sites, _on(probe, device), forward)
-        cut = values_of(model, sites, _on(probe.changed(shorter), device), forward)
+        whole = values_of(model, sites, _inputs(probe, model), forward)
+        cut = values_of(model, sites, _inputs(probe.changed(shorter), model), forward)
     except Exception:  # a network of one fixed length: the caller goes by sizes
         return None
     lengths = (longest, valid.shape[1])
@@ -84,7 +87,7 @@ def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> li
     """Axes that had one of these lengths, padding or not, and are one shorter than the first."""
     if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
         return []
-    pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))
+    pairs = zip(whole.shape[1:], cut.shape[1:], strict=True)
     return [
         axis
         for axis, (before, after) in enumerate(pairs)
@@ -95,11 +98,10 @@ def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> li
 def is_causal(
     model: nn.Module,
     probe: Probe,
-    axes: dict[str, int],
+    axes: Mapping[str, int],
     sites: Sequence[Site],
     key: str,
     last: Tensor,
-    device: torch.device,
     forward: Forward | None = None,
 ) -> bool | None:
     """Whether no layer changes at earlier positions when the last real token does.
@@ -107,10 +109,13 @@ def is_causal(
     None where that cannot be run.
 
     Args:
+        model: isolated by the caller.
         probe: a few samples.
         axes: by layer, the axis of a sample that runs over positions.
+        sites: the layers.
         key: the input that holds the tokens.
         last: the last real position of every sample, shape ``(n,)``.
+        forward: as for the recorder.
     """
     rows = torch.arange(probe.n)
 
@@ -122,14 +127,12 @@ def is_causal(
         return changed
 
     try:
-        before = values_of(model, sites, _on(probe, device), forward)
-        after = values_of(model, sites, _on(probe.changed(other_end), device), forward)
+        before = values_of(model, sites, _inputs(probe, model), forward)
+        after = values_of(model, sites, _inputs(probe.changed(other_end), model), forward)
     except Exception:  # as above
         return None
-    return all(
-        _same_before(before[site.name], after[site.name], axes[site.name] + 1, last)
-        for site in sites
-    )
+    names = [site.name for site in sites]
+    return all(_same_before(before[name], after[name], axes[name] + 1, last) for name in names)
 
 
 def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:
@@ -137,20 +140,29 @@ def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:
 
     Taken from the probe itself.
     """
-    ends = tensor[rows, last]
     pool = tensor.reshape(-1, *tensor.shape[2:])
-    chosen = [int((pool != end).reshape(len(pool), -1).any(1).float().argmax()) for end in ends]
+    chosen = []
+    for end in tensor[rows, last]:
+        differs = (pool != end).reshape(len(pool), -1).any(1)
+        chosen.append(int(differs.float().argmax()))
     return pool[torch.tensor(chosen)]
 
 
-def _same_before(a: Tensor, b: Tensor, axis: int, last: Tensor) -> bool:
-    if a.shape != b.shape:
+def _same_before(before: Tensor, after: Tensor, axis: int, last: Tensor) -> bool:
+    """Whether a layer is the same at the positions before the last, up to rounding."""
+    if before.shape != after.shape:
         return False
-    a, b = (v.movedim(axis, 1).double().reshape(len(v), v.shape[axis], -1).cpu() for v in (a, b))
-    early = torch.arange(a.shape[1])[None] < last[:, None]
-    scale = max(float(a.abs().max()), 1e-30)
-    return bool(((a - b).abs()[early] <= TOLERANCE * scale).all())
+    old, new = _by_position(before, axis), _by_position(after, axis)
+    early = torch.arange(old.shape[1])[None] < last[:, None]
+    scale = max(float(old.abs().max()), 1e-30)
+    return bool(((old - new).abs()[early] <= TOLERANCE * scale).all())
 
 
-def _on(probe: Probe, device: torch.device) -> Inputs:
-    return next(probe.batches(probe.n, device))[1]
+def _by_position(value: Tensor, axis: int) -> Tensor:
+    """Bring a layer to shape ``(samples, positions, units)``."""
+    moved = value.movedim(axis, 1).double().cpu()
+    return moved.reshape(*moved.shape[:2], -1)
+
+
+def _inputs(probe: Probe, model: nn.Module) -> Inputs:
+    return next(probe.batches(probe.n, device_of(model)))[1]
