@@ -89,7 +89,16 @@ _COMPUTING = ("gap", "channels", "token:mean")
 
 
 class Reduction:
-    """One reduction at one layer, with whatever it has to remember (a basis, unit indices)."""
+    """One reduction at one layer, with whatever it has to remember (a basis, unit indices).
+
+    Args:
+        spec: its name, as ``reduce=`` takes it.
+        layer: name of the layer.
+        raw_shape: of one row of the layer.
+        function: what it computes; None for those that have a basis or units.
+        k: units that it leaves; 0 for those that have a function.
+        seed: of random projections and units.
+    """
 
     def __init__(
         self,
@@ -131,19 +140,19 @@ class Reduction:
                 f"got {len(vt)}"
             )
         basis = vt[: self.k].T
-        signs = torch.sign(
-            basis.gather(0, basis.abs().argmax(0, keepdim=True))
-        )  # a component's sign is arbitrary: fix it
+        largest = basis.abs().argmax(0, keepdim=True)
+        signs = torch.sign(basis.gather(0, largest))  # a component's sign is arbitrary: fix it
         self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
 
     def apply(self, rows: Tensor, valid: Tensor | None = None) -> Tensor:
         """Return what rows become, given in shape ``(b, *raw_shape)``.
 
         Args:
+            rows: of the layer.
             valid: real positions of padded rows, shape ``(b, T)``; None where all are.
         """
-        if self.spec in _COMPUTING and not t.is_floating_point():
-            t = t.float()
+        if self.spec in _COMPUTING and not rows.is_floating_point():
+            rows = rows.float()
         if self._function is not None:
             masked = None if valid is None else _MASKED.get(self.spec)
             out = self._function(rows) if masked is None or valid is None else masked(rows, valid)
@@ -157,10 +166,7 @@ class Reduction:
         flat = _flat(rows)
         if "units" in self._state:
             return flat[:, self._state["units"]]
-        flat = flat.float()
-        return (flat - self._state["mean"] if "mean" in self._state else flat) @ self._state[
-            "basis"
-        ]
+        return (flat.float() - self._state.get("mean", 0)) @ self._state["basis"]
 
     def shape(self, dtype: torch.dtype) -> Shape:
         """Return the feature shape after the reduction."""

@@ -93,7 +93,13 @@ def _counts(shape: Shape) -> set[int]:
 
 
 def gates_of(layers: Sequence[Candidate], network: Network, data: set[Node]) -> set[Node]:
-    """Layers whose output, up to functions of it alone, only multiplies what other layers give."""
+    """Layers whose output, up to functions of it alone, only multiplies what other layers give.
+
+    Args:
+        layers: those that may be gates.
+        network: they are of this one.
+        data: nodes that follow from the inputs.
+    """
     flow = network.flow
     children: dict[Node, list[Node]] = defaultdict(list)
     for child, parents in flow.parents.items():

@@ -1,4 +1,8 @@
-"""How two candidates belong together: one follows, reads, or is added to the other."""
+"""How two layers belong together: one follows, reads, or is added to the other.
+
+Every function takes the later layer, what stands for the stretch before it (None where nothing
+does), and the network of both.
+"""
 
 from __future__ import annotations
 

@@ -36,9 +36,12 @@ class Captures:
     """Takes the captures of one open recording.
 
     Args:
+        plan: what is captured.
+        model: the bare network.
         probe: the samples of this process.
         rows: their rows.
         writer: None where another rank writes.
+        troubles: keeps what goes wrong.
 
     Attributes:
         pending: JSON records that go with the next shard.

@@ -10,7 +10,7 @@ probe.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from infoplane.errors import CaptureError
 from infoplane.hooks.network import outputs
-from infoplane.hooks.network.isolate import dtype_named, seed_all
+from infoplane.hooks.network.isolate import device_of, dtype_named, seed_all
 from infoplane.hooks.network.sites import Site, SiteHooks, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
 from infoplane.hooks.reduce import FIT_ROWS, Reduction
@@ -85,9 +85,12 @@ would overwrite it.
 
 
 def draw_seed(seed: int, step: int, draw: int) -> int:
-    """Return the seed of one draw of a network's own noise.
+    """Return the seed of one draw of a network's own noise, the same in every repetition.
 
-    Another one at every step and draw, the same in every repetition.
+    Args:
+        seed: of the recording.
+        step: the checkpoint.
+        draw: which forward of it, from 0.
     """
     return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
 
@@ -100,7 +103,6 @@ def run_pass(
     rows: Rows,
     *,
     batch_size: int,
-    device: torch.device,
     step: int = 0,
     seed: int = 0,
     draws: int = 1,
@@ -108,10 +110,19 @@ def run_pass(
 ) -> dict[str, list[int]]:
     """Hand every site's rows to ``emit``, in order.
 
-    Draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
+    Draw ``d`` of row ``i`` is row ``d * n + i``.
 
     Args:
+        model: isolated by the caller.
+        probe: n samples.
+        kept: the sites, and the form in which their rows are stored.
+        emit: takes the rows of a site as they come.
         rows: which rows every batch of samples has.
+        batch_size: samples of one forward; all, where the rows must be seen together.
+        step: the checkpoint, whose noise is drawn.
+        seed: of the noise.
+        draws: forwards of every sample, each with its own noise.
+        forward: as for the recorder.
 
     Returns:
         Row lengths of the sites whose output is ragged.
@@ -122,6 +133,7 @@ def run_pass(
     """
     by_site = {id(wanted.site): wanted for wanted in kept}
     ragged: dict[str, list[int]] = {}
+    size = probe.n if rows.together else batch_size
     here = slice(0, 0)
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
@@ -136,8 +148,7 @@ def run_pass(
         hooks.attach()
         for draw in range(draws):
             seed_all(draw_seed(seed, step, draw))
-            size = probe.n if rows.together else batch_size
-            for batch, inputs in probe.batches(size, device):
+            for batch, inputs in probe.batches(size, device_of(model)):
                 here = batch  # for the hooks
                 with _odd_batch_named(batch.stop - batch.start, size):
                     call(model, inputs, forward)
@@ -163,7 +174,17 @@ def _odd_batch_named(rows: int, size: int) -> Iterator[None]:
 def form(
     kept: Kept, tensor: Tensor, rows: Rows, batch: slice
 ) -> tuple[Tensor, NDArray[np.uint64] | None]:
-    """Return a batch of a site as it is stored, and digests of raw rows that storing loses."""
+    """Return a batch of a site as it is stored, and digests of raw rows that storing loses.
+
+    Args:
+        kept: the site, and the form in which it is stored.
+        tensor: its output for the batch, samples first.
+        rows: which rows of it are taken.
+        batch: which samples of the probe.
+
+    Raises:
+        CaptureError: values overflow in the stored form.
+    """
     site = kept.site
     tensor = rows.of(site, tensor, batch)
     raw = tensor.detach().cpu()
@@ -213,39 +234,40 @@ class Gathered:
         self._at[name] += len(tensor)
 
 
-def fit_reductions(
+def some_rows(
     model: nn.Module,
     probe: Probe,
-    sites: Sequence[Site],
-    reductions: Mapping[str, Reduction],
+    site: Site,
     rows: Rows,
     *,
     batch_size: int,
-    device: torch.device,
     seed: int = 0,
     forward: Forward | None = None,
-) -> None:
-    """Fit every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples.
+) -> Tensor:
+    """Return about `FIT_ROWS` rows of a site, of evenly spaced samples: shape ``(m, *shape)``.
 
-    The caller isolates the model.
+    Args:
+        model: isolated by the caller.
+        probe: n samples.
+        site: the layer.
+        rows: which rows the samples have.
+        batch_size: samples of one forward.
+        seed: of the noise.
+        forward: as for the recorder.
     """
-    for site in sites:  # one after another: only one layer's rows are held
-        if site.name not in reductions or not reductions[site.name].needs_fit:
-            continue
-        count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
-        samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
-        some = rows.subset(samples)
-        kept = [Kept(site, wish="float32", row_shape=some.shape(site))]
-        gathered = Gathered(kept, some.n)
-        run_pass(
-            model,
-            probe.take(samples),
-            kept,
-            gathered,
-            some,
-            batch_size=batch_size,
-            device=device,
-            seed=seed,
-            forward=forward,
-        )
-        reductions[site.name].fit(gathered.values[site.name])
+    count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
+    samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
+    some = rows.subset(samples)
+    kept = [Kept(site, wish="float32", row_shape=some.shape(site))]
+    gathered = Gathered(kept, some.n)
+    run_pass(
+        model,
+        probe.take(samples),
+        kept,
+        gathered,
+        some,
+        batch_size=batch_size,
+        seed=seed,
+        forward=forward,
+    )
+    return gathered.values[site.name]

@@ -20,12 +20,12 @@ from infoplane.hooks.choice.layers import Survey
 from infoplane.hooks.choice.look import Look, look
 from infoplane.hooks.choice.named import named_modules
 from infoplane.hooks.choice.requests import all_names
-from infoplane.hooks.network.isolate import Isolation, Mode, device_of
+from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.outlook import outlook
-from infoplane.hooks.recording.passes import Emit, Kept, fit_reductions, run_pass
+from infoplane.hooks.recording.passes import Emit, Kept, run_pass, some_rows
 from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows.rows import Rows
@@ -89,6 +89,11 @@ class Plan:
         """Return the surroundings of a pass of ``step``.
 
         What the network is known to write into is put back.
+
+        Args:
+            model: the bare network.
+            step: the checkpoint, whose noise is drawn.
+            mode: another one than that of the captures.
         """
         return self.options.isolation(model, step=step, mode=mode, written=self.seen.written)
 
@@ -100,6 +105,10 @@ class Plan:
         Returns the lengths of ragged rows.
 
         Args:
+            model: the bare network.
+            probe: its samples, or those of this process.
+            emit: takes the rows of a site as they come.
+            step: the checkpoint.
             rows: those of ``probe``, where it is a share of the run's.
         """
         options = self.options
@@ -110,7 +119,6 @@ class Plan:
             emit,
             self.row_kind if rows is None else rows,
             batch_size=self.batch_size,
-            device=device_of(model),
             step=step,
             seed=options.seed,
             draws=options.draws,
@@ -119,19 +127,21 @@ class Plan:
 
     def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
         """Fit the reductions that need it, in passes over some rows of the probe."""
-        options = self.options
+        options, reductions = self.options, self.reductions
         with options.isolation(model, written=self.seen.written).entered():
-            fit_reductions(
-                model,
-                probe,
-                self.sites,
-                self.reductions,
-                self.row_kind,
-                batch_size=self.batch_size,
-                device=device_of(model),
-                seed=options.seed,
-                forward=options.forward,
-            )
+            for site in self.sites:  # one after another: only one layer's rows are held
+                made = reductions.get(site.name)
+                if made is not None and made.needs_fit:
+                    rows = some_rows(
+                        model,
+                        probe,
+                        site,
+                        self.row_kind,
+                        batch_size=self.batch_size,
+                        seed=options.seed,
+                        forward=options.forward,
+                    )
+                    made.fit(rows)
 
     def load_reductions(self, archive: Archive) -> None:
         """Take over what the reductions of a recorded run remember."""
@@ -195,7 +205,13 @@ def make_plan(
 ) -> Plan:
     """Look at the network with a few probe rows and settle what to capture.
 
-    Reductions are not fitted yet. ``previous`` is the run that is being resumed.
+    Reductions are not fitted yet.
+
+    Args:
+        model: the bare network.
+        probe: its samples.
+        options: of the recording.
+        previous: the run that is being resumed, if one is.
 
     Raises:
         CaptureError: a layer cannot be found or captured.
@@ -219,7 +235,7 @@ def make_plan(
         Kept(site, reductions.get(site.name), options.dtype, rows.shape(site))
         for site in found.sites
     )
-    infos = tuple(_info(info, k, rows) for info, k in enumerate(kept))
+    infos = tuple(_info(ordinal, layer, rows) for ordinal, layer in enumerate(kept))
     uncounted = [name for name, module in model.named_modules() if uses_the_batch(module)]
     if uncounted:
         warnings.warn(
@@ -289,7 +305,7 @@ def _remember(reductions: Mapping[str, Reduction], previous: Archive | None) -> 
 
 
 def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
-    site, r = kept.site, kept.reduction
+    site, made = kept.site, kept.reduction
     stored = str(kept.dtype).removeprefix("torch.")
     return LayerInfo(
         site.name,
@@ -299,7 +315,7 @@ def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
         rows.shape(site),
         site.dtype,
         stored,
-        r.spec if r else "none",
+        made.spec if made else "none",
         site.end,
         site.aliases,
     )

@@ -91,6 +91,11 @@ def sharded(model: nn.Module) -> bool:
 def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
     """Return this process's `Team`.
 
+    Args:
+        ranks: as the recorder takes it.
+        model: the bare network; its parameters may be spread over ranks.
+        timeout: seconds to wait for another rank.
+
     Raises:
         InputError: unknown choice.
         CaptureError: one rank alone was asked to probe a network whose forward is collective.

@@ -94,6 +94,13 @@ def create_run(
 
     The run is created or resumed as the options say.
 
+    Args:
+        plan: what is captured.
+        model: the bare network.
+        probe: its samples, of all processes.
+        team: this process's part.
+        chain: which layers screen the input off from which, if that was tested.
+
     Raises:
         InputError: row ids or draws that do not fit.
         ArchiveError: the run cannot be created there.

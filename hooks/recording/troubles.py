@@ -33,7 +33,12 @@ class Troubles:
         self._said: set[str] = set()
 
     def failed(self, step: object, error: Exception, kept: int) -> None:
-        """A capture was dropped; ``kept`` steps are safe.
+        """A capture was dropped.
+
+        Args:
+            step: of the capture.
+            error: what went wrong.
+            kept: steps that are safe on disk.
 
         Raises:
             Exception: the error itself, under the policy ``raise``; a full disk never raises.

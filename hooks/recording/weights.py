@@ -29,6 +29,13 @@ def save_weights(
     """Publish ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics.
 
     Written aside, synced and renamed.
+
+    Args:
+        run: the run's folder.
+        step: the checkpoint.
+        model: the network with its weights.
+        metrics: of this step.
+        durable: whether the file survives a power cut.
     """
     folder = run / FOLDER
     refuse_link(folder)

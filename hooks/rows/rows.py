@@ -176,6 +176,8 @@ class PositionRows:
         A network may cut the padding of a batch off.
 
         Args:
+            site: the layer.
+            tensor: its output for b samples.
             view: whether it must share the memory of ``tensor``, to be written into.
         """
         first = self.axes[site.name] + 1
