@@ -9,7 +9,6 @@ import contextlib
 import random
 import sys
 from collections.abc import Collection, Iterator
-from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
@@ -233,12 +232,7 @@ class Isolation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.restore()
 
     @contextlib.contextmanager

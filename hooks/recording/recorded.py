@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.hooks.network.isolate import dtype_named
-from infoplane.hooks.rows.again import settings_again
+from infoplane.hooks.rows.again import label_sets, named_labels, own_rows, settings_again
 
 
 def settings_of(
@@ -34,7 +33,7 @@ def settings_of(
             f"{archive.path}: was made from arrays, and does not say how the network was run: "
             "record the network with ip.Recorder or ip.capture"
         )
-    n = _rows(archive)
+    rows = own_rows(archive)
     autocast = str(config["autocast"])
     return {
         "layers": list(archive.layers) if layers is None else layers,
@@ -47,7 +46,7 @@ def settings_of(
         "y_kind": archive.y_kind,
         "x_kind": archive.x_kind,
         **(
-            _of_samples(archive, n)
+            _of_samples(archive, rows)
             if archive.row_info.kind == "sample"
             else settings_again(archive, probe, mask)
         ),
@@ -56,31 +55,13 @@ def settings_of(
     }
 
 
-def _of_samples(archive: Archive, n: int) -> dict[str, Any]:  # Any: of the recorder
+def _of_samples(archive: Archive, rows: int) -> dict[str, Any]:  # Any: of the recorder
     """Row ids, split and labels of a run whose rows are samples."""
     return {
-        "row_ids": archive.row_ids[:n],
-        "split": None if archive.split is None else archive.split[:n],
-        **({} if archive.row_info.plain else {"y": _label_sets(archive)}),
+        "row_ids": archive.row_ids[:rows],
+        "split": None if archive.split is None else archive.split[:rows],
+        **({} if archive.row_info.plain else {"y": label_sets(archive)}),
     }
-
-
-def _label_sets(archive: Archive) -> dict[str, object]:
-    """Every label set of the run by its name."""
-    return {name: _labels(archive.with_label(name)) for name in archive.labels}
-
-
-def _labels(archive: Archive) -> NDArray[np.generic] | None:
-    """The labels of the probe, by their names where they have any."""
-    if archive.y is None:
-        return None
-    y = archive.y[: _rows(archive)]
-    return y if archive.class_names is None else np.array(archive.class_names)[y]
-
-
-def _rows(archive: Archive) -> int:
-    """Rows of the probe: what is stored repeats them for every draw."""
-    return archive.n_rows // int(archive.config["draws"])
 
 
 def probe_of(archive: Archive) -> object:
@@ -94,7 +75,8 @@ def probe_of(archive: Archive) -> object:
             f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was "
             "not stored); pass probe="
         )
-    x = torch.from_numpy(np.array(archive.x[: _rows(archive)]))
-    if dtypes := archive.config.get("input_dtypes"):
-        x = x.to(dtype_named(dtypes[0]))  # half precisions are stored widened
-    return x, _labels(archive) if archive.row_info.plain else None
+    inputs = torch.from_numpy(np.array(archive.x[: own_rows(archive)]))
+    stored = archive.config.get("input_dtypes")
+    if stored:
+        inputs = inputs.to(dtype_named(stored[0]))  # half precisions are stored widened
+    return inputs, named_labels(archive) if archive.row_info.plain else None

@@ -38,7 +38,7 @@ def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, A
     key = settings.get("key")
     positions = archive.positions
     assert positions is not None  # rows are positions
-    labels = {name: _labels(archive.with_label(name)) for name in archive.labels}
+    labels = label_sets(archive)
     return {
         "rows": f"{info.kind}:{key}" if key else info.kind,
         "x": info.x,
@@ -52,36 +52,45 @@ def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, A
     }
 
 
-def _own_rows(archive: Archive) -> Ids:
+def own_rows(archive: Archive) -> int:
+    """Rows of the probe: what is stored repeats them for every draw."""
+    return archive.n_rows // int(archive.config["draws"])
+
+
+def label_sets(archive: Archive) -> dict[str, Array | None]:
+    """Every label set of the run by its name."""
+    return {name: named_labels(archive.with_label(name)) for name in archive.labels}
+
+
+def named_labels(archive: Archive) -> Array | None:
+    """The labels of the probe's rows, by their names where they have any."""
+    if archive.y is None:
+        return None
+    labels: Array = archive.y[: own_rows(archive)]
+    return labels if archive.class_names is None else np.array(archive.class_names, object)[labels]
+
+
+def _places(archive: Archive) -> Ids:
     """Sample and position of the rows, draws not repeated, shape ``(R, 2)``."""
-    assert archive.positions is not None
     places: Ids = np.asarray(archive.positions)
-    return places[: archive.n_rows // int(archive.config["draws"])]
-
-
-def _labels(archive: Archive) -> Array | None:
-    """The labels of the rows, by their names where they have any."""
-    if archive.y is None or archive.class_names is None:
-        return archive.y
-    named: Array = np.array(archive.class_names, object)[archive.y]
-    return named
+    return places[: own_rows(archive)]
 
 
 def _on_grid(y: Array, archive: Archive) -> Array:
     """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
-    places, info = _own_rows(archive), archive.row_info
+    places, info = _places(archive), archive.row_info
     width = int(np.prod(info.grid, dtype=np.int64)) if info.grid else 1
     ignored = int(str(info.settings.get("ignore_index", -100)))
     empty = {"f": np.nan, "O": None}.get(y.dtype.kind, ignored)
     found = np.full((info.samples, width, *y.shape[1:]), empty, y.dtype)
-    found[places[:, 0], places[:, 1]] = y[: len(places)]
+    found[places[:, 0], places[:, 1]] = y
     return found[:, 0] if info.kind == "node" else found
 
 
 def _of_samples(archive: Archive) -> Array | None:
     if archive.split is None:
         return None
-    places = _own_rows(archive)
+    places = _places(archive)
     found = np.full(archive.row_info.samples, "", np.asarray(archive.split).dtype)
     found[places[:, 0]] = np.asarray(archive.split)[: len(places)]
     return found
