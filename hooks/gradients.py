@@ -53,16 +53,7 @@ def gradient_statistics(
         raise InputError("gradient statistics need labels: give probe=(x, y)")
     if probe.n < 2 * 2:
         raise InputError(f"gradient statistics need at least 4 probe rows, got {probe.n}")
-    weights = {
-        name: weight
-        for name, weight in model.named_parameters()
-        if weight.requires_grad and weight.ndim >= 2
-    }
-    if not weights:
-        raise InputError(
-            "gradient statistics need a trainable weight of two or more dimensions, the model has "
-            "none"
-        )
+    weights = _trainable_weights(model)
     count = max(2, min(batches, probe.n // 2))
     size = probe.n // count
     spreads = {name: _Spread(weight) for name, weight in weights.items()}
@@ -80,6 +71,20 @@ def gradient_statistics(
             for spread, gradient in zip(spreads.values(), found, strict=True):
                 spread.add(gradient)
     return {name: spread.statistics(count, size) for name, spread in spreads.items()}
+
+
+def _trainable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The trainable parameters of two and more axes, by name."""
+    trainable = [
+        (name, weight) for name, weight in model.named_parameters() if weight.requires_grad
+    ]
+    weights = {name: weight for name, weight in trainable if weight.ndim >= 2}
+    if not weights:
+        raise InputError(
+            "gradient statistics need a trainable weight of two or more dimensions, the model has "
+            "none"
+        )
+    return weights
 
 
 class _Spread:

@@ -27,10 +27,10 @@ from infoplane.hooks.probing.probe import make_probe
 from infoplane.hooks.recording.captures import Captures
 from infoplane.hooks.recording.companions import Companions
 from infoplane.hooks.recording.counting import Metrics, Weights, whole_step
+from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.plan import Plan, make_plan, uses_the_batch
-from infoplane.hooks.recording.ranks import make_team
+from infoplane.hooks.recording.ranks import make_process_group
 from infoplane.hooks.recording.run import create_run
-from infoplane.hooks.recording.troubles import Troubles
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
@@ -149,13 +149,13 @@ class Recorder:
         self.plan: Plan | None = None
         self.chain: Chain | None = None
         self.probe_seconds = 0.0
-        self._team = make_team(asked.ranks, self.model, timeout=asked.rank_timeout)
+        self._team = make_process_group(asked.ranks, self.model, timeout=asked.rank_timeout)
         if asked.store == "weights":
             self._require_whole_weights()
         self._companions = Companions(
             self.path, measure=measure, watch=watch, max_overhead=max_overhead
         )
-        self._troubles = Troubles(self.path, asked.on_error)
+        self._error_log = CaptureErrorLog(self.path, asked.on_error)
         self._certificates: Certificates | None = None
         self._interchange: ChainTest | None = None
         self._captures: Captures | None = None
@@ -226,7 +226,7 @@ class Recorder:
             return self
         self._in_training = training
         if self._team.probes_together:
-            self._team.meet(
+            self._team.barrier(
                 "attaching the recorder"
             )  # before the first forward, which would wait for ever inside a collective
         plan = self._settle()
@@ -249,12 +249,12 @@ class Recorder:
 
     def _capture_on_entry(self) -> None:
         """Capture step 0; a failure is raised, since nothing is lost before training."""
-        wish, self._troubles.policy = self._troubles.policy, "raise"
+        wish, self._error_log.policy = self._error_log.policy, "raise"
         try:
             self.capture(0)
             self._on_entry = Weights(self.model)
         finally:
-            self._troubles.policy = wish
+            self._error_log.policy = wish
 
     def _settle(self) -> Plan:
         options = self.options
@@ -331,7 +331,7 @@ class Recorder:
     def _create(self, plan: Plan) -> Captures:
         team = self._team
         if team.split and team.rank > 0:
-            team.meet("creating the run")  # rank 0 creates it
+            team.barrier("creating the run")  # rank 0 creates it
         start, stop = team.rows(self.probe.n)
         own = self.probe.take(slice(start, stop))
         rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
@@ -341,11 +341,11 @@ class Recorder:
             if team.writes:
                 writer = create_run(plan, self.model, self.probe, team, self.chain)
             if team.split and team.rank == 0:
-                team.meet("creating the run")
+                team.barrier("creating the run")
             if self.chain is not None and certifies:
                 run = None if writer is None else (self.path, writer.run_uuid)
                 self._certificates = Certificates(self._certify, self.chain, run)
-            return Captures(plan, self.model, own, rows, writer, self._troubles)
+            return Captures(plan, self.model, own, rows, writer, self._error_log)
         except BaseException:
             if writer is not None:
                 writer.close()
@@ -422,13 +422,13 @@ class Recorder:
     ) -> bool:
         captures.collect()
         count = self._whole(step)
-        if self._troubles.stopped or count is None:
+        if self._error_log.stopped or count is None:
             return False
         entry, self._on_entry = self._on_entry, None
         outdated = 0 if entry and (count == 0 or entry.loaded(self.model, count)) else None
         told = entry is not None and outdated is not None and entry.moved(self.model)
         if count == self._last and outdated is None:
-            self._troubles.captured_already(count)
+            self._error_log.captured_already(count)
             return False
         if self._last is not None and count < self._last:
             captures.failed(
@@ -443,7 +443,7 @@ class Recorder:
             return False
         taken = self._take(captures, count, metrics, outdated)
         if taken and told:
-            self._troubles.entry_replaced(count)
+            self._error_log.entry_replaced(count)
         return taken
 
     def _take(
@@ -458,7 +458,7 @@ class Recorder:
         goes_on = self._in_training and self._last is None
         later = [other for other in self.steps if other > step] if goes_on else []
         try:
-            self._team.meet(f"step {step}")
+            self._team.barrier(f"step {step}")
             self._refuse_metrics(found)
             captures.take(step, found.values, first=self._last is None, outdated=outdated)
             if self._certificates is not None:
@@ -472,9 +472,9 @@ class Recorder:
         finally:
             self.probe_seconds += time.perf_counter() - began
         self._last = step
-        self._troubles.left_out(step, found.left_out)
+        self._error_log.left_out(step, found.left_out)
         if later:
-            self._troubles.rolled_back(step, later)
+            self._error_log.rolled_back(step, later)
         captures.collect()
         self._watch_budget(captures)
         return True
@@ -570,7 +570,7 @@ class Recorder:
     @property
     def failures(self) -> list[dict[str, object]]:
         """Captures that were dropped: step, error, message."""
-        return self._troubles.failures
+        return self._error_log.failures
 
     @property
     def bytes_written(self) -> int:
@@ -593,7 +593,7 @@ class Recorder:
             and self.schedule.count() is None
             and captures.bytes_written + self.bytes_per_capture > most
         ):
-            self._troubles.used_up(size_text(most), self._last)
+            self._error_log.used_up(size_text(most), self._last)
 
     def _too_slow(self, step: int, captures: Captures) -> bool:
         most = self.options.max_overhead

@@ -16,67 +16,67 @@ from torch import Tensor, nn
 
 from infoplane.archive import ShardWriter, open_archive, verify
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.background import Abandoned, Background, Parcel, Parcels
+from infoplane.hooks.recording.background import Abandoned, Background, LayerRows, WriteQueue
 from infoplane.hooks.schedule import every
 
 
-def _parcel(k: int, size: int = 100) -> Parcel:
-    return "l", np.full(size, k, np.uint8), None, "uint8"
+def _layer_rows(k: int, size: int = 100) -> LayerRows:
+    return LayerRows("l", np.full(size, k, np.uint8), None, "uint8")
 
 
-def test_parcels_arrive_in_order_and_end_with_their_records() -> None:
-    parcels = Parcels()
+def test_rows_in_the_queue_arrive_in_order_and_end_with_their_records() -> None:
+    write_queue = WriteQueue()
     for k in range(5):
-        parcels.put(_parcel(k))
-    parcels.end({"a": 1})
-    assert [int(values[0]) for _, values, _, _ in parcels] == [
+        write_queue.put(_layer_rows(k))
+    write_queue.end({"a": 1})
+    assert [int(values[0]) for _, values, _, _ in write_queue] == [
         0,
         1,
         2,
         3,
         4,
-    ] and parcels.records == {"a": 1}
+    ] and write_queue.records == {"a": 1}
 
 
 def test_a_full_room_makes_the_sender_wait_until_the_writer_has_taken_something() -> None:
-    parcels, sent, third = Parcels(room=250), [], threading.Event()
+    write_queue, sent, third = WriteQueue(room=250), [], threading.Event()
 
     def send() -> None:
         for k in range(3):
             if k == 2:
                 third.set()
-            parcels.put(_parcel(k))
+            write_queue.put(_layer_rows(k))
             sent.append(k)
 
     thread = threading.Thread(target=send)
     thread.start()
     assert third.wait(10)
     assert sent == [0, 1]  # the third does not fit: 300 bytes of 250
-    taken = iter(parcels)
+    taken = iter(write_queue)
     assert int(next(taken)[1][0]) == 0
     thread.join(10)
     assert sent == [0, 1, 2]
 
 
-def test_a_parcel_larger_than_the_room_passes_alone() -> None:
-    parcels = Parcels(room=10)
-    parcels.put(_parcel(1))
-    parcels.end({})
-    assert len(list(parcels)) == 1
+def test_a_batch_larger_than_the_room_passes_alone() -> None:
+    write_queue = WriteQueue(room=10)
+    write_queue.put(_layer_rows(1))
+    write_queue.end({})
+    assert len(list(write_queue)) == 1
 
 
 def test_a_writer_that_gives_up_lets_a_waiting_sender_go() -> None:
-    parcels = Parcels(room=100)
-    parcels.put(_parcel(0))
-    thread = threading.Thread(target=parcels.put, args=(_parcel(1),))
+    write_queue = WriteQueue(room=100)
+    write_queue.put(_layer_rows(0))
+    thread = threading.Thread(target=write_queue.put, args=(_layer_rows(1),))
     thread.start()
-    parcels.leave()
+    write_queue.leave()
     thread.join(10)
     assert not thread.is_alive()
 
 
 def test_records_belong_to_the_sender_until_the_writer_has_them() -> None:
-    early, late = Parcels(), Parcels()
+    early, late = WriteQueue(), WriteQueue()
     early.leave()
     assert early.end({"basis": 1}) is False and early.records == {}
     assert late.end({"basis": 1}) is True
@@ -85,11 +85,11 @@ def test_records_belong_to_the_sender_until_the_writer_has_them() -> None:
 
 
 def test_an_abandoned_pass_reaches_the_writer_even_behind_rows() -> None:
-    parcels = Parcels()
-    parcels.put(_parcel(0))
-    parcels.abandon()
+    write_queue = WriteQueue()
+    write_queue.put(_layer_rows(0))
+    write_queue.abandon()
     with pytest.raises(Abandoned):
-        list(parcels)
+        list(write_queue)
 
 
 class Fragile(nn.Module):

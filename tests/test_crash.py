@@ -298,15 +298,15 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
 
 
 def test_captures_that_were_queued_when_the_disk_filled_up_do_not_warn_again(tmp_path):
-    from infoplane.hooks.recording.troubles import Troubles
+    from infoplane.hooks.recording.error_log import CaptureErrorLog
 
-    troubles = Troubles(tmp_path, "warn")
+    log = CaptureErrorLog(tmp_path, "warn")
     with pytest.warns(
         RuntimeWarning, match="no space left.*step 3 was not captured and recording stops"
     ) as told:
         for step in range(3, 1003):
-            troubles.failed(step, OSError(28, "No space left on device"), kept=3)
-    assert len(told) == 1 and len(troubles.failures) == 1000 and troubles.stopped
+            log.failed(step, OSError(28, "No space left on device"), kept=3)
+    assert len(told) == 1 and len(log.failures) == 1000 and log.stopped
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -7,7 +7,7 @@
 | when and how a capture is written | `captures`, `background`, `turn` |
 | what a loop hands over at a step | `counting` |
 | what runs beside the training | `companions` |
-| what goes wrong; a process that ends | `troubles`, `interrupts` |
+| what goes wrong; a process that ends | `error_log`, `interrupts` |
 | several processes | `ranks` |
 | weights in place of activations | `weights` |
 """

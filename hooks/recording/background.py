@@ -14,7 +14,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,12 +132,23 @@ class Abandoned(CaptureError):
     """
 
 
-Parcel = tuple[str, NDArray[np.generic], NDArray[np.uint64] | None, str]
-"""Layer, rows in stored form, digests of the raw rows or None, dtype in which the layer computed.
-"""
+class LayerRows(NamedTuple):
+    """Rows of one layer on their way to the writer.
+
+    Attributes:
+        layer: its name.
+        values: in stored form, rows first.
+        digests: of the raw rows; None where these can be taken from the values.
+        dtype: in which the layer computed.
+    """
+
+    layer: str
+    values: NDArray[np.generic]
+    digests: NDArray[np.uint64] | None
+    dtype: str
 
 
-class Parcels:
+class WriteQueue:
     """The rows of one capture on their way to the writer's thread, bounded in bytes.
 
     The sender enters it (twice, as an interrupt may cut an exit short): left without `end`, the
@@ -147,23 +158,23 @@ class Parcels:
     def __init__(self, room: int = ROOM_BYTES) -> None:
         self._room = room
         self._sent = self._taken = 0  # bytes; the sender counts the first, the writer the second
-        self._items: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[LayerRows | None] = queue.SimpleQueue()
         self._freed: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._attached: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
         self._ended = self._abandoned = self._nobody = False
         self.records: dict[str, object] = {}
 
-    def put(self, parcel: Parcel) -> None:
+    def put(self, layer_rows: LayerRows) -> None:
         """Hand over rows; waits while those before fill the room.
 
         Dropped when the writer has given up: its error is on its way back.
         """
-        size = parcel[1].nbytes
+        size = layer_rows.values.nbytes
         while not self._nobody and 0 < self._held > self._room - size:
             _receive(self._freed)
         if not self._nobody:
             self._sent += size
-            self._items.put(parcel)
+            self._items.put(layer_rows)
 
     @property
     def _held(self) -> int:
@@ -199,17 +210,17 @@ class Parcels:
         self._freed.put(None)
         self.records = self._take_records() or self.records
 
-    def __iter__(self) -> Iterator[Parcel]:
+    def __iter__(self) -> Iterator[LayerRows]:
         while True:
-            parcel = self._items.get()
+            layer_rows = self._items.get()
             if self._abandoned:
                 raise Abandoned("the pass was abandoned")
-            if parcel is None:
+            if layer_rows is None:
                 self.records = self._take_records() or self.records
                 return
-            self._taken += parcel[1].nbytes
+            self._taken += layer_rows.values.nbytes
             self._freed.put(None)
-            yield parcel
+            yield layer_rows
 
     def __enter__(self) -> Self:
         return self

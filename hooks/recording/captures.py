@@ -19,12 +19,12 @@ from infoplane.archive import RunWriter, ShardWriter
 from infoplane.hooks.gradients import gradient_statistics
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.probing.probe import Probe
-from infoplane.hooks.recording.background import Abandoned, Background, Parcels
+from infoplane.hooks.recording.background import Abandoned, Background, LayerRows, WriteQueue
+from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.passes import Emit, Kept
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.run import capture_meta
-from infoplane.hooks.recording.troubles import Troubles
 from infoplane.hooks.recording.turn import Turn
 from infoplane.hooks.recording.weights import save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
@@ -41,7 +41,7 @@ class Captures:
         probe: the samples of this process.
         rows: their rows.
         writer: None where another rank writes.
-        troubles: keeps what goes wrong.
+        error_log: keeps what goes wrong.
 
     Attributes:
         pending: JSON records that go with the next shard.
@@ -56,15 +56,15 @@ class Captures:
         probe: Probe,
         rows: Rows,
         writer: RunWriter | None,
-        troubles: Troubles,
+        error_log: CaptureErrorLog,
     ) -> None:
         self._rows = rows
-        self._plan, self._model, self._probe, self._writer, self._troubles = (
+        self._plan, self._model, self._probe, self._writer, self._error_log = (
             plan,
             model,
             probe,
             writer,
-            troubles,
+            error_log,
         )
         self.background = (
             Background(depth=1) if plan.options.background and writer is not None else None
@@ -143,7 +143,7 @@ class Captures:
         with isolation, isolation:
             isolation.prepare()
             ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
-        self._troubles.changed_for_good(step, isolation.network.lost)
+        self._error_log.changed_for_good(step, isolation.network.lost)
         if options.gradients is not None:
             isolation = self._plan.isolation(self._model, step=step)
             with isolation, isolation:
@@ -176,13 +176,13 @@ class Captures:
         metrics: dict[str, float],
         watch: InterruptWatch,
     ) -> None:
-        parcels = Parcels()
+        write_queue = WriteQueue()
         meta = capture_meta(self._plan, self._model)
-        unpack = partial(self._unpack, writer, step, metrics, meta, parcels, self._outdated)
-        with parcels, parcels:
+        unpack = partial(self._unpack, writer, step, metrics, meta, write_queue, self._outdated)
+        with write_queue, write_queue:
             background.submit(unpack)
-            records = self._pass(step, partial(_send, watch, parcels))
-            if parcels.end(records):
+            records = self._pass(step, partial(_send, watch, write_queue))
+            if write_queue.end(records):
                 self.pending = {}
 
     def _unpack(
@@ -191,28 +191,30 @@ class Captures:
         step: int,
         metrics: dict[str, float],
         meta: Records,
-        parcels: Parcels,
+        write_queue: WriteQueue,
         outdated: int | None,
     ) -> None:
         """On the writer's thread."""
         try:
             with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
-                for layer, values, digests, dtype in parcels:
-                    shard.append(layer, values, row_digests=digests, torch_dtype=dtype)
-                _attach(shard, parcels.records)
+                for rows in write_queue:
+                    shard.append(
+                        rows.layer, rows.values, row_digests=rows.digests, torch_dtype=rows.dtype
+                    )
+                _attach(shard, write_queue.records)
             _withdraw(writer, outdated, step)
             self._written(step, shard)
         except Abandoned:
             return
         except Exception as error:
-            # from here on the sender keeps its records; before, they are in the parcels
-            parcels.leave()
+            # from here on the sender keeps its records; before, they are in the queue
+            write_queue.leave()
             error.add_note(f"infoplane: while writing step {step}")
-            self._returned.put(parcels.records)  # they go with the next shard
+            self._returned.put(write_queue.records)  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
             raise
         finally:
-            parcels.leave()
+            write_queue.leave()
 
     def _written(self, step: int, shard: ShardWriter) -> None:
         self.bytes_written += self._plan.bytes_per_capture
@@ -224,17 +226,17 @@ class Captures:
         while not self._returned.empty():
             self.pending = merged(self._returned.get(), self.pending)
         while self._nonfinite:
-            self._troubles.nonfinite(*self._nonfinite.pop(0))
+            self._error_log.nonfinite(*self._nonfinite.pop(0))
         for error in self.background.failures() if self.background is not None else ():
             self.failed(getattr(error, "infoplane_step", -1), error)
 
     def failed(self, step: object, error: Exception) -> None:
         """A capture was dropped: it is told, or raised, and the next shard records it."""
-        before = len(self._troubles.failures)
+        before = len(self._error_log.failures)
         try:
-            self._troubles.failed(step, error, len(self.steps))
+            self._error_log.failed(step, error, len(self.steps))
         finally:
-            new = {"failures": {"failures": self._troubles.failures[before:]}}
+            new = {"failures": {"failures": self._error_log.failures[before:]}}
             self.pending = merged(self.pending, new)
 
     def close(self) -> None:
@@ -296,15 +298,14 @@ def _append(
 
 def _send(
     watch: InterruptWatch,
-    parcels: Parcels,
+    write_queue: WriteQueue,
     kept: Kept,
     values: Tensor,
     digests: NDArray[np.uint64] | None,
 ) -> None:
     watch.check()
-    parcels.put(
-        (kept.site.name, values.clone().numpy(), digests, kept.site.dtype)
-    )  # a clone: the network goes on and may overwrite it
+    copied = values.clone().numpy()  # the network goes on and may overwrite its own
+    write_queue.put(LayerRows(kept.site.name, copied, digests, kept.site.dtype))
 
 
 def _drop(

@@ -28,7 +28,7 @@ _meeting = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process's part in the recording."""
 
     rank: int = 0
@@ -44,7 +44,7 @@ class Team:
             return 0, n
         return n * self.rank // self.world, n * (self.rank + 1) // self.world
 
-    def meet(self, what: str) -> None:
+    def barrier(self, what: str) -> None:
         """Wait for the other ranks that take part.
 
         Over the store, so that it works on every backend and can time out.
@@ -88,8 +88,8 @@ def sharded(model: nn.Module) -> bool:
     )
 
 
-def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
-    """Return this process's `Team`.
+def make_process_group(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> ProcessGroup:
+    """Return this process's `ProcessGroup`.
 
     Args:
         ranks: as the recorder takes it.
@@ -105,7 +105,7 @@ def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
     import torch.distributed as dist
 
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return Team()
+        return ProcessGroup()
     rank, world, together = dist.get_rank(), dist.get_world_size(), sharded(model)
     if together and ranks in ("rank0", "split"):
         raise CaptureError(
@@ -113,7 +113,7 @@ def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
             "them from every rank and would hang; use ranks='all' on every rank"
         )
     if ranks == "split":
-        return Team(rank, world, True, True, True, timeout)
+        return ProcessGroup(rank, world, True, True, True, timeout)
     if ranks == "all" or together:
-        return Team(rank, world, True, rank == 0, False, timeout, True)
-    return Team(rank, world, rank == 0, rank == 0, False, timeout)
+        return ProcessGroup(rank, world, True, rank == 0, False, timeout, True)
+    return ProcessGroup(rank, world, rank == 0, rank == 0, False, timeout)

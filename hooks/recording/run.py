@@ -16,7 +16,7 @@ from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.network.sites import selectors
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.plan import Plan
-from infoplane.hooks.recording.ranks import Team
+from infoplane.hooks.recording.ranks import ProcessGroup
 from infoplane.hooks.recording.weights import forget_weights
 from infoplane.hooks.rows.rows import NodeRows, PositionRows
 from infoplane.kinds import kind_of_inputs
@@ -88,7 +88,7 @@ def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
 
 
 def create_run(
-    plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Chain | None
+    plan: Plan, model: nn.Module, probe: Probe, team: ProcessGroup, chain: Chain | None
 ) -> RunWriter:
     """Return the writer of this process's shards.
 
@@ -159,7 +159,7 @@ def _split_of(split: object, rows: ArchivedRows, samples: int) -> NDArray[Any] |
     return given[rows.positions[:, 0]]
 
 
-def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str, object]:
+def _config(plan: Plan, model: nn.Module, probe: Probe, team: ProcessGroup) -> dict[str, object]:
     options = plan.options
     return {
         "schedule": str(options.schedule),

@@ -67,7 +67,7 @@ def named_labels(archive: Archive) -> Array | None:
     if archive.y is None:
         return None
     labels: Array = archive.y[: own_rows(archive)]
-    return labels if archive.class_names is None else np.array(archive.class_names, object)[labels]
+    return labels if archive.class_names is None else np.array(archive.class_names)[labels]
 
 
 def _places(archive: Archive) -> Ids:
@@ -80,6 +80,8 @@ def _on_grid(y: Array, archive: Archive) -> Array:
     """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
     places, info = _places(archive), archive.row_info
     width = int(np.prod(info.grid, dtype=np.int64)) if info.grid else 1
+    if y.dtype.kind == "U":
+        y = y.astype(object)
     ignored = int(str(info.settings.get("ignore_index", -100)))
     empty = {"f": np.nan, "O": None}.get(y.dtype.kind, ignored)
     found = np.full((info.samples, width, *y.shape[1:]), empty, y.dtype)

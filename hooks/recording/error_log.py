@@ -1,6 +1,6 @@
 """What goes wrong while training.
 
-Kept, told once, and never the end of the training unless that was asked for.
+Recorded, warned of once, and never the end of the training unless that was asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infoplane.hooks.options import OnError
 _FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
-class Troubles:
+class CaptureErrorLog:
     """The failures of one recording.
 
     Attributes:
@@ -28,9 +28,9 @@ class Troubles:
         self.policy = policy
         self.failures: list[dict[str, object]] = []
         self.stopped = False
-        self._said_nonfinite = False
-        self._said_changed: set[str] = set()
-        self._said: set[str] = set()
+        self._warned_of_nonfinite = False
+        self._warned_of_changed: set[str] = set()
+        self._warned: set[str] = set()
 
     def failed(self, step: object, error: Exception, kept: int) -> None:
         """A capture was dropped.
@@ -47,8 +47,8 @@ class Troubles:
         full = any(isinstance(cause, OSError) and cause.errno in _FULL_DISK for cause in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
         if full:
-            said, self.stopped = self.stopped, True
-            if not said:  # what was queued for the writer when the disk filled up fails as well
+            stopped, self.stopped = self.stopped, True
+            if not stopped:  # what was queued for the writer when the disk filled up fails as well
                 _warn(
                     f"no space left at {self.path}: step {step} was not captured and recording "
                     f"stops; {kept} captured steps stay readable; training goes on"
@@ -58,9 +58,7 @@ class Troubles:
                 f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on"
             )
             raise error
-        elif self._first(
-            f"failed {type(error).__name__}"
-        ):  # the archive and `failures` have the rest
+        elif self._first(f"failed {type(error).__name__}"):  # the archive has the rest
             _warn(
                 f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, "
                 "further failures of this kind are recorded in silence"
@@ -68,8 +66,8 @@ class Troubles:
 
     def _first(self, what: str) -> bool:
         """Whether this is said for the first time."""
-        new = what not in self._said
-        self._said.add(what)
+        new = what not in self._warned
+        self._warned.add(what)
         return new
 
     def captured_already(self, step: int) -> None:
@@ -111,8 +109,8 @@ class Troubles:
 
     def nonfinite(self, step: int, bad: dict[str, int]) -> None:
         """Say once that NaN or infinity was captured; ``bad`` counts them per layer."""
-        if not self._said_nonfinite:
-            self._said_nonfinite = True
+        if not self._warned_of_nonfinite:
+            self._warned_of_nonfinite = True
             _warn(
                 f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these "
                 "layers will be refused; further steps say nothing"
@@ -123,9 +121,9 @@ class Troubles:
 
         It cannot be put back.
         """
-        new = [name for name in names if name not in self._said_changed]
+        new = [name for name in names if name not in self._warned_of_changed]
         if new:
-            self._said_changed.update(new)
+            self._warned_of_changed.update(new)
             _warn(
                 f"step {step}: the probe's forwards wrote into {new[:6]}, which they did not when "
                 "the recorder attached: the training goes on from there"
