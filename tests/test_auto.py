@@ -521,3 +521,27 @@ def test_the_trace_holds_no_value_that_the_network_lets_go() -> None:
         flow = trace(net, _x(6))
     assert most <= 3
     assert len(flow.before(flow.outputs) & flow.after(flow.inputs)) == 21
+
+
+def _folding() -> nn.Module:
+    """A layer in, two blocks with the positions among the rows, a layer out."""
+
+    def run(net: Net, x: Tensor) -> Tensor:
+        folded = torch.tanh(net.into(x)).flatten(0, 1)
+        return torch.tanh(net.out(net.blocks(folded).unflatten(0, x.shape[:2])))
+
+    def norm() -> nn.Module:
+        return Net(_in_turn, layer=nn.Linear(8, 8), norm=nn.LayerNorm(8))
+
+    blocks = nn.Sequential(_adding_block(), _adding_block())
+    return Net(run, into=norm(), blocks=blocks, out=norm())
+
+
+def _adding_block() -> nn.Module:
+    return Net(lambda net, x: x + net.inner(x), inner=_block())
+
+
+def test_what_folds_positions_into_the_rows_is_taken_whole(tmp_path: Path) -> None:
+    stages = nn.Sequential(*(_folding() for _ in range(3)))
+    network = nn.Sequential(stages, nn.Flatten(), nn.Linear(40, 3))
+    assert list(_attach(network, _x(5, 8), tmp_path).layers) == ["0.0", "0.1", "0.2", "2"]

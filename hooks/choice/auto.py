@@ -5,8 +5,9 @@ The rule, so that a reader can predict it; each part has a file of its own:
 1. **Blocks** (`blocks`). The output of every block is taken and nothing inside of it. A block is a
    composite module: a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that
    occurs twice, one run on its own output again, or one that adds its input to what it made of it.
-   What holds blocks in a row is no block, neither is a stage of one block beside such stages, nor
-   what adds the items of a list one after another.
+   What holds a row of blocks that fold positions into the rows of the batch is one block.
+   What holds other blocks in a row is no block, neither is a stage of one block beside such
+   stages, nor what adds the items of a list one after another.
 2. **Residual stream** (`sums`, `branches`). Where the network adds outside of any block
    (``x = x + attention(x)``), the sum is taken and not the branch: as the output of the module
    that returns it, else as the input of the module that reads it. A normalisation that the stream

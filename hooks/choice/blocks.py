@@ -32,7 +32,7 @@ def find_blocks(network: Network) -> set[str]:
     modules = network.modules
     names = [name for name in network.names if name != network.root]
     composites = [name for name in names if is_composite(modules[name])]
-    adding = _adding(network, composites)
+    adding = _adding(network, composites) | _holding_folded_blocks(network, composites)
     stacks = {kind_of(name, network) for name in composites if _is_stack(name, composites, network)}
     chosen: set[str] = set()
     for name in sorted(composites, key=lambda name: name.count(".")):
@@ -43,6 +43,27 @@ def find_blocks(network: Network) -> set[str]:
         if name in adding or _is_block(name, composites, network):
             chosen.add(name)
     return chosen
+
+
+def _holding_folded_blocks(network: Network, composites: list[str]) -> set[str]:
+    """Composites around a row of blocks in which nothing has an axis of the rows.
+
+    Where a network folds positions into the batch it can be captured around that only.
+    """
+    ran = {visit.module for visit in network.flow.visits}
+    folded: Counter[tuple[str, type]] = Counter()
+    names = network.names
+    for name, module in network.modules.items():
+        if id(module) not in ran or not is_composite(module):
+            continue
+        if not any(other == name or inside(other, name) for other in names):
+            folded[_parent(name), type(module)] += 1
+    found: set[str] = set()
+    for (parent, _), count in folded.items():
+        around = [name for name in composites if name == parent or inside(parent, name)]
+        if count > 1 and around:
+            found.add(max(around, key=len))
+    return found
 
 
 def kind_of(name: str, network: Network) -> tuple[str, type]:
