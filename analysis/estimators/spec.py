@@ -47,13 +47,14 @@ Other packages add theirs through the entry-point group ``infoplane.estimators``
 
 def families() -> dict[str, Any]:  # Any: classes of estimators
     """Return every estimator class by its spec prefix, those of installed plug-ins included."""
-    found = {prefix: _load(target) for prefix, target in FAMILIES.items()}
+    found = {prefix: load(target) for prefix, target in FAMILIES.items()}
     for point in entry_points(group="infoplane.estimators"):
         found.setdefault(point.name, point.load())
     return found
 
 
-def _load(target: str) -> Any:  # Any: a class by name
+def load(target: str) -> Any:  # Any: a class by name
+    """Return the class at ``module:class``."""
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
 
@@ -65,7 +66,7 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
         SpecError: there is none.
     """
     if prefix in FAMILIES:
-        return _load(FAMILIES[prefix])
+        return load(FAMILIES[prefix])
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}
     if prefix in known:
         return known[prefix].load()

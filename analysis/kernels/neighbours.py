@@ -17,8 +17,6 @@ TILE = 512
 _DIRECT_DIM = 10
 _TREE_DIM = 3
 KEEP_BYTES = 1 << 27
-Points = Values
-Tile = Floats
 
 
 class Distances:
@@ -33,19 +31,19 @@ class Distances:
         points: shape ``(n, dim)``.
     """
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Values) -> None:
         self.points = np.ascontiguousarray(points, np.float64)
         self.n, self.dim = self.points.shape
         self._direct = self.dim <= _DIRECT_DIM
         if self._direct:
             self._coordinates = np.ascontiguousarray(self.points.T)  # (dim, n)
         else:
-            self._centred: Tile = self.points - self.points.mean(axis=0)  # (n, dim)
+            self._centred: Floats = self.points - self.points.mean(axis=0)  # (n, dim)
             self._norms = np.einsum("ij,ij->i", self._centred, self._centred)
         self._remembers = self.n * (self.n + TILE) * 4 <= KEEP_BYTES
-        self._tiles: dict[tuple[int, int], Tile] = {}
+        self._tiles: dict[tuple[int, int], Floats] = {}
 
-    def tile(self, row: int, column: int) -> Tile:
+    def tile(self, row: int, column: int) -> Floats:
         """Return the tile that begins at a row and at a column >= row; not to be written to."""
         place = (row, column)
         if place in self._tiles:
@@ -55,7 +53,7 @@ class Distances:
             self._tiles[place] = made
         return made
 
-    def _made(self, row: int, column: int) -> Tile:
+    def _made(self, row: int, column: int) -> Floats:
         from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
 
         rows = slice(row, min(row + TILE, self.n))
@@ -69,12 +67,12 @@ class Distances:
         return made
 
 
-def distances_of(points: Points | Distances) -> Distances:
+def distances_of(points: Values | Distances) -> Distances:
     """Return the distances themselves, or those of rows ``(n, dim)``."""
     return points if isinstance(points, Distances) else Distances(points)
 
 
-def kth_distance(parts: Sequence[Points | Distances], k: int) -> Floats:
+def kth_distance(parts: Sequence[Values | Distances], k: int) -> Floats:
     """Return the distance of every row to its k-th nearest other row, shape ``(n,)``.
 
     See `kth_distances`.
@@ -86,7 +84,7 @@ def kth_distance(parts: Sequence[Points | Distances], k: int) -> Floats:
     return kth_distances(parts, (k,))[0]
 
 
-def kth_distances(parts: Sequence[Points | Distances], ks: Sequence[int]) -> list[Floats]:
+def kth_distances(parts: Sequence[Values | Distances], ks: Sequence[int]) -> list[Floats]:
     """Return every row's distance to its k-th nearest other row for several k, ``(n,)`` each.
 
     Args:
@@ -148,7 +146,7 @@ def _smallest_squares(distances: Sequence[Distances], k: int) -> Floats:
     return best
 
 
-def count_within(part: Points | Distances, eps: Floats, strict: bool = True) -> Counts:
+def count_within(part: Values | Distances, eps: Floats, strict: bool = True) -> Counts:
     """Count the other rows closer than ``eps[i]`` to row i, shape ``(n,)``.
 
     Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is
