@@ -51,6 +51,7 @@ WRONG: dict[str, Wrong] = {
     "half a permutation": (lambda run: DPISettings(permutations=1.5), "permutations: .*1.5"),  # type: ignore[arg-type]
     "a word for splits": (lambda run: ip.phases(run, "exact", splits="a"), "splits: .* got 'a'"),  # type: ignore[arg-type]
     "fewer divisions than none": (lambda run: ip.train_and_held_out(run, divisions=-1), "got -1"),
+    "a class for an estimator": (lambda run: ip.measure(run, ip.estimators.KSG), r"give KSG\(\)"),  # type: ignore[arg-type]
     "no estimator": (lambda run: ip.phases(run, []), "at least one estimator"),
     "a word for bins": (lambda run: histograms(run, "a", bins="x"), "bins: .* got 'x'"),  # type: ignore[arg-type]
     "a width of NaN": (lambda run: ip.width_sweep(run, "a", widths=[np.nan]), "positive widths"),

@@ -90,6 +90,8 @@ def parse(spec: str | Estimator) -> Estimator:
         'bin:saxe,width=0.5'
     """
     if not isinstance(spec, str):
+        if isinstance(spec, type):
+            raise SpecError(f"expected an estimator, got its class: give {spec.__name__}()")
         if not isinstance(spec, Estimator):
             raise SpecError(
                 "expected a spec string or an estimator (with name, traits, supports and estimate, "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.copies import copy_groups
 from infoplane.analysis.estimators.label_bins import labels_seen_by
@@ -32,7 +33,7 @@ from infoplane.contract import (
     SharesLabels,
     Traits,
 )
-from infoplane.errors import InputError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable, discrete
 
@@ -96,23 +97,27 @@ class Resampled:
     ) -> Estimate:
         """Return the inner estimate with its standard error by half-samples.
 
+        Where halves of the rows are refused it has none, and a note says why.
+
         Args:
             a, b: paired rows.
             rng: of the splits, and of an estimator that draws.
         """
         rng = np.random.default_rng(0) if rng is None else rng
         one = self.inner.estimate(a, b, rng=rng)
-        if self.splits and one.stderr is None:
-            halves = half_sample_values(
-                lambda rows: float(self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits),
-                a.n,
-                splits=self.splits,
-                rng=rng,
-                groups=copy_groups(a, b),
-            )
-            nearer = self._fewer.estimate(a, b, rng=rng).bits if self._fewer is not None else None
-            one = self._interval(one, halves, nearer, a, b)
-        return one
+        if not self.splits or one.stderr is not None:
+            return one
+
+        def bits(rows: NDArray[np.int64]) -> float:
+            return self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits
+
+        groups = copy_groups(a, b)
+        try:
+            halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
+        except InputError as error:
+            return _without_error(one, str(error))
+        nearer = None if self._fewer is None else self._fewer.estimate(a, b, rng=rng).bits
+        return self._interval(one, halves, nearer, a, b)
 
     @property
     def _fewer(self) -> Any:  # Any: as inner
@@ -168,9 +173,13 @@ class Resampled:
         rng: np.random.Generator,
     ) -> Points:
         halves: dict[tuple[str, str], list[float]] = {}
-        for points in self._halves(x, z, y, rng):
-            for quantity, estimate in points:
-                halves.setdefault((quantity, estimate.sense), []).append(estimate.bits)
+        reason = "some halves of the rows are refused"
+        try:
+            for points in self._halves(x, z, y, rng):
+                for quantity, estimate in points:
+                    halves.setdefault((quantity, estimate.sense), []).append(estimate.bits)
+        except EstimatorError as error:
+            reason = str(error)
         nearer: dict[tuple[str, str], float] = {}
         if self._fewer is not None:
             for quantity, estimate in plane_points(self._fewer, x, z, y, rng):
@@ -180,10 +189,12 @@ class Resampled:
             series = (quantity, estimate.sense)
             values, near = halves.get(series, []), nearer.get(series)
             ends = (x, z) if quantity == "i_xz" else (z, y)
-            # without one half that was refused there is no error
-            missing = estimate.stderr is None and len(values) == 2 * self.splits
-            interval = self._interval(estimate, values, near, *ends) if missing else estimate
-            points.append((quantity, interval))
+            if estimate.stderr is not None:
+                points.append((quantity, estimate))
+            elif len(values) == 2 * self.splits:
+                points.append((quantity, self._interval(estimate, values, near, *ends)))
+            else:
+                points.append((quantity, _without_error(estimate, reason)))
         return points
 
     def _halves(
@@ -241,3 +252,8 @@ class Resampled:
             for order in orders:
                 points = plane_points(self.inner, None, z, y.take(order), rng)
                 yield [estimate for _, estimate in points]
+
+
+def _without_error(estimate: Estimate, reason: str) -> Estimate:
+    """Return the estimate with a note on why it has no standard error."""
+    return replace(estimate, notes=(*estimate.notes, f"no standard error: {reason}"))
