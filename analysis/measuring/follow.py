@@ -141,6 +141,7 @@ class _GrowingRun:
         estimators: None until they are chosen at the first checkpoint.
         seed: of every random number.
         archive: as it was at the last look.
+        log: of its results.
         measured: steps that were.
         mark: of the last look, see `_mark`.
     """

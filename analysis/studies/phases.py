@@ -115,7 +115,7 @@ def phases(
     seed: int = 0,
     progress: bool = False,
 ) -> Phases:
-    """Return whether each layer compresses, when, and on whose word.
+    """Return whether each layer compresses, when, and which estimators agree.
 
     Verdicts: ``exact``: the fall holds for an estimator that keeps the chain (exact codes,
     quantised or noisy network): information was lost. Where exact codes stand still, what falls
