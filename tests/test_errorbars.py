@@ -463,15 +463,3 @@ def test_a_quantity_whose_halves_are_refused_takes_no_error_from_the_other() -> 
     assert found["i_xz"].stderr is None and found["i_xz"].bits == 0.5
     assert found["i_xz"].notes[-1] == "no standard error: some halves of the rows are refused"
     assert found["i_zy"].stderr is not None and found["i_zy"].stderr > 0
-
-
-def test_a_number_of_which_all_halves_are_refused_stays_and_says_why_it_has_no_error() -> None:
-    rows = np.random.default_rng(0).normal(size=(9, 1))
-    z, y = continuous(rows, "z"), discrete(np.arange(9) % 2, "y")
-    plain = ip.estimators.parse("knn:k=3").estimate(z, y)
-    resampled = Resampled(ip.estimators.parse("knn:k=3"), splits=4)
-    alone = resampled.estimate(z, y)
-    ((_, point),) = resampled.estimate_plane_point(None, z, y)
-    for found in (alone, point):
-        assert found.bits == plain.bits and found.stderr is None
-        assert found.notes[-1].startswith("no standard error: knn:k=3")

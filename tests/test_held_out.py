@@ -56,3 +56,11 @@ def test_half_samples_give_an_error_and_leave_the_numbers_as_they_are(tmp_path: 
     (found,) = train_and_held_out(run, "knn", errorbars=4)
     assert (found.train.bits, found.test.bits) == (plain.train.bits, plain.test.bits)
     assert plain.gap_stderr is None and found.gap_stderr is not None and found.gap_stderr > 0
+
+
+def test_a_side_whose_halves_are_too_few_rows_keeps_its_number(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(18, 1)).astype(np.float32)
+    run = run_of(tmp_path / "run", [{"a": rows}], split=np.array(["train", "test"] * 9))
+    (found,) = train_and_held_out(run, "knn:k=3", errorbars=4)
+    assert found.gap_stderr is None
+    assert (found,) == train_and_held_out(run, "knn:k=3")

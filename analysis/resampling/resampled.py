@@ -33,7 +33,7 @@ from infoplane.contract import (
     SharesLabels,
     Traits,
 )
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable, discrete
 
@@ -97,8 +97,6 @@ class Resampled:
     ) -> Estimate:
         """Return the inner estimate with its standard error by half-samples.
 
-        Where halves of the rows are refused it has none, and a note says why.
-
         Args:
             a, b: paired rows.
             rng: of the splits, and of an estimator that draws.
@@ -112,10 +110,7 @@ class Resampled:
             return self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits
 
         groups = copy_groups(a, b)
-        try:
-            halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
-        except InputError as error:
-            return _without_error(one, str(error))
+        halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
         nearer = None if self._fewer is None else self._fewer.estimate(a, b, rng=rng).bits
         return self._interval(one, halves, nearer, a, b)
 
@@ -173,13 +168,9 @@ class Resampled:
         rng: np.random.Generator,
     ) -> Points:
         halves: dict[tuple[str, str], list[float]] = {}
-        reason = "some halves of the rows are refused"
-        try:
-            for points in self._halves(x, z, y, rng):
-                for quantity, estimate in points:
-                    halves.setdefault((quantity, estimate.sense), []).append(estimate.bits)
-        except EstimatorError as error:
-            reason = str(error)
+        for points in self._halves(x, z, y, rng):
+            for quantity, estimate in points:
+                halves.setdefault((quantity, estimate.sense), []).append(estimate.bits)
         nearer: dict[tuple[str, str], float] = {}
         if self._fewer is not None:
             for quantity, estimate in plane_points(self._fewer, x, z, y, rng):
@@ -194,7 +185,8 @@ class Resampled:
             elif len(values) == 2 * self.splits:
                 points.append((quantity, self._interval(estimate, values, near, *ends)))
             else:
-                points.append((quantity, _without_error(estimate, reason)))
+                note = "no standard error: some halves of the rows are refused"
+                points.append((quantity, replace(estimate, notes=(*estimate.notes, note))))
         return points
 
     def _halves(
@@ -252,8 +244,3 @@ class Resampled:
             for order in orders:
                 points = plane_points(self.inner, None, z, y.take(order), rng)
                 yield [estimate for _, estimate in points]
-
-
-def _without_error(estimate: Estimate, reason: str) -> Estimate:
-    """Return the estimate with a note on why it has no standard error."""
-    return replace(estimate, notes=(*estimate.notes, f"no standard error: {reason}"))

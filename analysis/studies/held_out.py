@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,17 +100,17 @@ def train_and_held_out(
     labels = label_variable(archive)
     if labels is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
-    chosen = estimators_of(estimators)
+    chosen = [Resampled(estimator, errorbars) for estimator in estimators_of(estimators)]
     found, refused = [], ""
     for step, name in finite_cells_of(archive, layers, steps):
         for estimator in chosen:
             layer = layer_variable(archive, step, name, estimator)
             cell = _Cell(estimator, layer, labels_seen_by(estimator, labels), train, test)
             key = f"{estimator.name}|sides"
-            measured = replace(cell, estimator=Resampled(estimator, errorbars))
+            generator = partial(cell_rng, seed, step, name, key)
             try:
-                on_train = measured.estimate(train, cell_rng(seed, step, name, key))
-                on_test = measured.estimate(test, cell_rng(seed, step, name, key))
+                on_train = cell.estimate_with_error(train, generator)
+                on_test = cell.estimate_with_error(test, generator)
                 sides = BothSides(step, name, on_train, on_test)
                 rng = cell_rng(seed, step, name, key + "|divisions")
                 p_value = cell.chance_of_gap(abs(sides.gap_bits), divisions, rng)
@@ -129,7 +130,7 @@ def train_and_held_out(
 class _Cell:
     """One estimator on one layer and checkpoint, and the rows of both sides, each ``(n,)``."""
 
-    estimator: Estimator
+    estimator: Resampled
     layer: Variable
     labels: Variable
     train: NDArray[np.int64]
@@ -137,7 +138,18 @@ class _Cell:
 
     def estimate(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
         """Estimate I(Z;Y) on some rows."""
-        return self.estimator.estimate(self.layer.take(rows), self.labels.take(rows), rng=rng)
+        plain = self.estimator.inner
+        return plain.estimate(self.layer.take(rows), self.labels.take(rows), rng=rng)
+
+    def estimate_with_error(
+        self, rows: NDArray[np.int64], generator: Callable[[], np.random.Generator]
+    ) -> Estimate:
+        """Estimate I(Z;Y) on some rows, with a standard error where no half of them is refused."""
+        layer, labels = self.layer.take(rows), self.labels.take(rows)
+        try:
+            return self.estimator.estimate(layer, labels, rng=generator())
+        except InputError:  # what refuses all rows does so again
+            return self.estimate(rows, generator())
 
     def chance_of_gap(
         self, gap_bits: float, divisions: int, rng: np.random.Generator
