@@ -92,6 +92,19 @@ def ranks_blur(z: float, n: int) -> Blur:
     return Blur(short, wider(middle - low), wider(high - middle))
 
 
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A Gaussian that was fitted to n rows.
+
+    Attributes:
+        white: the rows, centred and scaled to a covariance of identity, shape ``(n, dim)``.
+        log_det: of the covariance, in nats.
+    """
+
+    white: Floats
+    log_det: float
+
+
 @dataclass(frozen=True)
 class Gaussian(SpecString):
     """Estimate ``1/2 log2(det S_a det S_b / det S_ab)``, the information of a Gaussian fit.
@@ -291,20 +304,17 @@ class Gaussian(SpecString):
             )
         self._require_rows(z.dim, smallest, f"{z.name} within the smallest class", least=1)
         corrected = z.dim <= smallest / _ROWS
-        whole = self._covariance(values, z.name, corrected=corrected)
-        nats = 0.5 * self._log_det(whole, z.n, z.name, corrected=corrected)
-        of_all = whitened(values, whole)
+        whole = self._fit(values, z.name, corrected)
+        nats = 0.5 * whole.log_det
+        spread = square_lengths(whole.white)  # (n,)
         of_classes = np.empty_like(values)
-        spread = square_lengths(of_all)
         for code, members in enumerate(counts):
             rows = np.flatnonzero(codes == code)
-            name = f"class {code} of {z.name}"
-            inside = self._covariance(values[rows], name, corrected=corrected)
-            log_det = self._log_det(inside, int(members), name, corrected=corrected)
-            nats -= members / z.n * 0.5 * log_det
-            of_classes[rows] = whitened(values[rows], inside)
-            spread[rows] -= square_lengths(of_classes[rows]) + log_det
-        doubts = self._against_classes(of_all, of_classes)
+            inside = self._fit(values[rows], f"class {code} of {z.name}", corrected)
+            nats -= members / z.n * 0.5 * inside.log_det
+            of_classes[rows] = inside.white
+            spread[rows] -= square_lengths(inside.white) + inside.log_det
+        doubts = self._against_classes(whole.white, of_classes)
         ceiling = entropy_bits(counts)
         notes = ("one Gaussian per class", *doubts)
         if not corrected:
@@ -320,6 +330,12 @@ class Gaussian(SpecString):
             remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
             stderr=min(_stderr(0.5 * spread / _LN2, free), most),
         )
+
+    def _fit(self, values: Floats, name: str, corrected: bool) -> _Fit:
+        """Fit a Gaussian to rows, ``(n, dim)``; see `_log_det` for the rest."""
+        covariance = self._covariance(values, name, corrected=corrected)
+        log_det = self._log_det(covariance, len(values), name, corrected=corrected)
+        return _Fit(whitened(values, covariance), log_det)
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
         """Return what the rows say against one Gaussian per class, or one of all together.
