@@ -202,12 +202,17 @@ def test_pooled_runs_are_one_path_per_layer_with_their_range(centre: str) -> Non
 
 
 def test_the_band_of_runs_that_move_together_is_no_wider_than_they_are() -> None:
-    planes = {str(s): plane_with(shift=s) for s in (0.0, 2.0)}
+    low = plane_with()
+    points = [
+        replace(p, estimate=replace(p.estimate, bits=p.bits + (2 if p.quantity == "i_xz" else 0.4)))
+        for p in low
+    ]
+    planes = {"low": low, "high": replace(low, points=tuple(points))}
     (band,) = drawn(plot_pooled(planes, pool(planes), ax=fresh()), "range-0")
     first = band.get_paths()[0].vertices[:-1]  # type: ignore[attr-defined]
     x, y = first[:, 0], first[:, 1]
     area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-    assert area == pytest.approx(2.0 * 0.3)  # 2 bits across, 0.3 up: no box of 2.5 x 0.3
+    assert area == pytest.approx(2 * 0.3 + 0.5 * 0.4)  # a parallelogram of the two steps
 
 
 def test_another_centre_is_refused() -> None:
