@@ -13,6 +13,7 @@ from infoplane.analysis.calibrate import choose
 from infoplane.analysis.calibrate.wide_cases import Layer, channel_bits, flip_of
 from infoplane.analysis.estimators.entropies import information_bits
 from infoplane.analysis.estimators.wide_blocks import merge_codes
+from infoplane.analysis.estimators.wide_readings import left_over_bits
 from infoplane.analysis.estimators.wide_smoothing import smoother_of
 from infoplane.analysis.estimators.wide_table import follow_table
 from infoplane.errors import EstimatorError, InputError
@@ -66,7 +67,7 @@ def test_classes_that_hardly_show_in_a_layer_are_found_where_the_layers_agree() 
     classes = rng.integers(0, 3, 3000)
     layers = []
     for _ in range(2):
-        values = clusters()[0][rng.permutation(2400)[np.arange(3000) % 2400]]
+        values = clusters()[0][rng.integers(0, 2400, 3000)]
         values[:, :2] = 6 * np.eye(3)[classes][:, :2] + 0.3 * rng.normal(size=(3000, 2))
         layers.append(continuous(values))
     assert wide(*layers).bits == pytest.approx(math.log2(3), abs=0.1)
@@ -80,6 +81,18 @@ def test_more_classes_than_codes_are_refused() -> None:
     first, second = (continuous(centres[classes] + rng.normal(size=(N, UNITS))) for _ in range(2))
     with pytest.raises(EstimatorError, match=r"the information is at least \d\.\d\d bits"):
         wide(first, second)
+
+
+@pytest.mark.parametrize("hidden", [0.0, 0.2])
+def test_what_layers_share_within_their_classes_is_seen_beyond_chance(hidden: float) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 2000)
+    first, second = rng.normal(size=(2, 2000, 40))
+    second[:, :10] = hidden * first[:, :10] + math.sqrt(1 - hidden**2) * second[:, :10]
+    centres = 3 * rng.normal(size=(4, 40))
+    left = left_over_bits(first + centres[labels], second - centres[labels], (labels, labels))
+    assert left == pytest.approx(-5 * math.log2(1 - hidden**2), abs=0.1)
+    assert hidden or left == 0
 
 
 def counted(classes: int, bits: float, n: int = 2000) -> np.ndarray:

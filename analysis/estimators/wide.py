@@ -31,8 +31,6 @@ from infoplane.types import Estimate, Kind, Variable
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
-_MOST_LEFT = 2 / 3
-"""Of ``growth``: what two layers may still share within their codes."""
 _CLEAR_NATS = 67.0
 """Times one over the rows: the least information that is clear on the inner rows of a fold."""
 _CLEAR_NATS_OF_LAYERS = 200.0
@@ -55,7 +53,8 @@ class Wide(SpecString):
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
     where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
-    can show, or where the layers still share as much within the codes.
+    can show, or where the layers still share as much within the
+    blocks.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.
@@ -167,7 +166,7 @@ class Wide(SpecString):
         )
         best = max(readings, key=_lower_bits)
         self._require_settled(best, self.growth)
-        if best is readings[1]:
+        if best is not readings[0] or not best.full.any():
             self._require_nothing_left(best, first, second)
         return self._of_bound(best, a.n)
 
@@ -184,11 +183,10 @@ class Wide(SpecString):
             raise self._refusal(
                 reading, f"the pairs support {blocks} classes, and more than {BOOKS[-1]} may exist"
             )
-        codes = [side.books[BOOKS[-1]] for side in linked.sides]
-        left = min(left_over_bits(first.white, second.white, labels) for labels in codes)
-        if left > self.growth * _MOST_LEFT:
+        left = left_over_bits(first.white, second.white, linked.labels)
+        if left > self.growth:
             raise self._refusal(
-                reading, f"within the codes the layers share {left:.2f} bits and more"
+                reading, f"within the classes the layers share {left:.2f} bits and more"
             )
 
     def _refusal(self, reading: Reading, reason: str) -> EstimatorError:
