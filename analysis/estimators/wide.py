@@ -31,6 +31,8 @@ from infoplane.types import Estimate, Kind, Variable
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
+_MOST_LEFT = 2.0
+"""Times ``growth``: rows that lie in a wrong block alone share up to 0.2 bit within blocks."""
 _CLEAR_NATS = 67.0
 """Times one over the rows: the least information that is clear on the inner rows of a fold."""
 _CLEAR_NATS_OF_LAYERS = 200.0
@@ -53,8 +55,8 @@ class Wide(SpecString):
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
     where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
-    can show, or where the layers still share as much within the
-    blocks.
+    can show, or where the layers still share twice as much
+    within the blocks.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.
@@ -184,7 +186,7 @@ class Wide(SpecString):
                 reading, f"the pairs support {blocks} classes, and more than {BOOKS[-1]} may exist"
             )
         left = left_over_bits(first.white, second.white, linked.labels)
-        if left > self.growth:
+        if left > _MOST_LEFT * self.growth:
             raise self._refusal(
                 reading, f"within the classes the layers share {left:.2f} bits and more"
             )

@@ -154,9 +154,9 @@ def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
 def left_over_bits(a: Floats, b: Floats, labels: tuple[Codes, Codes]) -> float:
     """Return what two sets of scores share within their classes by their moments, 0 if not clear.
 
-    Means of the classes are taken off; what is left, and some of its squares, is made uncorrelated
-    on each side. Without dependence, n times a squared correlation has mean 1 and variance 2; half
-    the sum of the squares above that is their information in nats, where it is weak.
+    Means of the classes are taken off; what is left is made uncorrelated on each side. Without
+    dependence, n times a squared correlation has mean 1 and variance 2; half the sum of the squares
+    above that is their information in nats, where it is weak.
 
     Args:
         a: shape ``(n, ra)``.
@@ -173,16 +173,15 @@ def left_over_bits(a: Floats, b: Floats, labels: tuple[Codes, Codes]) -> float:
 
 _CLEAR = 5.0
 """Standard deviations from which an agreement is no chance."""
-_SQUARED = 8
 
 
 def _within(scores: Floats, labels: Codes) -> Floats:
-    """Return the deviations from the symbols' means and some of their squares, uncorrelated."""
+    """Return the deviations from the symbols' means, uncorrelated."""
     counts = np.bincount(labels).astype(np.float64)
     sums = np.zeros((len(counts), scores.shape[1]))
     np.add.at(sums, labels, scores)
     left = scores - (sums / np.maximum(counts, 1.0)[:, None])[labels]
-    return uncorrelated(np.column_stack([left, left[:, :_SQUARED] ** 2]))
+    return uncorrelated(left)
 
 
 def split_inner(train: Rows) -> tuple[Rows, Rows]:
