@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.sentences import SUBJECTS, TIMES, encoded_sentences, sentences
-from infoplane.analysis.calibrate.wide_cases import Codes, Floats, Layer, LayerPair
+from infoplane.analysis.calibrate.wide_cases import Layer, LayerPair
+from infoplane.types.arrays import Codes, Floats
 
 _EPOCHS = 30
 _BATCH = 64
