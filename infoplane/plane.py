@@ -403,12 +403,17 @@ class Plane:
         )
 
 
-def refuse_empty(plane: Plane, doing: str) -> None:
-    """Refuse a plane without points.
+def require_plane(plane: Plane, doing: str) -> None:
+    """Refuse what is no plane, and a plane without points.
 
     Raises:
-        InputError: it has none; with the first failure.
+        InputError: no plane, or none of its cells could be measured; with the first failure.
     """
+    if not isinstance(plane, Plane):
+        raise InputError(
+            f"expected a plane before {doing} it, got {type(plane).__name__}: measure a run with "
+            "ip.measure(run), or read a file with ip.Plane.load(file)"
+        )
     if plane.points:
         return
     failed = ""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import curves, place, save, style
+from infoplane.analysis.plot.caption import caption_of
 from infoplane.analysis.plot.labels import axis_label, wrap_label
 from infoplane.analysis.plot.matrix import plot_dpi_matrix
 from infoplane.analysis.plot.names import named, short_names
@@ -295,6 +297,13 @@ def test_messages_say_what_was_expected_and_what_came(tmp_path: Path) -> None:
         plot_plane(plane.select(quantity="i_xz"))
     with pytest.raises(InputError, match="no such metrics"):
         curves.plot_metrics(plane, names=["lr"])
+
+
+@pytest.mark.parametrize("draw", [plot_plane, curves.draw_curves, caption_of])
+@pytest.mark.parametrize("wrong", ["runs/first/plane.h5", [make_plane()], None])
+def test_what_is_no_plane_is_refused_with_how_to_get_one(draw: Any, wrong: object) -> None:
+    with pytest.raises(InputError, match=r"expected a plane .* ip\.Plane\.load\(file\)"):
+        draw(wrong)
 
 
 def test_one_checkpoint_and_one_layer_can_be_drawn(tmp_path: Path) -> None:

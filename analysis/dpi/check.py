@@ -25,7 +25,7 @@ from infoplane.analysis.measuring.measure import measure
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
-from infoplane.plane import Plane, refuse_empty
+from infoplane.plane import Plane, require_plane
 from infoplane.types import VERDICTS, DPIReport, Finding
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def check_dpi(
 def _judge(
     plane: Plane, archive: Archive | None, settings: DPISettings, progress: bool
 ) -> DPIReport:
-    refuse_empty(plane, "checking")
+    require_plane(plane, "checking")
     limits: list[str] = []
     if archive is None:  # without a certificate nothing in it is looked at
         archive = archive_of(plane, limits, check=plane.chain is not None)

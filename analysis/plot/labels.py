@@ -11,7 +11,7 @@ from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
 from infoplane.analysis.units import carries_bits, specs_in_bits
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
-from infoplane.plane import Plane, refuse_empty
+from infoplane.plane import Plane, require_plane
 from infoplane.row_info import RowInfo
 from infoplane.types import Quantity
 
@@ -150,7 +150,7 @@ def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = Tru
     Raises:
         InputError: an empty plane, an estimator that the plane does not have, or one without bits.
     """
-    refuse_empty(plane, "drawing")
+    require_plane(plane, "drawing")
     if estimator is None:
         found = specs_in_bits(plane)
         estimator = found[0] if found else plane.estimators[0]

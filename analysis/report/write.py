@@ -17,7 +17,7 @@ from infoplane.analysis.report.content import Table, page_data
 from infoplane.analysis.report.sections import Judged
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.new_file import write_text
-from infoplane.plane import Plane, refuse_empty
+from infoplane.plane import Plane, require_plane
 from infoplane.types import DPIReport
 
 POLICY = (
@@ -123,7 +123,7 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a file ending in .html, got {path.name!r}")
-    refuse_empty(plane, "reporting")
+    require_plane(plane, "reporting")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
     shown = plane if paths else without_paths(plane)

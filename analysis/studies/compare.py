@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
-from infoplane.plane import Plane, refuse_empty
+from infoplane.plane import Plane, require_plane
 from infoplane.types import Quantity
 
 CENTRES = ("median", "mean")
@@ -133,7 +133,7 @@ def pool(
     if len(planes) < 2:
         raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")
     for plane in planes.values():
-        refuse_empty(plane, "comparing")
+        require_plane(plane, "comparing")
     _require_one_probe(planes)
     every = list(planes.values())
     shared = _in_all([plane.estimators for plane in every])
