@@ -137,6 +137,22 @@ def test_rows_with_the_ignored_label_are_left_out_and_counted(tmp_path: Path) ->
     assert any("-100" in str(note) for note in archive.config["notes"])
 
 
+def test_rows_that_one_of_several_label_sets_ignores_are_left_out_of_all(tmp_path: Path) -> None:
+    kind, colour = torch.arange(120) % 3, torch.arange(120) % 2
+    kind[::4] = -100
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh())
+    sets = {"kind": kind, "colour": colour}
+    with pytest.warns(UserWarning, match=r"30 of 120 probe rows have the label -100"):
+        recorder = ip.Recorder(
+            net, probe=torch.randn(120, 4), y=sets, to=tmp_path / "r", verbose=False
+        )
+    with recorder:
+        pass
+    archive = ip.open_archive(tmp_path / "r")
+    assert (archive.with_label("kind").y == kind[kind >= 0].numpy()).all()
+    assert (archive.with_label("colour").y == colour[kind >= 0].numpy()).all()
+
+
 @pytest.mark.parametrize(
     ("y", "ignored"),
     [

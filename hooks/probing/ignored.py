@@ -18,17 +18,22 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     """Return probe and options of the rows with a label, and warn of how many were left out.
 
     Left out are those with the label -100, torch's ``ignore_index``, among classes, see
-    `ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Row ids and splits are
-    those of the rows that stay.
+    `ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Of several label sets
+    one such label is enough. Row ids and splits are those of the rows that stay.
     """
     if options.rows.kind != "sample":
         return probe, options  # positions without a label are left out one by one
-    if options.rows.y is not None and not isinstance(options.rows.y, (str, Mapping)):
-        probe = replace(probe, y=as_labels(options.rows.y))
+    named = options.rows.y
+    if named is not None and not isinstance(named, (str, Mapping)):
+        probe = replace(probe, y=as_labels(named))
         options = replace(options, rows=replace(options.rows, y=None))
-    if probe.y is None or options.y_kind == "continuous":
+    if options.y_kind == "continuous":
         return probe, options
-    ignored = ignored_rows(probe.y)
+    sets = named.values() if isinstance(named, Mapping) else (probe.y,)
+    ignored = np.zeros(probe.n, bool)
+    for labels in sets:
+        if labels is not None and not isinstance(labels, str):
+            ignored |= ignored_rows(as_labels(labels))
     if not ignored.any() or ignored.all():
         return probe, options
     note = (

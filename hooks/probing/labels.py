@@ -39,7 +39,7 @@ def as_labels(y: object) -> NDArray[np.generic]:
     if labels.ndim == 0 or labels.dtype.kind == "O":
         raise InputError(
             f"labels must be one array with a value for every row, got {_told(y)}: (x, y) with y "
-            "of shape (n,) or (n, k)"
+            "of shape (n,) or (n, k); several label sets are y={name: array, ...}"
         )
     return labels
 

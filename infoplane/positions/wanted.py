@@ -89,9 +89,12 @@ class WantedRows:
 
     def of_samples(self, samples: Ids) -> WantedRows:
         """Return the same, of some of the samples."""
-        if self.mask is None or isinstance(self.mask, str):
-            return self
-        return replace(self, mask=to_numpy(self.mask)[samples])
+        mask, labels = self.mask, self.y
+        if mask is not None and not isinstance(mask, str):
+            mask = to_numpy(mask)[samples]
+        if isinstance(labels, Mapping):
+            labels = {name: _of_samples(values, samples) for name, values in labels.items()}
+        return replace(self, mask=mask, y=labels)
 
     def record(self) -> dict[str, object]:
         """Return the settings as JSON, for the archive."""
@@ -105,3 +108,7 @@ class WantedRows:
             "key": self.key,
             "mask": mask,
         }
+
+
+def _of_samples(labels: Any, samples: Ids) -> Any:  # Any: the name of a rule, or an array
+    return labels if labels is None or isinstance(labels, str) else to_numpy(labels)[samples]
