@@ -55,8 +55,7 @@ class Wide(SpecString):
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
     where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
-    can show, or where the layers still share twice as much
-    within the blocks.
+    can show, or where the layers still share twice as much within the blocks.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.
