@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from numbers import Integral, Real
+from os import PathLike
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ _WORDS: dict[object, str] = {
     Mapping: "a mapping",
     Sequence: "a list",
     torch.dtype: "a dtype of torch",
+    PathLike: "a path",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -123,7 +124,7 @@ class Recorder:
         **more: Unpack[CaptureKeywords],
     ) -> None:
         self.model = unwrap(model)
-        check_option("to", to, str | Path)
+        check_option("to", to, str | os.PathLike)
         further = chosen_options(options, more)
         asked = Options(
             **vars(further),

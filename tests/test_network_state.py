@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -395,6 +396,38 @@ def test_operators_of_functions_run_while_writes_are_watched(
     alone = flex_attention(query, query, query)
     with Isolation(Stateful(), mode="eval", seed=0).entered():
         assert torch.equal(flex_attention(query, query, query), alone)
+
+
+class Wrapped(Tensor):
+    """A tensor that holds another one and has no storage, as sharded and quantised ones."""
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Wrapped:
+        return Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+
+    def __init__(self, inner: Tensor) -> None:
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(
+        cls,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        func(*(arg.inner if isinstance(arg, cls) else arg for arg in args), **(kwargs or {}))
+        return args[0]
+
+
+def test_tensors_without_storage_run_while_writes_are_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    hidden = torch.ones(2, 3)
+    with Isolation(Stateful(), mode="eval", seed=0).entered():
+        Wrapped(hidden).mul_(2)
+    assert torch.equal(hidden, torch.full((2, 3), 2.0))
 
 
 def test_a_write_without_torch_into_a_large_parameter_is_named(

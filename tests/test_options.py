@@ -45,6 +45,22 @@ def test_every_option_of_every_day_is_explained_at_the_recorder(name: str) -> No
     assert f"\n        {name}: " in str(Recorder.__doc__)
 
 
+class Folder:
+    """A path of another library."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_the_folder_of_a_run_is_any_path(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    rec = Recorder(net, probe=torch.randn(9, 3), to=Folder(tmp_path), verbose=False)
+    assert rec.path == tmp_path
+
+
 def test_options_come_as_one_object_or_by_keyword_which_wins(tmp_path: Path) -> None:
     rec = _recorder(tmp_path, options=CaptureOptions(draws=2, seed=3), draws=4)
     assert (rec.options.draws, rec.options.seed) == (4, 3)

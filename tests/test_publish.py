@@ -90,6 +90,23 @@ def test_a_sink_writes_reads_and_cuts_like_a_file_and_keeps_the_first_error(tmp_
     assert broken.truncate(1) == 1 and isinstance(broken.error, OSError)
 
 
+def test_a_write_in_parts_ends_when_another_thread_gave_the_file_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def interrupted(fd: int, data: memoryview, at: int) -> int:
+        written.append(at)
+        sink.error = KeyboardInterrupt()
+        return min(len(data), 7)
+
+    monkeypatch.setattr(os, "pwrite", interrupted)
+    with (tmp_path / "f").open("w+b") as file:
+        sink = Sink(file.fileno())
+        sink.write(b"0123456789" * 3)
+    assert written == [0]
+
+
 def test_publishing_is_whole_or_nothing_and_says_whose_error_it_was(tmp_path: Path) -> None:
     publish_text(tmp_path / "f", "one")
     with pytest.raises(ArchiveExists, match="f exists; choose another path or pass overwrite=True"):

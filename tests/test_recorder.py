@@ -16,7 +16,7 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
-from infoplane.archive import open_archive
+from infoplane.archive import Archive, open_archive
 from infoplane.errors import ArchiveExists, BudgetExceeded, InputError, LayerNotFound
 from infoplane.hooks.recorder import Recorder
 
@@ -438,6 +438,23 @@ def remembered(rec: Recorder, name: str) -> torch.Tensor:
     stored = rec.plan.reductions["1"].state()["arrays"][name]
     flat = np.frombuffer(base64.b64decode(stored["base64"]), stored["dtype"])
     return torch.from_numpy(flat.reshape(stored["shape"]).copy())
+
+
+def test_a_resumed_run_reads_no_later_step_for_its_basis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, data = _mlp(), _data(60, 6)
+    options = {"probe": data, "to": tmp_path / "run", "layers": ["1"], "reduce": "pca:2"}
+    with Recorder(net, verbose=False, chain=False, **options) as rec:
+        for step in range(1, 5):
+            rec.step(step)
+    read: list[int] = []
+    extra = Archive.extra
+    monkeypatch.setattr(
+        Archive, "extra", lambda run, step, name: read.append(step) or extra(run, step, name)
+    )
+    with Recorder(net, resume=True, verbose=False, chain=False, **options):
+        assert read == [0]
 
 
 def test_a_resumed_run_keeps_its_basis_and_its_batches(tmp_path: Path) -> None:

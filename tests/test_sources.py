@@ -238,6 +238,7 @@ LISTS = [torch.ones(2), torch.ones(3)]
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "rows": ({"a": np.eye(4), "b": np.eye(5)}, {}, "same rows"),
     "labels": ({"a": np.eye(4)}, {"y": [0, 1]}, "y has 2 rows"),
+    "input named y": ({"a": np.eye(4)}, {"x": {"y": np.eye(3)}, "y": [0, 1, 2, 3]}, "y has 3 rows"),
     "shape": ({0: {"a": np.eye(4)}, 1: {"a": np.ones((4, 3))}}, {}, "give the same rows and units"),
     "missing": ({0: {"a": np.eye(4), "b": np.eye(4)}, 1: {"a": np.eye(4)}}, {}, r"\['b'\]"),
     "nan": ({"a": np.array([[1.0], [np.nan]])}, {}, "NaN"),
@@ -270,6 +271,17 @@ def test_bad_input_is_refused_by_name_and_leaves_no_run(case: str, tmp_path: Pat
     with pytest.raises(InputError, match=message):
         ip.from_arrays(arrays, to=tmp_path / "run", **options)
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+class OfAccelerator(np.ndarray):
+    """An array whose library says how it lies in memory, as that of jax does."""
+
+    layout = "Layout(major_to_minor=(0, 1))"
+
+
+def test_arrays_with_a_layout_of_another_library_are_arrays(tmp_path: Path) -> None:
+    run = ip.from_arrays({"a": np.eye(3).view(OfAccelerator)}, to=tmp_path / "run")
+    assert np.array_equal(run.z(0, "a"), np.eye(3))
 
 
 def test_tables_and_columns_are_arrays(tmp_path: Path) -> None:

@@ -106,8 +106,8 @@ def _matches_of_text(modules: Sequence[Named], pattern: str) -> list[LayerReques
         text, call = before, int(number)
     text = clean(text) or ROOT  # a name read off a compiled or wrapped model
     if text in known:
-        named = [named.asked_as(text) for named in modules if text in named.names]
-        return [LayerRequest(m, end, call, exact=True) for m in named]
+        asked = [named.asked_as(text) for named in modules if text in named.names]
+        return [LayerRequest(named, end, call, exact=True) for named in asked]
     return [
         LayerRequest(named, end, call)
         for named in modules

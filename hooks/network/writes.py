@@ -89,9 +89,13 @@ class CopyBeforeWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
             several = [value] if isinstance(value, Tensor) else parts(value).values()
             for tensor in several:
                 if isinstance(tensor, Tensor) and tensor.layout == torch.strided:
-                    self._copy(tensor.untyped_storage().data_ptr())
+                    self._copy(tensor)
 
-    def _copy(self, storage: int) -> None:
+    def _copy(self, tensor: Tensor) -> None:
+        try:
+            storage = tensor.untyped_storage().data_ptr()
+        except RuntimeError:  # a tensor that holds other ones has no storage
+            return
         for parameter in self._by_storage.get(storage, ()):
             parameter.copy()
 

@@ -298,10 +298,11 @@ def _remember(reductions: Mapping[str, Reduction], previous: Archive | None) -> 
     if previous is None or not previous.steps:
         return
     for name, made in reductions.items():
-        states = [previous.extra(step, f"reduction:{name}") for step in previous.steps]
-        stored = [state for state in states if state is not None]
-        if stored:
-            made.load(stored[0])
+        for step in previous.steps:  # the first that has it; later ones need not be read
+            state = previous.extra(step, f"reduction:{name}")
+            if state is not None:
+                made.load(state)
+                break
 
 
 def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:

@@ -204,6 +204,7 @@ def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "compute_dtype": next(
-            (str(pattern.dtype).removeprefix("torch.") for pattern in model.parameters()), "float32"
+            (str(parameter.dtype).removeprefix("torch.") for parameter in model.parameters()),
+            "float32",
         ),
     }

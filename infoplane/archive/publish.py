@@ -92,7 +92,7 @@ class Sink:
         if self.error is None:
             try:
                 done = 0
-                while done < len(view):
+                while done < len(view) and self.error is None:  # also set by another thread
                     done += os.pwrite(self.fd, view[done : done + _PIECE], offset + done)
                 # Linux writes at once what it need not cache
                 if self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise"):

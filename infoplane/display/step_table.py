@@ -55,8 +55,8 @@ def _blocks(lines: dict[str, dict[int, str]], width: int) -> list[list[int]]:
     blocks: list[list[int]] = []
     room = 0
     for step in sorted(set().union(*lines.values())):
-        texts = [len(texts.get(step, "")) for texts in lines.values()]
-        needed = max(len(f"step {step}"), *texts) + 3
+        widths = [len(texts.get(step, "")) for texts in lines.values()]
+        needed = max(len(f"step {step}"), *widths) + 3
         if not blocks or needed > room:
             blocks.append([])
             room = room_of_block

@@ -246,7 +246,7 @@ def _refuse_labels(found: Import, *, chosen: bool) -> None:
     if names and not chosen:
         raise InputError(
             f"{names} look like labels and would be layers: give y={names[0]!r} (--labels "
-            f"{names[0]}), or choose the layers by layers=[...] (--layer)"
+            f"{names[0]}), or choose the layers by layers=[...]"
         )
 
 
@@ -259,8 +259,7 @@ def _usual(listed: Mapping[str, Path]) -> str:
         return "{layer}" + endings.pop()
     raise InputError(
         f"give step and layer in the file names as pattern=, e.g. 'step{{step}}/{{layer}}.npy'; "
-        "there are "
-        f"{list(listed)[:8]}"
+        f"there are {list(listed)[:8]}"
     )
 
 

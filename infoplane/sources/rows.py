@@ -69,8 +69,9 @@ def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
     Raises:
         InputError: no row axis, no rows, or not numbers.
     """
-    layout = str(getattr(array, "layout", "torch.strided"))
-    if layout != "torch.strided" or getattr(array, "is_nested", False):
+    layout = str(getattr(array, "layout", ""))  # of torch; arrays of jax have another one
+    sparse = layout.startswith("torch.") and layout != "torch.strided"
+    if sparse or getattr(array, "is_nested", False):
         raise InputError(f"{name}: a nested or sparse tensor; pad it, or give it dense")
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = array.to_numpy() if hasattr(array, "to_numpy") else _listed(array, name)

@@ -70,13 +70,8 @@ def samples_of(
     by_name = inputs if isinstance(inputs, Mapping) else {"x": inputs}
     arrays = {str(name): to_numpy(array) for name, array in by_name.items() if array is not None}
     labels = None if isinstance(y, (str, Mapping)) else y
-    given: dict[str, Any] = {  # Any: array-likes
-        **arrays,
-        "row_ids": row_ids,
-        "split": split,
-        "y": labels,
-    }
-    for name, array in given.items():
+    others: dict[str, Any] = {"row_ids": row_ids, "split": split, "y": labels}  # Any: array-likes
+    for name, array in (*arrays.items(), *others.items()):  # an input may be named y, too
         if array is not None and len(array) != n:
             raise InputError(
                 f"{name} has {len(array)} rows, expected {n}, as the layers have; give one for "
