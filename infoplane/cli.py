@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -36,8 +37,14 @@ PYTHON = {
     "overwrite=True": "--overwrite",
     "chain=": "--chain",
     "layers=[...]": "--layer",
+    "strict=False": "--no-strict",
 }
 """Keywords of Python in a message, and the option that does the same."""
+KEYWORDS = re.compile(
+    r"\b(?:(y_kind|rows|x|step_from|prefix|entry|row_ids)='([^']*)'"
+    r"|(step_from|prefix|entry|mask|row_ids)=)"
+)
+"""Keywords with their values, or alone, whose option has the same name."""
 
 
 def _say_compiling() -> None:
@@ -83,8 +90,9 @@ class _App(typer.Typer):
             _say_notes(error)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
+            command = error.ctx.command_path if error.ctx else "infoplane"
             say(
-                f"infoplane: {_plain(error.format_message())}; see infoplane --help",
+                f"infoplane: {_plain(error.format_message())}; see {command} --help",
                 file=sys.stderr,
             )
             raise SystemExit(2) from None
@@ -107,7 +115,13 @@ def _in_options(message: str) -> str:
     """Return an error's message with options in place of keywords of Python."""
     for theirs, ours in PYTHON.items():
         message = message.replace(theirs, ours)
-    return message
+    return KEYWORDS.sub(_as_option, message)
+
+
+def _as_option(keyword: re.Match[str]) -> str:
+    valued, value, bare = keyword.groups()
+    option = "--" + (bare or valued).replace("_", "-")
+    return f"{option} {value}" if value else option
 
 
 def _say_notes(error: BaseException) -> None:

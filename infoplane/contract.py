@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.errors import SpecError
 from infoplane.types import Estimate, Kind, Quantity, Unit, Variable
 from infoplane.types.arrays import Ids, Mask
 
@@ -34,6 +35,9 @@ Family = Literal[
     "other",
 ]
 Measures = Literal["information", "bound", "coarsened", "usable", "other"]
+Edges = Literal["none", "layer", "run"]
+Wants = Literal["values", "row hashes"]
+XAs = Literal["row ids", "values"]
 Points = list[tuple[Quantity, Estimate]]
 """Estimates of one layer at one checkpoint, each with its quantity."""
 Range = tuple[float, ...] | None
@@ -63,6 +67,9 @@ class Traits:
         x_as: whether the input enters as row identities or as its values.
         target, bound, validity: cells of the table: what the number is, what it bounds, when to
             believe it.
+
+    Raises:
+        SpecError: a word that is not among those of its trait.
     """
 
     family: Family
@@ -72,12 +79,26 @@ class Traits:
     obeys_bounds: bool = False
     dpi_exempt: bool = False
     tolerance_bits: float = 0.01
-    edges: Literal["none", "layer", "run"] = "none"
-    wants: Literal["values", "row hashes"] = "values"
-    x_as: Literal["row ids", "values"] = "row ids"
+    edges: Edges = "none"
+    wants: Wants = "values"
+    x_as: XAs = "row ids"
     target: str = ""
     bound: str = ""
     validity: str = ""
+
+    def __post_init__(self) -> None:
+        words = {
+            "family": (self.family, Family),
+            "unit": (self.unit, Unit),
+            "measures": (self.measures, Measures),
+            "edges": (self.edges, Edges),
+            "wants": (self.wants, Wants),
+            "x_as": (self.x_as, XAs),
+        }
+        for trait, (given, expected) in words.items():
+            if given not in get_args(expected):
+                one_of = ", ".join(get_args(expected))
+                raise SpecError(f"trait {trait}: expected one of {one_of}, got {given!r}")
 
 
 NO_PROMISES = Traits(family="other", measures="other")

@@ -95,6 +95,31 @@ def test_a_sharded_index_of_safetensors(tmp_path: Path) -> None:
             assert np.array_equal(run.row_digests(7, layer), own.row_digests(0, layer))
 
 
+def test_a_model_of_transformers_that_is_stored_under_other_names(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.SwinConfig(
+        image_size=8,
+        patch_size=2,
+        num_channels=1,
+        embed_dim=4,
+        depths=[1, 1],
+        num_heads=[1, 1],
+        window_size=2,
+    )
+    trained = transformers.SwinForImageClassification(config).eval()
+    trained.save_pretrained(tmp_path / "ckpts" / "step-3")
+    pictures = torch.randn(6, 1, 8, 8)
+    run = ip.capture(
+        transformers.SwinForImageClassification(config),
+        probe=pictures,
+        to=tmp_path / "run",
+        checkpoints=tmp_path / "ckpts",
+    )
+    with torch.no_grad():
+        logits = trained(pictures).logits
+    assert np.allclose(run.z(3, "classifier"), logits, atol=1e-6)
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     bert().save_pretrained(tmp_path / "checkpoint-7", max_shard_size="10KB")

@@ -12,7 +12,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.estimators.spec import FAMILIES, parse, prefix_of, traits_of
+from infoplane.analysis.estimators.spec import FAMILIES, families, parse, prefix_of, traits_of
 from infoplane.archive import RunWriter, open_archive
 from infoplane.contract import NO_PROMISES, Estimator, TakesNoise, Traits
 from infoplane.errors import InputError, MissingProgram, SpecError
@@ -45,6 +45,34 @@ def test_a_corrected_table_may_exceed_its_bounds_and_a_plain_one_may_not() -> No
 
 def test_an_estimator_that_is_not_installed_promises_nothing() -> None:
     assert traits_of("of-another-package:k=3") is NO_PROMISES
+
+
+@pytest.mark.parametrize("trait", ["family", "unit", "measures", "edges", "wants", "x_as"])
+def test_a_trait_takes_its_own_words_only(trait: str) -> None:
+    with pytest.raises(SpecError, match=f"trait {trait}: expected one of .*, got 'nonsense'"):
+        Traits(**({"family": "other"} | {trait: "nonsense"}))  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.fixture
+def broken_plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The spec of an installed estimator whose entry point names a class that is not there."""
+    installed = tmp_path / "broken_package-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-package\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[infoplane.estimators]\nlost = json:Lost\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "lost"
+
+
+def test_a_plug_in_that_cannot_be_loaded_is_named_with_its_package(broken_plug_in: str) -> None:
+    with pytest.raises(SpecError, match=r"'lost' of the package broken-package .*json:Lost"):
+        parse(broken_plug_in)
+
+
+def test_a_plug_in_that_cannot_be_loaded_hides_no_other(broken_plug_in: str) -> None:
+    with pytest.warns(RuntimeWarning, match="broken-package"):
+        known = families()
+    assert set(FAMILIES) <= set(known) and broken_plug_in not in known
 
 
 def test_what_is_no_estimator_is_refused_with_what_one_has() -> None:

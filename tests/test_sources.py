@@ -462,12 +462,13 @@ def test_the_command_takes_the_certificate_of_a_run(
         ("l0,", "expected sequential, names of layers in a row"),
         ("l0,fc9", r"no such layers \['fc9'\]"),
         ("l1,l0", "order of the layers"),
+        ("l0,l1 --chain=sequential", "declares every layer"),
     ],
 )
 def test_the_command_refuses_a_chain_that_cannot_be(
     chain: str, message: str, dry: list[str], shell: list[str], tmp_path: Path
 ) -> None:
-    done = CliRunner().invoke(app, [*shell, "--chain", chain, *dry])
+    done = CliRunner().invoke(app, [*shell, *f"--chain={chain}".split(), *dry])
     assert re.search(message, str(done.exception))
     assert not (tmp_path / "run" / "run.json").exists()
 

@@ -132,7 +132,7 @@ class Evidence:
         elif plane.chain.reason:
             sentences.append(f"pairs of layers: {plane.chain.reason}")
         if plane.chain is not None and plane.chain.declared:
-            sentences.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
+            sentences.append(f"whether the layers form the chain: taken {ON_YOUR_WORD}")
         if plane.chain is not None and plane.chain.noisy:
             sentences.append(
                 f"{', '.join(plane.chain.noisy)}: random "

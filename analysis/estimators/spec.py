@@ -6,8 +6,9 @@ They name an estimator in files, legends, logs and on the command line.
 from __future__ import annotations
 
 import importlib
+import warnings
 from dataclasses import MISSING, fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from infoplane.contract import NO_PROMISES, Estimator, Traits
@@ -46,11 +47,35 @@ Other packages add theirs through the entry-point group ``infoplane.estimators``
 
 
 def families() -> dict[str, Any]:  # Any: classes of estimators
-    """Return every estimator class by its spec prefix, those of installed plug-ins included."""
+    """Return every estimator class by its spec prefix, those of installed plug-ins included.
+
+    A plug-in that cannot be loaded is left out with a warning.
+    """
     found = {prefix: load(target) for prefix, target in FAMILIES.items()}
     for point in entry_points(group="infoplane.estimators"):
-        found.setdefault(point.name, point.load())
+        if point.name in found:
+            continue
+        try:
+            found[point.name] = _load_plug_in(point)
+        except SpecError as error:
+            warnings.warn(str(error), RuntimeWarning, stacklevel=2)
     return found
+
+
+def _load_plug_in(point: EntryPoint) -> Any:  # Any: a class of another package
+    """Return the class that an entry point names.
+
+    Raises:
+        SpecError: its package cannot be imported, or has no such class.
+    """
+    try:
+        return point.load()
+    except Exception as error:  # whatever the code of another package raises on import
+        package = f"the package {point.dist.name}" if point.dist else "its package"
+        raise SpecError(
+            f"the estimator {point.name!r} of {package} cannot be loaded from {point.value}: "
+            f"{type(error).__name__}: {error}; mend its entry point, or uninstall the package"
+        ) from error
 
 
 def load(target: str) -> Any:  # Any: a class by name
@@ -63,13 +88,13 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
     """Return the estimator class of a spec prefix, installed plug-ins included.
 
     Raises:
-        SpecError: there is none.
+        SpecError: there is none, or it is a plug-in that cannot be loaded.
     """
     if prefix in FAMILIES:
         return load(FAMILIES[prefix])
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}
     if prefix in known:
-        return known[prefix].load()
+        return _load_plug_in(known[prefix])
     raise SpecError(
         f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see "
         "`infoplane estimators`)" + did_you_mean(prefix, [*FAMILIES, *known])

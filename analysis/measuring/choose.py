@@ -264,6 +264,6 @@ def _reason(first: str, samples: Sequence[Variable]) -> str:
         return "cells cover the range of each layer, as fine as its rows allow"
     widest = max(sample.dim for sample in samples)
     return (
-        f"no cells resolve layers of up to {widest} units at every checkpoint; this kernel is"
-        " below its ceiling"
+        f"no cells resolve layers of up to {widest} units at every checkpoint; this kernel leaves"
+        " at least half of the layers below their ceiling"
     )

@@ -135,7 +135,7 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
         ax.set_axis_off()
     for index, (ax, spec) in enumerate(zip(axes, specs, strict=False)):
         small_plane(ax, plane, spec)
-        ax.set_title(spec, fontsize=7.5)
+        ax.set_title(spec, fontsize=6.5)
         if index + columns >= len(specs):  # the lowest of its column, also above an empty place
             ax.tick_params(labelbottom=True)
     widen(axes[0])

@@ -27,6 +27,7 @@ SUPPORTED = (
     ".pt .pth .bin .ckpt or .safetensors files, a sharded index, checkpoint-N folders, "
     "distributed checkpoints or adapters"
 )
+HUGGING_FACE = "Hugging Face checkpoint"
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _OF_TRAINING = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
@@ -225,7 +226,7 @@ def _index(path: Path, model_keys: Collection[str]) -> StoredState:
 def _folder(path: Path, model_keys: Collection[str]) -> StoredState:
     file = next(path / name for name in (*_WHOLE, *_INDEXES) if (path / name).is_file())
     stored = read_checkpoint(file, model_keys)
-    return StoredState("Hugging Face checkpoint", stored.entries, _logged(path))
+    return StoredState(HUGGING_FACE, stored.entries, _logged(path))
 
 
 def _logged(folder: Path) -> dict[str, float]:
@@ -330,7 +331,7 @@ def _ends(*suffixes: str) -> Callable[[Path], bool]:
 FORMATS = (
     Format("adapter", _has("adapter_config.json"), _adapter),
     Format("distributed checkpoint", _has(".metadata"), _distributed),
-    Format("Hugging Face checkpoint", _has(*_WHOLE, *_INDEXES), _folder),
+    Format(HUGGING_FACE, _has(*_WHOLE, *_INDEXES), _folder),
     Format("sharded index", _is_index, _index),
     Format("safetensors file", _ends(".safetensors"), _safetensors),
     Format("torch file", _ends(*TORCH_SUFFIXES), _torch),

@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from infoplane.errors import CheckpointMismatch, InputError, MissingExtra
-from infoplane.hooks.checkpoints.formats import StoredState, read_checkpoint
+from infoplane.hooks.checkpoints.formats import HUGGING_FACE, StoredState, read_checkpoint
 from infoplane.hooks.checkpoints.listing import Checkpoint
-from infoplane.hooks.checkpoints.state_dicts import choose_entry, fill_model
+from infoplane.hooks.checkpoints.own_class import read_by_own_class
+from infoplane.hooks.checkpoints.state_dicts import choose_entry, fill_model, match_keys
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,13 @@ class Loader:
         entry, match = choose_entry(
             stored.entries, self._keys, prefix=self._prefix, entry=self._entry, where=where
         )
-        left_out = fill_model(
-            self.model, stored.entries[entry], match, strict=self._strict, where=where
-        )
+        state = stored.entries[entry]
+        differ = match.missing and match.unexpected
+        if isinstance(checkpoint.source, Path) and stored.format == HUGGING_FACE and differ:
+            renamed = read_by_own_class(self.model, checkpoint.source)
+            if renamed is not None:
+                state, match = renamed, match_keys(renamed, self._keys)
+        left_out = fill_model(self.model, state, match, strict=self._strict, where=where)
         return Loaded(stored.format, entry, match.prefix, left_out, stored.metrics)
 
     def _load_adapter(self, folder: Path) -> None:

@@ -35,6 +35,8 @@ def chain_of_words(words: Sequence[str]) -> Declared:
         return "sequential"
     if len(words) == 1 and Path(words[0]).exists():
         return _certificate(Path(words[0]))
+    if "sequential" in words:
+        raise InputError("--chain sequential declares every layer: leave the other --chain out")
     pairs: list[tuple[str, str]] = []
     for word in words:
         names = [name.strip() for name in word.split(",")]
