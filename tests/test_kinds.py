@@ -193,3 +193,16 @@ def test_float_labels_that_are_classes_are_named_by_the_recorder(tmp_path: Path)
             probe=(torch.randn(20, 2), torch.arange(20).float() % 2),
             to=tmp_path / "r",
         )
+
+
+@pytest.mark.parametrize("first", [[0, 1] * 10, [0, -100] * 10])
+def test_a_label_set_of_another_length_is_refused_by_its_name(
+    tmp_path: Path, first: list[int]
+) -> None:
+    with pytest.raises(InputError, match="labels 'short': expected one for each of 20 samples"):
+        ip.Recorder(
+            torch.nn.Linear(2, 2),
+            probe=torch.randn(20, 2),
+            y={"first": first, "short": [0, 1]},
+            to=tmp_path / "r",
+        )

@@ -74,7 +74,7 @@ def rounded(value: Tensor, own: torch.Generator) -> Tensor:
 def _largest(value: Tensor) -> float:
     """Largest magnitude of floats, without a copy of them; NaN where there is one."""
     low, high = value.aminmax()
-    return max(-float(low), float(high))
+    return max(float(high), -float(low))
 
 
 def _finite(value: Tensor) -> Tensor:

@@ -29,11 +29,12 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
         options = replace(options, rows=replace(options.rows, y=None))
     if options.y_kind == "continuous":
         return probe, options
-    sets = named.values() if isinstance(named, Mapping) else (probe.y,)
-    ignored = np.zeros(probe.n, bool)
-    for labels in sets:
-        if labels is not None and not isinstance(labels, str):
-            ignored |= ignored_rows(as_labels(labels))
+    given = named.values() if isinstance(named, Mapping) else (probe.y,)
+    arrays = [labels for labels in given if labels is not None and not isinstance(labels, str)]
+    sets = [as_labels(labels) for labels in arrays]
+    if not sets or any(len(labels) != probe.n for labels in sets):
+        return probe, options  # another length is refused by `Options.check_labels`
+    ignored = np.any([ignored_rows(labels) for labels in sets], axis=0)
     if not ignored.any() or ignored.all():
         return probe, options
     note = (
