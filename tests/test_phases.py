@@ -254,9 +254,20 @@ def test_checkpoints_of_a_training_that_diverged_are_left_out(tmp_path: Path) ->
         for step in range(5)
     }
     run = ip.from_arrays(steps, x=z, to=tmp_path / "run", nonfinite="keep")
-    with pytest.warns(RuntimeWarning, match=r"hold NaN or infinity, the first c at step 0"):
+    with (
+        pytest.warns(RuntimeWarning, match=r"hold NaN or infinity, the first c at step 0"),
+        pytest.warns(RuntimeWarning, match=r"c: left out, phases need at least 3 .* got \[\]"),
+    ):
         found = ip.phases(run, ["exact", "bin:range,n=8"])
     assert {phase.layer: phase.curves[0].steps[-1] for phase in found.layers} == {"a": 4, "b": 3}
+
+
+def test_a_layer_of_two_checkpoints_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    z = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
+    run = run_of(tmp_path / "run", [{"a": z, "b": z}, {"a": z, "b": z}, {"a": z}])
+    with pytest.warns(RuntimeWarning, match=r"b: left out.* got \[0, 1\]"):
+        found = ip.phases(run.path, ["exact"])
+    assert [phase.layer for phase in found.layers] == ["a"]
 
 
 def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:

@@ -203,12 +203,24 @@ def test_a_layer_adds_the_other_bit_and_nothing_that_is_known_and_an_easy_layer_
         both.length.bits < 0.4 * both.length.uniform_bits
         and half.length.bits > 0.45 * half.length.uniform_bits
     )
-    with pytest.raises(InputError, match=r"no such layer: 'x'; the archive has \['0', '1'\]"):
+    with pytest.raises(InputError, match=r"no such layers: \['x'\]; the archive has \['0', '1'\]"):
         usable_beyond(tmp_path / "run", "x")
     with pytest.raises(InputError, match=r"no such steps: \[7\]"):
         code_lengths(tmp_path / "run", steps=[7])
     with pytest.raises(InputError, match="no such family: 'deep'"):
         code_lengths(tmp_path / "run", "deep")  # type: ignore[arg-type]  # said at run time
+
+
+def test_usable_information_leaves_out_where_the_given_layer_diverged(tmp_path: Path) -> None:
+    from infoplane.analysis.studies.usable import usable_beyond
+
+    rows = np.random.default_rng(0).normal(size=(80, 2))
+    steps = {step: {"a": rows, "b": rows * (np.nan if step else 1)} for step in range(2)}
+    labels = (rows[:, 0] > 0).astype(int)
+    run = ip.from_arrays(steps, x=rows, y=labels, to=tmp_path / "run", nonfinite="keep")
+    with pytest.warns(RuntimeWarning, match="b at step 1: left out"):
+        (found,) = usable_beyond(run, "b", layers=["a"])
+    assert (found.step, found.layer) == (0, "a")
 
 
 def test_no_split_is_said(tmp_path: Path) -> None:
@@ -260,7 +272,7 @@ def test_the_command_measures_a_second_estimator_beside_a_single_one_and_lists_w
     both = CliRunner().invoke(app, ["measure", str(tmp_path / "run"), "-e", "ross"])
     assert both.exit_code == 0, both.output
     assert (
-        "1 cells where two estimators of one information part" in both.output
+        "1 points where two estimators of one information disagree" in both.output
         and "I(Z;Y): gauss:copula=true says" in both.output
     )
     alone = CliRunner().invoke(
@@ -275,6 +287,5 @@ def test_the_command_measures_a_second_estimator_beside_a_single_one_and_lists_w
             str(tmp_path / "alone.h5"),
         ],
     )
-    assert "part" not in alone.output.replace("partial", "") and ip.Plane.load(
-        tmp_path / "alone.h5"
-    ).estimators == ("ross:k=5",)
+    assert "disagree" not in alone.output
+    assert ip.Plane.load(tmp_path / "alone.h5").estimators == ("ross:k=5",)

@@ -159,6 +159,15 @@ def test_layers_without_dependence_have_none_and_the_note_says_what_is_not_seen(
     assert found.stderr is not None and found.stderr > 0.01
 
 
+@pytest.mark.slow
+def test_a_bootstrap_sample_of_independent_layers_tells_nothing() -> None:
+    a, b = normal_layers(0.0)
+    rows = np.random.default_rng(1).integers(0, a.n, a.n)
+    found = wide(a.take(rows), b.take(rows))
+    assert abs(found.bits) < 0.02 and found.n == a.n
+    assert any("repeat another in both variables left out" in note for note in found.notes)
+
+
 def test_one_seed_is_one_number_and_units_have_no_scale_order_or_dead_members() -> None:
     sample = LAYER.case(1.0, labels=True).sample(600, 0)
     plain = wide(sample.a, sample.b).bits

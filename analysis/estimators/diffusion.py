@@ -131,7 +131,7 @@ class DiffusionEntropy(SpecString):
             rng: draws the random subsets; seed 0 without.
 
         Raises:
-            EstimatorError: unpaired rows, two variables of one kind, or more than 10000 rows.
+            EstimatorError: unpaired rows, two variables of one kind, or DSE of over 10000 rows.
         """
         require_same_rows(a, b)
         if not self.supports(a.kind, b.kind):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.estimators.wide_features import Floats, Scores, principal_scores
+from infoplane.analysis.estimators.wide_features import Floats, Rows, Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
     Fold,
@@ -62,8 +62,8 @@ class Wide(SpecString):
 
     When it lies: too low, for two layers whose rows show their classes to no fit (0.05 to 0.1 bit
     of digits, as one who knows the classes) or that share more than a few dozen classes, and for
-    dependence that neither classes nor canonical directions show; too high, for copies of a row on
-    both sides of a fold where not all rows come equally often.
+    dependence that neither classes nor canonical directions show; too high, of labels, for copies
+    of a row on both sides of a fold where not all rows come equally often.
 
     Example:
         >>> from infoplane.types import continuous, discrete
@@ -120,6 +120,9 @@ class Wide(SpecString):
             return self._of_constant(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
+        if a.kind == b.kind:
+            a, b, repeated = without_repeats(a, b)
+            copied += repeated
         if a.n < _FEWEST_ROWS:
             raise EstimatorError(
                 f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
@@ -156,7 +159,7 @@ class Wide(SpecString):
             )
         target = Labels(principal_scores(layer.values), codes)
         reading = read_labels(target, folds)
-        self._require_settled(reading, self.growth)
+        self._require_settled(reading)
         return self._of_point(reading, layer.n, entropy_bits(counts))
 
     def _of_layers(self, a: Variable, b: Variable, folds: Sequence[Fold]) -> Estimate:
@@ -166,19 +169,22 @@ class Wide(SpecString):
             read_blocks(first, second, folds),
         )
         best = max(readings, key=_lower_bits)
-        self._require_settled(best, self.growth)
+        self._require_settled(best)
         if best is not readings[0] or not best.full.any():
-            self._require_nothing_left(best, first, second)
+            every_row = np.concatenate([folds[0].train, folds[0].tested])  # in random order
+            self._require_nothing_left(best, first, second, every_row)
         return self._of_bound(best, a.n)
 
-    def _require_settled(self, reading: Reading, limit: float) -> None:
-        if reading.growth > limit:
+    def _require_settled(self, reading: Reading) -> None:
+        if reading.growth > self.growth:
             raise self._refusal(
                 reading, f"twice as many rows brought {reading.growth:.2f} bits, and more may come"
             )
 
-    def _require_nothing_left(self, reading: Reading, first: Scores, second: Scores) -> None:
-        linked = link(first, second, largest_sides(first, second), np.arange(len(first.white)))
+    def _require_nothing_left(
+        self, reading: Reading, first: Scores, second: Scores, rows: Rows
+    ) -> None:
+        linked = link(first, second, largest_sides(first, second), rows)
         blocks = max(int(labels.max()) + 1 for labels in linked.labels)
         if 2 * blocks > BOOKS[-1]:
             raise self._refusal(

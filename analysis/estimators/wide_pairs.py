@@ -119,7 +119,7 @@ def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Rows)
         first: leading scores of a layer, n rows.
         second: of the other.
         largest: codes of the leading scores.
-        train: rows whose pairs are seen.
+        train: rows whose pairs are seen, in random order.
     """
     inner, rows = split_inner(train)
     gains = _linked(largest, rows).gains(rows, inner)

@@ -37,6 +37,9 @@ from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable, discrete
 
+NO_ERROR = "no standard error: some halves of the rows are refused"
+"""A note."""
+
 
 @dataclass(frozen=True)
 class Resampled:
@@ -185,8 +188,7 @@ class Resampled:
             elif len(values) == 2 * self.splits:
                 points.append((quantity, self._interval(estimate, values, near, *ends)))
             else:
-                note = "no standard error: some halves of the rows are refused"
-                points.append((quantity, replace(estimate, notes=(*estimate.notes, note))))
+                points.append((quantity, replace(estimate, notes=(*estimate.notes, NO_ERROR))))
         return points
 
     def _halves(

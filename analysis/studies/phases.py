@@ -5,6 +5,7 @@ Fitting, peak, compression, measured so that a plateau is not called a fall.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -134,6 +135,8 @@ def phases(
         seed: of the splits, and of estimators that draw.
         progress: show how far it is, on stderr.
 
+    Layers of fewer than 3 checkpoints without NaN or infinity are left out, with a warning.
+
     Raises:
         InputError: fewer than 3 checkpoints, or no estimator applies.
     """
@@ -158,6 +161,12 @@ def phases(
         for name in names:
             steps = [step for step, layer in cells if layer == name]
             if len(steps) < FEWEST_STEPS:
+                warnings.warn(
+                    f"{name}: left out, phases need at least {FEWEST_STEPS} of its checkpoints, "
+                    f"got {steps}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
                 continue
             curves = []
             for estimator in frozen[name]:

@@ -75,9 +75,11 @@ def usable_beyond(
     require_whole(0, seed=seed)
     archive, labels = _with_labels(archive)
     require_known("layers", [given], archive.layers)
+    require_known("layers", layers, archive.layers)
     estimator, found = VInformation(family), []
-    for step, name in finite_cells_of(archive, layers, steps):
-        if name != given and archive.has(step, given):
+    cells = finite_cells_of(archive, None if layers is None else [*layers, given], steps)
+    for step, name in cells:
+        if name != given and (step, given) in cells:
             rng = cell_rng(seed, step, name, f"vinfo:{family}|{given}")
             layer, known = (layer_variable(archive, step, at, estimator) for at in (name, given))
             estimate = conditional_vinformation(layer, labels, known, estimator=estimator, rng=rng)
