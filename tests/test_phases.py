@@ -243,6 +243,13 @@ def test_a_late_fall_from_a_flat_top_is_seen_by_every_family(tmp_path: Path) -> 
     assert phase.verdict == "robust" and all(curve.onset == 5 for curve in phase.curves)
 
 
+def test_rounding_on_a_flat_top_hides_no_late_fall() -> None:
+    curve = np.array([1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 3.0, 2.0])
+    rounding = 1e-14 * np.random.default_rng(0).normal(size=(5, 2, 9))
+    found = compression(range(9), list(curve + rounding), curve + rounding[0, 0])
+    assert (found.onset_low, found.onset, found.onset_high) == (6, 6, 6) and found.compresses
+
+
 def test_checkpoints_of_a_training_that_diverged_are_left_out(tmp_path: Path) -> None:
     z = np.random.default_rng(0).normal(size=(200, 2))
     steps = {

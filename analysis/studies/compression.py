@@ -15,6 +15,8 @@ FEWEST_STEPS = 3
 """A peak lies between two others."""
 _FLOOR_BITS, _FLOOR_SHARE = 0.05, 0.02
 """Least fall that counts, in bits and as a share of the peak."""
+_ROUNDING_BITS = 1e-9
+"""Values that differ by less are equal."""
 _FITTED = 0.9
 """Share of what is learnt of the labels at which fitting is over."""
 Floats = NDArray[np.float64]
@@ -67,9 +69,9 @@ def last_peak(curve: Floats) -> int:
     """Return the place of the largest value, the last of several: what is flat has not fallen yet.
 
     Args:
-        curve: shape ``(steps,)``.
+        curve: shape ``(steps,)``, in bits.
     """
-    return len(curve) - 1 - int(np.argmax(curve[::-1]))
+    return int(np.flatnonzero(curve >= curve.max() - _ROUNDING_BITS)[-1])
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
@@ -124,7 +126,7 @@ def compression(
             )
     curves = np.asarray(halves)  # (splits, 2, steps)
     other_half = curves[:, ::-1]
-    peaks = len(steps) - 1 - curves[:, :, ::-1].argmax(axis=2)  # (splits, 2), see `last_peak`
+    peaks = np.apply_along_axis(last_peak, 2, curves)  # (splits, 2)
     at_peaks = np.take_along_axis(other_half, peaks[:, :, None], axis=2)[:, :, 0]
     falls = at_peaks - other_half[:, :, -1]  # of single halves
     drop = float(np.mean([split_half_drop(first, second)[0] for first, second in halves]))
@@ -175,8 +177,7 @@ def counted_fall(
     """
     top = float(whole.max())
     drop = top - float(whole[-1])
-    peak = int(np.flatnonzero(whole >= top - 1e-9)[-1])
-    onset = int(steps[peak])
+    onset = int(steps[last_peak(whole)])
     return Compression(
         layer,
         estimator,
