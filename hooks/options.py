@@ -122,7 +122,7 @@ class CaptureOptions:
     split: Sequence[str] | NDArray[np.generic] | None = None
     on_error: OnError = "warn"
     background: bool = False
-    max_bytes: int | None = None
+    max_bytes: float | None = None
     ranks: Ranks = "auto"
     rank_timeout: float = 60.0
     gradients: LossFunction | None = None
@@ -192,7 +192,7 @@ class CaptureKeywords(TypedDict, total=False):
     split: Sequence[str] | NDArray[np.generic] | None
     on_error: OnError
     background: bool
-    max_bytes: int | None
+    max_bytes: float | None
     ranks: Ranks
     rank_timeout: float
     gradients: LossFunction | None

@@ -93,6 +93,10 @@ def test_values_that_an_option_does_not_have_are_refused(wrong: dict[str, Any]) 
         CaptureOptions(**wrong)
 
 
+def test_bytes_may_be_given_as_powers_of_ten() -> None:
+    assert CaptureOptions(max_bytes=2e9).max_bytes == 2e9
+
+
 WRONG: dict[str, Any] = {  # one value of a wrong type for every option
     "probe": 7,
     "to": None,
