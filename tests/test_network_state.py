@@ -19,7 +19,7 @@ from builders import hooks_of
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import flex_attention
 
-from infoplane.hooks.network import network_state
+from infoplane.hooks.network import network_state, writes
 from infoplane.hooks.network.isolate import Isolation
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.recorder import Recorder
@@ -428,6 +428,17 @@ def test_tensors_without_storage_run_while_writes_are_watched(
     with Isolation(Stateful(), mode="eval", seed=0).entered():
         Wrapped(hidden).mul_(2)
     assert torch.equal(hidden, torch.full((2, 3), 2.0))
+
+
+def test_large_parameters_are_read_once_before_and_once_after_what_was_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network_state, "COPY_BYTES", 16)
+    net, read = nn.Linear(4, 6), []
+    monkeypatch.setattr(writes, "crc32", lambda data, start: read.append(data.nbytes) or 0)
+    with Isolation(net, mode="eval", seed=0).entered():
+        net(torch.zeros(2, 4))
+    assert sum(read) == 2 * sum(parameter.nbytes for parameter in net.parameters())
 
 
 def test_a_write_without_torch_into_a_large_parameter_is_named(

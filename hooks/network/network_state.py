@@ -67,6 +67,7 @@ class NetworkState:
         self._things: list[Remembered] = []
         self._watched: list[tuple[str, Tensor, int]] = []
         self._uncopied: list[RememberedParameter] = []
+        self._compared = False
         seen = {id(module) for module in model.modules()}
         self._add_parameters(model, seen, written)
         for name, buffer in model.named_buffers():
@@ -94,7 +95,9 @@ class NetworkState:
             self.lost,
             [name for name, tensor, version in self._watched if version_of(tensor) != version],
         )
-        _note(self.lost, [parameter.name for parameter in self._uncopied if parameter.lost])
+        if not self._compared:  # the checksums of all large parameters, once
+            _note(self.lost, [parameter.name for parameter in self._uncopied if parameter.lost])
+            self._compared = True
 
     def _add_parameters(
         self, model: nn.Module, seen: set[int], written: Collection[str] | None
