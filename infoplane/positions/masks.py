@@ -251,7 +251,8 @@ def likely_padding(tokens: Array) -> str | None:
     for verb, ids in (("end", tokens), ("start", tokens[:, ::-1])):
         values, counts = np.unique(ids[:, -1], return_counts=True)
         pad = values[counts.argmax()]
-        runs = np.cumprod(ids[:, ::-1] == pad, axis=1).sum(axis=1)  # (n,), length of the last run
+        alike = np.logical_and.accumulate(ids[:, ::-1] == pad, axis=1)
+        runs = alike.sum(axis=1)  # (n,), length of the last run
         padded = runs >= 2
         inside = np.arange(ids.shape[1]) < (ids.shape[1] - runs)[:, None]  # (n, T)
         elsewhere = float((ids[inside] == pad).mean()) if inside.any() else 1.0
