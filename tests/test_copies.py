@@ -168,6 +168,7 @@ def repeated_for_a_reason() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "rounded, classes far apart": (normal.round(2) + 10 * y[:, None], y),
         "half precision": (normal.astype(np.float16), y),
         "patterns with noisy labels": (rng.normal(size=(400, 2))[drawn], y),
+        "embedded tokens with labels of their own": (rng.normal(size=(400, 2))[drawn], drawn % 2),
         "saturated for one label": (np.where(y[:, None] == 1, few, normal), y),
     }
 

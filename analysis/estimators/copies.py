@@ -13,6 +13,8 @@ from infoplane.types.arrays import Array, Codes, Ids, Mask
 
 _CLEAR = 4.0
 """Standard deviations from which a difference is no chance."""
+_MOST_DRAWS = 1.5
+"""Draws for each row of the original: a bootstrap sample has one, give or take chance."""
 _FEWEST = 20
 """Distinct rows below which equal counts are a matter of chance."""
 _ROWS_PER_ATOM = 50
@@ -116,9 +118,10 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
 def _copies_beside_labels(values: Array, codes: Codes, labels: Codes) -> Mask:
     """Return which rows are copies of one another, shape ``(n,)``, as of a bootstrap sample.
 
-    Every value that repeats has one label, the values are not rounded, they come no more unevenly
-    than rows drawn with replacement, and no label has more copies than others. So of rounded values
-    with different labels, and of units that saturate for one label, nothing is left out.
+    Every value that repeats has one label, the values are not rounded, they come no oftener and no
+    more unevenly than rows of a bootstrap sample, and no label has more copies than others. So of
+    rounded values with different labels, of units that saturate for one label, and of embedded
+    tokens that come many times, nothing is left out.
 
     Args:
         values: of the layer, shape ``(n, dim)``.
@@ -137,17 +140,22 @@ def _copies_beside_labels(values: Array, codes: Codes, labels: Codes) -> Mask:
     if any(is_rounded(column) for column in values.T):
         return none
     first = np.unique(codes, return_index=True)[1]
-    if _uneven(times) or _depends_on(labels, labels[first]):
+    if not _as_drawn(times) or _depends_on(labels, labels[first]):
         return none
     return copied
 
 
-def _uneven(times: Codes) -> bool:
-    """Return whether rows come more unevenly than when drawn with replacement from many."""
+def _as_drawn(times: Codes) -> bool:
+    """Return whether rows come as often as in a bootstrap sample: one draw for each, or fewer.
+
+    A Poisson law of mean m has m^2 ordered pairs and m^3 triples of draws for each row.
+    """
+    rows = float(times.sum())
     pairs = float((times * (times - 1)).sum())
     triples = float((times * (times - 1) * (times - 2)).sum())
-    expected = pairs**2 / float(times.sum())  # of a Poisson law
-    return bool(triples > expected + _CLEAR * np.sqrt(6 * expected + 6))
+    expected = pairs**2 / rows
+    evenly = triples <= expected + _CLEAR * np.sqrt(6 * expected + 6)
+    return bool(evenly) and pairs <= _MOST_DRAWS * rows
 
 
 def _depends_on(labels: Codes, of_distinct: Codes) -> bool:
