@@ -97,7 +97,7 @@ for label in labels:
         print(f"  {layer:10s} untrained {found[0].bits:5.2f}   trained {found[-1].bits:5.2f}")
 
 # %% [markdown]
-# The deeper, the more is known about the next character, once the model is trained; the character that was read stays in the stream, since blocks only add to it.
+# The deeper the block, the more is known about the next character, once the model is trained; the character that was read stays in the stream, since blocks only add to it.
 #
 # ## Many symbols
 #

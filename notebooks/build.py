@@ -18,7 +18,8 @@ def build(script: Path) -> None:
     notebook = jupytext.read(script)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # the same at every build, so that a change shows what changed
         cell.metadata.pop("execution", None)
     jupytext.write(notebook, script.with_suffix(".ipynb"))
 

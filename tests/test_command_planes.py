@@ -104,6 +104,13 @@ def test_an_estimator_of_a_plane_is_judged_alone(
     assert 0 < one < json.loads(capsys.readouterr().out)["checked"]
 
 
+def test_an_estimator_of_a_plane_is_named_as_it_was_measured(run: Path, tmp_path: Path) -> None:
+    plane = ip.measure(run, "knn").save(tmp_path / "p.h5")  # which writes knn:k=5
+    assert call("check", plane, "-e", "knn") == 0
+    assert call("plot", plane, "-o", tmp_path / "a.svg", "-e", "knn", "--no-check") == 0
+    assert call("report", plane, "-o", tmp_path / "a.html", "-e", "knn") == 0
+
+
 def test_layers_of_a_plane_are_drawn_alone_and_by_pattern(run: Path, tmp_path: Path) -> None:
     plane = ip.measure(run, "bin:saxe").save(tmp_path / "p.h5")
     call("plot", plane, "-o", tmp_path / "a.svg", "--layer", "net.*.act2", "--no-check")

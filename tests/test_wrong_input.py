@@ -91,7 +91,7 @@ CASES = [
     ("check PLANE -e bin:stz", "with -e bin:stz to get it; did you mean 'bin:szt'?"),
     ("plot PLANE -o a.png -e kde:variance=1", "the plane has no 'kde:variance=1'"),
     ("watch RUN -e kd:variance=1", "did you mean 'kde'?"),
-    ("compare RUN PLANE -e knn", "the plane has no 'knn'"),
+    ("compare RUN PLANE -e knn", "the plane has no 'knn:k=5'"),
     (
         "measure RUN --layer atc1",
         "no such layer: 'atc1'; there are act1, act2; did you mean 'act1'?",

@@ -71,6 +71,6 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
         middle = low + 0.55 * (high - low)
         for (row, column), bits in np.ndenumerate(np.ma.filled(values, np.nan)):
             if np.isfinite(bits):
-                text = ax.text(column, row, f"{bits:.3g}", ha="center", va="center", fontsize=6)
+                text = ax.text(column, row, f"{bits:.2f}", ha="center", va="center", fontsize=6)
                 text.set(color="white" if bits > middle else "black", gid=f"cell-{row}-{column}")
     return ax

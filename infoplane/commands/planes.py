@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from infoplane.commands.options import refuse_together
 from infoplane.commands.subjects import is_plane_at, open_run, tell_read_only
 from infoplane.display.say import say
-from infoplane.errors import ArchiveError, ArchiveExists, InputError
+from infoplane.errors import ArchiveError, ArchiveExists, InputError, SpecError
 from infoplane.patterns import did_you_mean
 from infoplane.types import printable
 
@@ -70,13 +70,24 @@ def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
     """
     if not estimators:
         return plane
-    for spec in estimators:
-        if spec not in plane.estimators:
+    wanted = [spec if spec in plane.estimators else full_spec(spec) for spec in estimators]
+    for spec, full in zip(estimators, wanted, strict=True):
+        if full not in plane.estimators:
             raise InputError(
                 f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; measure the run "
                 f"with -e {spec} to get it{did_you_mean(spec, plane.estimators)}"
             )
-    return plane.select(estimator=list(estimators))
+    return plane.select(estimator=wanted)
+
+
+def full_spec(spec: str) -> str:
+    """Return a spec as planes write it: `knn` is ``knn:k=5``. What is no spec stays as it is."""
+    from infoplane.analysis.estimators.spec import parse
+
+    try:
+        return str(parse(spec))
+    except SpecError:
+        return spec
 
 
 def first_below_ceiling(plane: Plane) -> str | None:
@@ -172,7 +183,7 @@ def named_planes(
     from infoplane.analysis.measuring.measure import measure
 
     stored = [_stored_at(path) for path in paths]
-    spec = estimator or _shared_estimator(paths, stored)
+    spec = full_spec(estimator) if estimator else _shared_estimator(paths, stored)
     for path, plane in zip(paths, stored, strict=True):
         if plane is not None and is_plane_at(path):
             of_estimators(plane, [spec])  # refused before anything is measured

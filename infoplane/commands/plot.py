@@ -187,11 +187,12 @@ def _draw_plane(
 ) -> None:
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.plot import caption_of, save
-    from infoplane.commands.planes import of_estimators, plane_of
+    from infoplane.commands.planes import full_spec, of_estimators, plane_of
 
     plane = plane_of(subject, run=run)
     if estimator:
         of_estimators(plane, [estimator])
+        estimator = estimator if estimator in plane.estimators else full_spec(estimator)
     elif kind in STEPPED:
         estimator = _say_first_below_ceiling(plane)
     report = check_dpi(plane, progress=True) if check and kind in JUDGED else None

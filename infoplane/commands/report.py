@@ -61,7 +61,7 @@ def report(
     Example: `infoplane report runs/first -o report.html`
     """
     from infoplane.commands.outputs import prepare
-    from infoplane.commands.planes import first_below_ceiling, of_estimators, plane_of
+    from infoplane.commands.planes import first_below_ceiling, full_spec, of_estimators, plane_of
     from infoplane.commands.subjects import is_plane_at
 
     for other in against or ():
@@ -70,6 +70,7 @@ def report(
     plane = plane_of(subject, run=run, doing="reported")
     if estimator:
         of_estimators(plane, [estimator])
+        estimator = estimator if estimator in plane.estimators else full_spec(estimator)
     spec = estimator or first_below_ceiling(plane)
     judged = judge_all(plane, subject, full=full, run=run, against=against or (), estimator=spec)
     checked = None
