@@ -473,6 +473,13 @@ def test_the_command_refuses_a_chain_that_cannot_be(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+@pytest.mark.parametrize("chain", [True, 3, "runs/a", ["a", "b"]])
+def test_a_chain_that_is_none_is_refused_with_what_one_is(chain: object, tmp_path: Path) -> None:
+    layers = {"a": np.eye(3), "b": np.eye(3)}
+    with pytest.raises(InputError, match="chain= expects .*pairs of layers"):
+        ip.from_arrays(layers, to=tmp_path / "run", chain=chain)  # type: ignore[arg-type]
+
+
 def test_certificates_of_other_layers_and_runs_without_one_are_refused(
     shell: list[str], truth: ip.Archive, tmp_path: Path
 ) -> None:

@@ -79,12 +79,13 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
         )
     if chain is None or isinstance(chain, Chain):
         return chain
-    if isinstance(chain, str):
-        if chain != "sequential":
-            raise InputError(
-                f"chain= expects 'sequential', pairs of layers or a Chain, got {chain!r}"
-            )
+    if chain == "sequential":
         chain = list(itertools.pairwise(layers))
+    if isinstance(chain, str) or not isinstance(chain, Iterable):
+        raise InputError(
+            "chain= expects 'sequential', pairs of layers [(first, second), ...], or the chain of "
+            f"a run (ip.open_archive(RUN).chain), got {chain!r}"
+        )
     below = _reached(layers, [_checked(layers, pair) for pair in chain])
     matrix = []
     for first in layers:
