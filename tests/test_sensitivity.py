@@ -30,6 +30,23 @@ def test_compressing_is_asked_of_one_layer() -> None:
         found.compressing("c")
 
 
+def test_convention_that_refuses_a_layer_has_a_dash_in_the_table() -> None:
+    def curve(layer: str, estimator: str, drop: float) -> Compression:
+        return Compression(layer, estimator, drop, drop, drop, 0, 0, 0, drop, True, None, 0.05)
+
+    judged = phases.Phases(
+        (
+            phases.LayerPhase(
+                "a", "none", "", (curve("a", "bin:szt", 0.5), curve("a", "exact", 0.0))
+            ),
+            phases.LayerPhase("b", "none", "", (curve("b", "exact", 0.25),)),
+        )
+    )
+    table = str(Sensitivity(ip.Plane((), ("a", "b"), 8, None), judged))
+    cells = [line.split() for line in table.splitlines()[2:4]]
+    assert cells == [["bin:szt", "0.50*", "-"], ["exact", "0.00", "0.25*"]]
+
+
 def test_sensitivity_says_under_how_many_conventions(szt_run: Path) -> None:
     found = sensitivity(
         szt_run, ["bin:szt", "bin:range,n=30,scope=run", "kde:relative=0.1", "exact"]

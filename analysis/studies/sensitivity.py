@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import measure
 from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.studies.compression import Compression
 from infoplane.analysis.studies.phases import Phases, phases
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -82,7 +84,10 @@ class Sensitivity:
         return " ".join(paragraph)
 
     def __str__(self) -> str:
-        names = [curve.estimator for curve in self.phases.layers[0].curves]
+        by_layer = [
+            {curve.estimator: curve for curve in phase.curves} for phase in self.phases.layers
+        ]
+        names = list(dict.fromkeys(chain.from_iterable(by_layer)))
         width = max(map(len, names))
         heads = [f"{printable(phase.layer, 24):>8s}" for phase in self.phases.layers]
         lines = [
@@ -90,11 +95,17 @@ class Sensitivity:
             "beyond chance, threshold and lasting",
             " " * (width + 2) + "  ".join(heads),
         ]
-        for place, name in enumerate(names):
-            curves = [phase.curves[place] for phase in self.phases.layers]
-            cells = [f"{curve.drop:7.2f}{'*' if curve.compresses else ' '}" for curve in curves]
+        for name in names:
+            cells = [_cell(curves.get(name)) for curves in by_layer]
             lines.append(f"  {name:{width}s}" + "  ".join(cells))
         return "\n".join([*lines, "", self.verdict])
+
+
+def _cell(curve: Compression | None) -> str:
+    """Return a fall as the table shows it; a dash where the convention refuses the layer."""
+    if curve is None:
+        return "      - "
+    return f"{curve.drop:7.2f}{'*' if curve.compresses else ' '}"
 
 
 def sensitivity(
