@@ -189,12 +189,20 @@ def test_mostly_dead_units_take_no_time_that_grows_with_the_square_of_the_rows(s
     assert bits(spec, z, rng.integers(0, 2, 40_000), symbols=True) == pytest.approx(0, abs=0.01)
 
 
-def test_few_rows_of_a_very_wide_layer_are_not_corrected() -> None:
-    rng = np.random.default_rng(0)
-    found = parse("knn").estimate(
-        ip.continuous(rng.normal(size=(64, 10))), ip.continuous(rng.normal(size=(64, 20_000)))
-    )
-    assert any("not corrected" in note for note in found.notes)
+@pytest.mark.parametrize("units", [5, 20_000])
+@pytest.mark.parametrize("spec", ["knn", "ksg:correct=true"])
+def test_few_rows_of_a_wide_layer_are_refused_and_not_read_as_independent(
+    spec: str, units: int
+) -> None:
+    x = np.random.default_rng(0).normal(size=(48, units))
+    with pytest.raises(EstimatorError, match=r"48 rows are too few .* more rows, reduce the layer"):
+        parse(spec).estimate(ip.continuous(x), ip.continuous(np.tanh(x)))
+
+
+def test_few_rows_of_few_units_are_not_corrected() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    found = parse("knn").estimate(ip.continuous(x), ip.continuous(np.tanh(x)))
+    assert any("not corrected" in note for note in found.notes) and found.bits > 1
 
 
 def on_a_lattice(values: np.ndarray, step: float) -> np.ndarray:

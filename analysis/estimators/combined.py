@@ -15,10 +15,13 @@ from infoplane.analysis.estimators.readings import (
 )
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Floats
 
 _LN2 = float(np.log(2.0))
 _LEAST_ROWS_PER_UNIT = 8
+_MOST_UNITS_UNCORRECTED = 6
+"""Of both sides together: with more, neighbours alone miss most of the information."""
 
 
 def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]:
@@ -37,6 +40,9 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
 
     Returns:
         The estimate in bits and its notes.
+
+    Raises:
+        EstimatorError: too many units for so few rows.
     """
     n = len(x)
     neighbours = (min(max(1, round(0.6 * k)), n - 1), min(2 * k, n - 1))
@@ -44,7 +50,15 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     of_z = Distances(z)
     plain = ksg_reading(of_x, of_z, neighbours)
     readings = [plain]
-    if x.shape[1] + z.shape[1] > n / _LEAST_ROWS_PER_UNIT:
+    units = x.shape[1] + z.shape[1]
+    if units > n / _LEAST_ROWS_PER_UNIT:
+        if units > _MOST_UNITS_UNCORRECTED:
+            raise EstimatorError(
+                f"{n} rows are too few for {x.shape[1]} + {z.shape[1]} units: neighbours would "
+                f"read about 0 bits whatever the truth, and the correction needs "
+                f"{_LEAST_ROWS_PER_UNIT} rows for each unit ({units * _LEAST_ROWS_PER_UNIT}); give "
+                "more rows, reduce the layer (reduce='pca:4'), or use vinfo or wide"
+            )
         return plain.near / _LN2, ("not corrected: too many units for so few rows",)
     for predictor, predicted in ((of_x, of_z), (of_z, of_x)):
         readings += residual_readings(predictor, predicted, neighbours)
