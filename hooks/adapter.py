@@ -17,7 +17,7 @@ from torch import nn
 
 from infoplane.errors import InputError, MissingExtra
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.counting import holds_one
+from infoplane.hooks.recording.steps_and_metrics import holds_one
 
 Metrics = Mapping[str, Any]  # Any: whatever the framework logs
 

@@ -10,8 +10,8 @@ from torch import nn
 from infoplane.errors import InputError
 from infoplane.hooks.certificates.bench import BEFORE
 from infoplane.hooks.certificates.chain import certify
+from infoplane.hooks.choice.first_look import OTHER_ROWS, ROWS, few_rows
 from infoplane.hooks.choice.layers import survey
-from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
 from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.network.isolate import Isolation, Mode, device_of, unwrap
 from infoplane.hooks.probing.probe import Forward, make_probe

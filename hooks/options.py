@@ -21,15 +21,15 @@ from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.option_types import check_option, check_options
 from infoplane.hooks.probing.probe import Forward, Probe
-from infoplane.hooks.recording.passes import draw_seed
+from infoplane.hooks.recording.probe_pass import draw_seed
 from infoplane.hooks.recording.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
 from infoplane.patterns import did_you_mean, fits
 from infoplane.positions import WantedRows
+from infoplane.positions.row_request import Labels
 from infoplane.positions.samples import sample_labels
-from infoplane.positions.wanted import Labels
 from infoplane.types import Kind
 
 Reduce = str | Custom | Mapping[str, str | Custom] | None

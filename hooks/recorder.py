@@ -27,14 +27,14 @@ from infoplane.hooks.probing.ignored import without_ignored_rows
 from infoplane.hooks.probing.probe import make_probe
 from infoplane.hooks.recording.captures import Captures
 from infoplane.hooks.recording.companions import Companions
-from infoplane.hooks.recording.counting import Metrics, Weights, whole_step
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.plan import Plan, make_plan, uses_the_batch
 from infoplane.hooks.recording.ranks import make_process_group
 from infoplane.hooks.recording.run import create_run
+from infoplane.hooks.recording.steps_and_metrics import Metrics, Weights, whole_step
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
-from infoplane.positions.wanted import Labels as LabelsAsked
+from infoplane.positions.row_request import Labels as LabelsAsked
 from infoplane.types import Chain, Kind, LayerInfo
 
 

@@ -18,9 +18,9 @@ from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
 from infoplane.hooks.network.isolate import unwrap
-from infoplane.hooks.recording.recorded import probe_of, settings_of
+from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
-from infoplane.hooks.rows.again import require_same_rows
+from infoplane.hooks.rows.replayed_rows import require_same_rows
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import typer
 
 import infoplane
 from infoplane.compiling import tell_of_compiling
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import DamagedArchive, InfoplaneError
 
 USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names only this kind of it

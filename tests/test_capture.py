@@ -28,7 +28,7 @@ from infoplane.errors import (
     UnsupportedOutput,
 )
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.passes import form
+from infoplane.hooks.recording.probe_pass import form
 from infoplane.hooks.replay import replay
 
 
@@ -349,11 +349,11 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(
     def broken(*args: object) -> None:
         raise RuntimeError("bug in the hook")
 
-    monkeypatch.setattr("infoplane.hooks.recording.passes.form", broken)
+    monkeypatch.setattr("infoplane.hooks.recording.probe_pass.form", broken)
     with pytest.raises(RuntimeError, match="bug in the hook") as caught:
         rec.step(1)
     assert any("inside the hook of layer '1'" in note for note in caught.value.__notes__)
-    monkeypatch.setattr("infoplane.hooks.recording.passes.form", form)
+    monkeypatch.setattr("infoplane.hooks.recording.probe_pass.form", form)
     assert not any(hooks_of(net)) and rec.step(2)
     rec.close()
 

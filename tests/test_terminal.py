@@ -11,7 +11,7 @@ import pytest
 
 from infoplane import cli
 from infoplane.archive import RunWriter
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import ArchiveError, DamagedArchive, InputError, MissingExtra, visible
 from infoplane.types import LayerInfo
 

@@ -15,7 +15,7 @@ from infoplane.analysis.estimators.entropies import (
     information_stderr,
     joint_counts,
 )
-from infoplane.analysis.estimators.possible import require_possible
+from infoplane.analysis.estimators.limits import require_possible
 from infoplane.errors import EstimatorError
 from infoplane.memo import remembered
 from infoplane.rows import codes_of, joint_entropies

@@ -14,8 +14,8 @@ from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.gaussian_fit import misfit, square_lengths, whitened
 from infoplane.analysis.estimators.ksg import normal_scores, standardised
+from infoplane.analysis.estimators.limits import require_possible
 from infoplane.analysis.estimators.live_units import live_units
-from infoplane.analysis.estimators.possible import require_possible
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits

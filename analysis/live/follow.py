@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.records import Result, checked_result
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts

@@ -21,7 +21,7 @@ from infoplane.analysis.measuring.records import Result, result_of
 from infoplane.analysis.measuring.saturation import say_saturation
 from infoplane.analysis.measuring.variables import entropy_of_rows
 from infoplane.contract import Estimator
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
 
@@ -71,7 +71,7 @@ def measure(
             own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By
             default 20 where the labels have more symbols than a tenth of the rows, see
-            `infoplane.analysis.resampling.unasked`, else none; 0 for none whatever the labels.
+            `infoplane.analysis.resampling.default_null`, else none; 0 for none whatever the labels.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:
@@ -124,8 +124,8 @@ def resampled(
         errorbars: half-sample splits; 0 for none.
         null: label permutations; None where the labels have so many symbols that it is needed.
     """
+    from infoplane.analysis.resampling.default_null import draws_unasked
     from infoplane.analysis.resampling.resampled import Resampled
-    from infoplane.analysis.resampling.unasked import draws_unasked
 
     draws = draws_unasked(archive, estimator.traits) if null is None else null
     return Resampled(estimator, errorbars, draws) if errorbars or draws else estimator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.contract import Traits
 from infoplane.display.saturation import saturation_sentence
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.analysis.estimators.cells import symbols_of
-from infoplane.analysis.estimators.possible import SLACK_BITS, require_possible
+from infoplane.analysis.estimators.limits import SLACK_BITS, require_possible
 from infoplane.analysis.measuring.large_layers import is_large
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.certificates.comparing import same
-from infoplane.hooks.certificates.focus import Focus
+from infoplane.hooks.certificates.exchanged_part import Focus
 from infoplane.hooks.network.isolate import device_of, seed_all
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.network.outputs import parts, put

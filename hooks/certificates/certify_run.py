@@ -16,7 +16,7 @@ from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.recorded import probe_of, settings_of
+from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
 from infoplane.types import Chain
 

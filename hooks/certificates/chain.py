@@ -33,7 +33,7 @@ from torch import nn
 from infoplane.hooks.certificates.bench import BEFORE, Bench
 from infoplane.hooks.certificates.budget import Budget, Spending
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
-from infoplane.hooks.certificates.focus import Focus, WholeSamples
+from infoplane.hooks.certificates.exchanged_part import Focus, WholeSamples
 from infoplane.hooks.certificates.interchange_test import Interchange
 from infoplane.hooks.certificates.references import TestRows
 from infoplane.hooks.network.isolate import Isolation, Mode

@@ -9,7 +9,7 @@ from torch import nn
 from infoplane.hooks.certificates.budget import Budget
 from infoplane.hooks.certificates.chain import certify, choose_pairs
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
-from infoplane.hooks.certificates.focus import focus_of
+from infoplane.hooks.certificates.exchanged_part import focus_of
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.plan import Plan
 from infoplane.types import Chain

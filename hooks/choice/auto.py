@@ -34,17 +34,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infoplane.hooks.choice.around_blocks import (
-    before_first_block,
-    without_norms_of_layers,
-    without_ways_between_blocks,
-)
 from infoplane.hooks.choice.blocks import find_blocks
 from infoplane.hooks.choice.candidates import Network, Pick
 from infoplane.hooks.choice.kinds import is_leaf
 from infoplane.hooks.choice.left_out import without_dead_ends, without_large_head
 from infoplane.hooks.choice.network_output import output_segment
 from infoplane.hooks.choice.segments import Segment, find_segments
+from infoplane.hooks.choice.stem_and_transitions import (
+    before_first_block,
+    without_norms_of_layers,
+    without_ways_between_blocks,
+)
 from infoplane.hooks.choice.sums import find_streams
 
 

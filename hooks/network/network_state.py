@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from torch import Tensor, nn
 
-from infoplane.hooks.network.holdings import Holdings, keeps_state_elsewhere
-from infoplane.hooks.network.remembered import (
+from infoplane.hooks.network.held_values import Holdings, keeps_state_elsewhere
+from infoplane.hooks.network.saved_values import (
     Remembered,
     RememberedTensor,
     can_be_copied,

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # documented under t
 
 from infoplane.archive.checksum import crc32
 from infoplane.hooks.network.outputs import parts
-from infoplane.hooks.network.remembered import RememberedTensor, same_storage
+from infoplane.hooks.network.saved_values import RememberedTensor, same_storage
 
 _BLOCK = 1 << 22
 """Values of which a checksum is taken at a time."""

@@ -20,12 +20,12 @@ from infoplane.hooks.gradients import gradient_statistics
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.background import Abandoned, Background, LayerRows, WriteQueue
+from infoplane.hooks.recording.capture_lock import Turn
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.interrupts import InterruptWatch
-from infoplane.hooks.recording.passes import Emit, Kept
 from infoplane.hooks.recording.plan import Plan
+from infoplane.hooks.recording.probe_pass import Emit, Kept
 from infoplane.hooks.recording.run import capture_meta
-from infoplane.hooks.recording.turn import Turn
 from infoplane.hooks.recording.weights import save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
 

@@ -16,16 +16,16 @@ from torch import nn
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
 from infoplane.errors import BudgetExceeded, InputError
+from infoplane.hooks.choice.first_look import Look, look
 from infoplane.hooks.choice.layers import Survey
-from infoplane.hooks.choice.look import Look, look
 from infoplane.hooks.choice.named import named_modules
 from infoplane.hooks.choice.requests import all_names
 from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
-from infoplane.hooks.recording.outlook import outlook
-from infoplane.hooks.recording.passes import Emit, Kept, run_pass, some_rows
+from infoplane.hooks.recording.cost_notice import outlook
+from infoplane.hooks.recording.probe_pass import Emit, Kept, run_pass, some_rows
 from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows.rows import Rows
@@ -150,7 +150,7 @@ class Plan:
     def outlook(self) -> tuple[str, ...]:
         """Return what a capture will take, and what it cannot show.
 
-        See `infoplane.hooks.recording.outlook`.
+        See `infoplane.hooks.recording.cost_notice`.
         """
         samples = self.row_kind.samples * self.options.draws
         seconds = self.seen.seconds_per_row * samples

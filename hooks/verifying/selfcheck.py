@@ -16,8 +16,8 @@ from torch import nn
 from infoplane.archive import Archive
 from infoplane.hooks.network.isolate import Mode
 from infoplane.hooks.probing.probe import Probe
-from infoplane.hooks.recording.passes import Gathered
 from infoplane.hooks.recording.plan import Plan
+from infoplane.hooks.recording.probe_pass import Gathered
 from infoplane.hooks.recording.run import archived_rows
 from infoplane.rows import codes_of_digests, row_codes, row_digests
 

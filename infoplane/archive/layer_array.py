@@ -12,7 +12,7 @@ import numpy as np
 from infoplane.archive import layout
 from infoplane.archive.checksum import crc32
 from infoplane.archive.publish import Sink, put_attrs, reserve
-from infoplane.archive.quiet_thread import QuietThread
+from infoplane.archive.uninterrupted_thread import QuietThread
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import InputError
 from infoplane.rows import DIGESTED, digested

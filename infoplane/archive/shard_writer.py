@@ -13,8 +13,8 @@ from infoplane.archive import layout
 from infoplane.archive.layer_array import LayerArray
 from infoplane.archive.layout import ShardName
 from infoplane.archive.publish import Sink, put_attrs, put_meta
-from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.run_header import utc_now
+from infoplane.archive.uninterrupted_thread import QuietThread
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
 from infoplane.types.arrays import Array, Digests, Json, to_numpy

@@ -19,7 +19,6 @@ from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.make_probe import make_probe
 from infoplane.archive.publish import SinkFile, publishing
-from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.run_folder import (
     make_run_folder,
     remove_run,
@@ -30,6 +29,7 @@ from infoplane.archive.run_folder import (
 )
 from infoplane.archive.run_header import publish_header, resumed_header
 from infoplane.archive.shard_writer import ShardWriter, finish_shard
+from infoplane.archive.uninterrupted_thread import QuietThread
 from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind, LayerInfo

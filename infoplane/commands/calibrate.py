@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infoplane.commands.options import Workers, at_least, refuse_together
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from infoplane.commands.options import (
     one_of,
     refuse_together,
 )
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 CHAINS = {"auto": "auto", "all": True, "none": False}
 """Words of `--chain`, and what the recorder takes."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Model
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def certify(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infoplane.commands.options import RunOption, Specs, Subject, Workers, at_least
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
     from infoplane.types import DPIReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 SPECS = (
     "bin:szt",

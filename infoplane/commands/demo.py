@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Workers, at_least
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 BINS = """counts how many different rows remain after every unit's value
 is put into a bin; it can fall when units saturate, although nothing is forgotten"""

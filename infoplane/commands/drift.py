@@ -9,7 +9,7 @@ import typer
 
 from infoplane.commands.options import one_of
 from infoplane.commands.over_steps import Number, Question, over_steps
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 
 

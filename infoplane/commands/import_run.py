@@ -18,7 +18,7 @@ from infoplane.commands.options import (
     SkipFirst,
     XOfTokens,
 )
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def import_(

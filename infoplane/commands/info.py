@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from infoplane.commands.options import Subject
-from infoplane.display.say import say
 from infoplane.display.sizes import size_text
+from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Layers, Picture, Run, Specs, one_of
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 USUAL = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
 

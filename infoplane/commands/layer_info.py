@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Csv, Layers, Picture, Run, Seed
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 
 

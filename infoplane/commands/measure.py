@@ -19,7 +19,7 @@ from infoplane.commands.options import (
     refuse_together,
 )
 from infoplane.cores import SHARE
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:

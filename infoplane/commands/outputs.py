@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import ArchiveError, InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from infoplane.commands.options import AllSteps, Csv, Layers, Picture, Run, Steps
 from infoplane.commands.outputs import PICTURES, prepare
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import EstimatorError, InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def pack(

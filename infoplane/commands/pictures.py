@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def write(figure: Any, path: Path) -> None:  # Any: a matplotlib figure

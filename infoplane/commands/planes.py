@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.commands.options import refuse_together
 from infoplane.commands.subjects import is_plane_at, open_run, tell_read_only
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import ArchiveError, ArchiveExists, InputError, SpecError
 from infoplane.patterns import did_you_mean
 from infoplane.types import printable

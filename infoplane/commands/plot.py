@@ -18,7 +18,7 @@ from infoplane.commands.options import (
     refuse_together,
 )
 from infoplane.commands.run_pictures import RUN_KINDS, PictureOptions, draw_run
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, names_like
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infoplane.commands.options import Picture, Run, Specs, Workers
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def sensitivity(

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError, NotAnArchive
 from infoplane.patterns import did_you_mean
 from infoplane.types import printable

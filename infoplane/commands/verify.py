@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from infoplane.commands.options import Subject
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 
 def verify(run: Subject) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 
 Place = Literal["terminal", "notebook", "log"]
 Advance = Callable[[], object]

@@ -6,8 +6,8 @@ that arrays of others go the same way as live layers. Labels that are made from 
 in `label_rules`, masks are found in `masks`, X is in `inputs`.
 """
 
-from infoplane.positions.chosen import ChosenRows, choose_rows
 from infoplane.positions.masks import Sequences
-from infoplane.positions.wanted import WantedRows
+from infoplane.positions.row_request import WantedRows
+from infoplane.positions.selection import ChosenRows, choose_rows
 
 __all__ = ["ChosenRows", "Sequences", "WantedRows", "choose_rows"]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import InputError
 from infoplane.positions import WantedRows
-from infoplane.positions.wanted import X_NAMES, Labels
+from infoplane.positions.row_request import X_NAMES, Labels
 from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.plan import Import, plan_import
 from infoplane.sources.probe_rows import settle_probe

@@ -16,7 +16,7 @@ from infoplane.archive.label_array import label_array
 from infoplane.errors import InputError
 from infoplane.kinds import ignored_rows
 from infoplane.positions.label_rules import rules_in
-from infoplane.positions.wanted import X_NAMES
+from infoplane.positions.row_request import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared, declared_chain

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from infoplane.archive import RunWriter
 from infoplane.archive.run_folder import remove_run
 from infoplane.display.progress import progress as shown_progress
-from infoplane.display.say import say
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 from infoplane.sources.layer_rows import LayerRows
 from infoplane.sources.plan import Import

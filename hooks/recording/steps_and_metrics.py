@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.network.remembered import version_of
+from infoplane.hooks.network.saved_values import version_of
 
 LARGEST = 10**18
 """Steps are below this; the archive keeps them in 64 bits."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from infoplane.archive import open_archive, verify
 from infoplane.errors import InputError
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.counting import Metrics, whole_step
+from infoplane.hooks.recording.steps_and_metrics import Metrics, whole_step
 from infoplane.hooks.schedule import every
 
 X, Y = torch.randn(20, 3), torch.arange(20) % 2

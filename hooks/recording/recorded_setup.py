@@ -10,7 +10,7 @@ import torch
 from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.hooks.network.isolate import dtype_named
-from infoplane.hooks.rows.again import label_sets, named_labels, own_rows, settings_again
+from infoplane.hooks.rows.replayed_rows import label_sets, named_labels, own_rows, settings_again
 
 
 def settings_of(

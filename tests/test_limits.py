@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import infoplane as ip
-from infoplane.analysis.estimators.possible import require_possible
+from infoplane.analysis.estimators.limits import require_possible
 from infoplane.archive import RunWriter
 from infoplane.errors import EstimatorError
 from infoplane.types import Estimate, LayerInfo, Variable, continuous, discrete

@@ -11,7 +11,7 @@ from infoplane.positions.inputs import in_sample, prefix_ids, sequence_ids
 from infoplane.positions.label_rules import ranks
 from infoplane.positions.labels import LabelSet, label_sets
 from infoplane.positions.masks import Sequences
-from infoplane.positions.wanted import WantedRows
+from infoplane.positions.row_request import WantedRows
 from infoplane.row_info import DEFAULT_LABEL, RowInfo
 from infoplane.types.arrays import Array, Ids, Mask, Shape, to_numpy
 

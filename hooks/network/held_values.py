@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infoplane.hooks.network.remembered import (
+from infoplane.hooks.network.saved_values import (
     UNCHANGING,
     Remembered,
     RememberedArray,
