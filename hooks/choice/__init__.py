@@ -5,10 +5,10 @@
 | how layers are asked for: names, globs, types, operations | `requests`, `layers` |
 | a kind of module | `kinds` |
 | the rule of ``layers="auto"`` | `auto` |
-| its blocks; what lies around them | `blocks`; `around_blocks` |
+| its blocks; what lies around them | `blocks`; `stem_and_transitions` |
 | its sums and their branches | `sums`, `branches` |
 | stretches between blocks; how two layers belong together | `segments`; `joined_layers` |
 | the output of the network; what is left out | `network_output`; `left_out` |
 | what flows where in a forward | `dataflow` (the graph), `nodes`, `tracing` |
-| what a layer shows on a few rows | `layer_calls`, `operation_calls`, `look` |
+| what a layer shows on a few rows | `layer_calls`, `operation_calls`, `first_look` |
 """

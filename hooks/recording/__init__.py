@@ -2,10 +2,10 @@
 
 | a new line about | goes to |
 |---|---|
-| what is captured, and what it costs | `plan`, `outlook` |
-| one pass of the probe | `passes` |
-| when and how a capture is written | `captures`, `background`, `turn` |
-| what a loop hands over at a step | `counting` |
+| what is captured, and what it costs | `plan`, `cost_notice` |
+| one pass of the probe | `probe_pass` |
+| when and how a capture is written | `captures`, `background`, `capture_lock` |
+| what a loop hands over at a step | `steps_and_metrics` |
 | what runs beside the training | `companions` |
 | what goes wrong; a process that ends | `error_log`, `interrupts` |
 | several processes | `ranks` |
