@@ -14,7 +14,7 @@ from infoplane.columns import Columns, columns_of
 from infoplane.errors import InputError, MissingExtra
 from infoplane.new_file import write_csv
 from infoplane.row_info import RowInfo
-from infoplane.types import Chain, DPIReport, Estimate, Quantity, printable
+from infoplane.types import Chain, DPIReport, Estimate, Quantity, counted, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -397,8 +397,9 @@ class Plane:
         specs = printable(", ".join(self.estimators), 300)
         rows = "" if self.row_info.plain else f", {self.row_info}"
         return (
-            f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} "
-            f"estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, "
+            f"Plane: {counted(len(self.steps), 'step')} x {counted(len(self.layers), 'layer')} x "
+            f"{counted(len(self.estimators), 'estimator')} ({specs}), "
+            f"{counted(len(self.points), 'point')}, {counted(len(self.failures), 'failure')}, "
             f"{self.row_info.axis(self.n)}{rows}"
         )
 

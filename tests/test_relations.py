@@ -272,7 +272,7 @@ def test_the_command_measures_a_second_estimator_beside_a_single_one_and_lists_w
     both = CliRunner().invoke(app, ["measure", str(tmp_path / "run"), "-e", "ross"])
     assert both.exit_code == 0, both.output
     assert (
-        "1 points where two estimators of one information disagree" in both.output
+        "1 point where two estimators of one information disagree" in both.output
         and "I(Z;Y): gauss:copula=true says" in both.output
     )
     alone = CliRunner().invoke(

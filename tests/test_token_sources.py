@@ -273,7 +273,7 @@ def test_a_dry_run_counts_samples_where_their_tokens_are_rows(net: Reader, tmp_p
     done = CliRunner().invoke(
         app, ["import", str(tmp_path), "-o", str(tmp_path / "run"), "--rows", "token", "--dry-run"]
     )
-    assert "1 steps [0], 3 layers, 60 samples, whose tokens are rows" in done.output
+    assert "1 step [0], 3 layers, 60 samples, whose tokens are rows" in done.output
 
 
 def test_an_import_that_stopped_goes_on_where_it_was(

@@ -29,7 +29,7 @@ from infoplane.hooks.recording.probe_pass import Emit, Kept, run_pass, some_rows
 from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows.rows import Rows
-from infoplane.types import LayerInfo
+from infoplane.types import LayerInfo, counted
 
 _LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
 
@@ -178,7 +178,7 @@ class Plan:
         """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""
         count = self.options.schedule.count()
         lines = [
-            f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of "
+            f"infoplane: {counted(len(self.infos), 'layer')}, {self.rows} probe rows in batches of "
             f"{self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]

@@ -18,7 +18,7 @@ from infoplane.archive.shard_part import ShardPart
 from infoplane.archive.store import Store, current
 from infoplane.archive.stored_rows import StoredRows
 from infoplane.errors import DamagedArchive, InputError
-from infoplane.types import Chain, LayerInfo
+from infoplane.types import Chain, LayerInfo, counted
 from infoplane.types.arrays import AnyPath, Array, Digests, Json
 
 
@@ -286,8 +286,9 @@ class Archive(StoredRows):
 
     def __repr__(self) -> str:
         return (
-            f"Archive({str(self.path)!r}: {len(self.steps)} steps {short_list(self.steps)}, "
-            f"{len(self.layers)} layers {short_list(self.layers)}, "
+            f"Archive({str(self.path)!r}: {counted(len(self.steps), 'step')} "
+            f"{short_list(self.steps)}, {counted(len(self.layers), 'layer')} "
+            f"{short_list(self.layers)}, "
             f"{self.row_info.counted(self.n_rows)})"
         )
 
@@ -299,7 +300,7 @@ class Archive(StoredRows):
         for info in self.infos:
             rows.append((info.name, info.cls, info.shape, info.store_dtype, info.reduction))
         return (
-            f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps "
+            f"<p><b>{cell(self.path, 300)}</b>: {counted(len(self.steps), 'step')} "
             f"{cell(short_list(self.steps))}, "
             f"{self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
         )

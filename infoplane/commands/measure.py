@@ -211,7 +211,7 @@ def _check(plane: Plane, archive: Archive, target: Path) -> None:
 def _say_failures(plane: Plane, refused: str) -> None:
     """Print what could not be measured, and where two estimators of one information disagree."""
     from infoplane.analysis.studies.disagreement import disagreements
-    from infoplane.types import printable
+    from infoplane.types import counted, printable
 
     for failure in plane.failures[:MOST_SAID]:
         where = f"step {failure.step}, {failure.layer}, {failure.estimator}"
@@ -221,8 +221,8 @@ def _say_failures(plane: Plane, refused: str) -> None:
     found = disagreements(plane)
     if found:
         say(
-            f"  {len(found)} points where two estimators of one information disagree: at most one "
-            "is right (`infoplane calibrate`). The largest differences:"
+            f"  {counted(len(found), 'point')} where two estimators of one information disagree: "
+            "at most one is right (`infoplane calibrate`). The largest differences:"
         )
     for disagreement in found[:MOST_SAID]:
         say(printable(f"  {disagreement}", 400))

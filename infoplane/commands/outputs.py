@@ -62,10 +62,12 @@ def say_new_run(archive: Archive, present: Collection[int] = ()) -> None:
         archive: the run.
         present: steps that were there before.
     """
+    from infoplane.types import counted
+
     rows = archive.row_info.counted(archive.n_rows)
     old = len(set(present) & set(archive.steps))
     before = f" ({old} of them were there)" if old else ""
     say(
-        f"{archive.path}: {len(archive.steps)} steps{before}, {len(archive.layers)} layers, "
-        f"{rows}. Next: infoplane measure {archive.path}"
+        f"{archive.path}: {counted(len(archive.steps), 'step')}{before}, "
+        f"{counted(len(archive.layers), 'layer')}, {rows}. Next: infoplane measure {archive.path}"
     )

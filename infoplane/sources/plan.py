@@ -10,6 +10,7 @@ from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.rows import Rows, as_rows
+from infoplane.types import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Import:
         """Return a summary to print; ``unit`` is what the first axis counts."""
         steps = list(self.steps)
         shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
-        lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} {unit}"]
+        layers = counted(len(self.first), "layer")
+        lines = [f"{counted(len(steps), 'step')} {shown}, {layers}, {self.n} {unit}"]
         for name, rows in self.first.items():
             shape = "x".join(map(str, rows.shape[1:])) or "scalar"
             lines.append(f"  {name}: {shape} {rows.own_dtype}, stored as {rows.store_dtype.name}")

@@ -28,7 +28,7 @@ from infoplane.types.findings import (
     Finding,
     Verdict,
 )
-from infoplane.types.text import printable
+from infoplane.types.text import counted, printable
 from infoplane.types.variable import (
     SMALLEST,
     Kind,
@@ -61,6 +61,7 @@ __all__ = [
     "Verdict",
     "bound_of_sense",
     "continuous",
+    "counted",
     "discrete",
     "entropy_of_counts",
     "printable",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from infoplane.types.text import printable
+from infoplane.types.text import counted, printable
 
 Verdict = Literal[
     "ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"
@@ -122,7 +122,7 @@ class DPIReport:
         for findings in groups.values():
             pairs = {(finding.upstream, finding.downstream) for finding in findings}
             which = f" of {len(pairs)} pairs of layers, such as" if len(pairs) > 1 else ""
-            number = "1 comparison" if len(findings) == 1 else f"{len(findings)} comparisons"
+            number = counted(len(findings), "comparison")
             sentences.append(f"not comparable: {number}{which}: {findings[0].explanation}")
         return sentences
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Example:
+        >>> counted(1, "step"), counted(12, "layer")
+        ('1 step', '12 layers')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def printable(text: object, limit: int = 80) -> str:
     r"""Return foreign text (layer names, notes) on one line, without control characters.
 
