@@ -34,9 +34,14 @@ function base(extra) {
   return layout;
 }
 
-// Checkpoints are coloured by the logarithm of their step, counted from the first.
+// Checkpoints are coloured by their step, counted from the first; by its logarithm where the axes of
+// steps are logarithmic.
 function colourOf(step) {
-  return Math.log1p(D.steps[step] - D.steps[0]);
+  return colourAt(D.steps[step] - D.steps[0]);
+}
+
+function colourAt(steps) {
+  return S.log ? Math.log1p(steps) : steps;
 }
 
 // Powers of ten up to the last step, counted from the first; and 0.
@@ -45,6 +50,17 @@ function ticks() {
   const last = D.steps[D.steps.length - 1] - D.steps[0];
   for (let power = 1; power <= last; power *= 10) out.push(power);
   return out;
+}
+
+// Five round steps between the first and the last, for colours that are linear in the step.
+function linearTicks() {
+  const first = D.steps[0];
+  const last = D.steps[D.steps.length - 1];
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, (last - first) / 4)));
+  const size = power * [1, 2, 5, 10].find((factor) => (last - first) / (factor * power) <= 5);
+  const steps = [];
+  for (let step = Math.ceil(first / size) * size; step <= last; step += size) steps.push(step);
+  return { tickvals: steps.map((step) => step - first), ticktext: steps.map(stepText) };
 }
 
 function tickTexts() {
@@ -71,8 +87,7 @@ function colourBar() {
   return {
     title: { text: "training step", side: "right" },
     thickness: 12,
-    tickvals: ticks().map((tick) => Math.log1p(tick)),
-    ticktext: tickTexts(),
+    ...(S.log ? { tickvals: ticks().map(colourAt), ticktext: tickTexts() } : linearTicks()),
     outlinewidth: 0,
   };
 }

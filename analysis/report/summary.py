@@ -12,7 +12,7 @@ from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.units import specs_in_bits
 from infoplane.plane import Plane, Point
-from infoplane.types import DPIReport
+from infoplane.types import DPIReport, counted
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def sentences_of(
 
 def _extent(plane: Plane) -> Sentence:
     steps, rows = plane.steps, plane.row_info.counted(plane.n)
+    when = f"from step {steps[0]} to {steps[-1]}" if len(steps) > 1 else f"at step {steps[0]}"
     size = (
-        f"{rows} (log2 N = {plane.log2_n:.4g} bits), {len(plane.layers)} layers, {len(steps)} "
-        f"checkpoints from step {steps[0]} to {steps[-1]}"
+        f"{rows} (log2 N = {plane.log2_n:.4g} bits), {counted(len(plane.layers), 'layer')}, "
+        f"{counted(len(steps), 'checkpoint')} {when}"
     )
     if plane.h_y_bits is None:
         labelled = any(point.quantity == "i_zy" for point in plane)
