@@ -10,7 +10,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.estimators import MixedKSG, parse
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import continuous
+from infoplane.types import continuous, discrete
 
 
 def test_rows_at_atoms_of_both_variables_and_of_neither_are_both_needed_for_a_warning(
@@ -109,3 +109,10 @@ def test_the_form_of_neighbours_follows_the_rows() -> None:
         for s in ("ksg", "ksg:correct=true")
     )
     assert low.bits != high.bits and any("corrected by" in n for n in high.notes)
+
+
+@pytest.mark.parametrize(("units", "noted"), [(4, False), (32, True)])
+def test_labels_of_a_wide_layer_are_said_to_fall_short(units: int, noted: bool) -> None:
+    z = np.random.default_rng(0).normal(size=(200, units))
+    notes = parse("knn").estimate(continuous(z), discrete((z[:, 0] > 0).astype(int))).notes
+    assert any("falls short in high dimension" in note for note in notes) == noted

@@ -11,6 +11,7 @@ from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
     KSG,
+    falls_short,
     fewer_neighbours,
     slowest_bias,
 )
@@ -104,6 +105,8 @@ class Neighbours(SpecString):
             )
         pair = prepare_pair(a, b, self.k, name=self.name)
         bits, notes = self._bits(pair)
+        if not self.correct or "discrete" in (a.kind, b.kind):
+            notes = (*falls_short(a, b), *notes)
         return Estimate(
             bits,
             a.n,

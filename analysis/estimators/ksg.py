@@ -60,6 +60,12 @@ def normal_scores(v: Variable) -> Floats:
     return rank_scores(v.values)
 
 
+def falls_short(a: Variable, b: Variable) -> tuple[str, ...]:
+    """Return the note of neighbours in many dimensions, where nothing corrects them."""
+    dims = sum(v.dim for v in (a, b) if v.kind == "continuous")
+    return (f"falls short in high dimension: {dims} dimensions here",) if dims >= _HIGH else ()
+
+
 def slowest_bias(a: Variable, b: Variable) -> float:
     """Return the power of 1/n with which the bias of neighbours falls at an edge of the densities.
 
@@ -202,13 +208,10 @@ class KSG(SpecString):
             )
 
     def _notes(self, a: Variable, b: Variable) -> tuple[str, ...]:
-        notes = []
-        dims = sum(v.dim for v in (a, b) if v.kind == "continuous")
-        if dims >= _HIGH:
-            notes.append(f"falls short in high dimension: {dims} dimensions here")
+        notes = falls_short(a, b)
         if self.jitter:
-            notes.append(f"jitter {self.jitter:g} added to tell equal rows apart")
-        return tuple(notes)
+            notes += (f"jitter {self.jitter:g} added to tell equal rows apart",)
+        return notes
 
     def _result(self, bits: float, a: Variable, b: Variable, pair: Pair, *notes: str) -> Estimate:
         return Estimate(
