@@ -133,4 +133,4 @@ def test_no_command_prints_but_by_say() -> None:
         calls = [
             line for line in file.read_text().splitlines() if line.strip().startswith("print(")
         ]
-        assert not calls or file.name == "say.py", (file, calls)
+        assert not calls or file.name == "terminal.py", (file, calls)
