@@ -230,17 +230,16 @@ class RunWriter:
 
     def _count(self, name: ShardName, *, again: bool) -> None:
         """Note that a shard was published, and set aside those that it replaces."""
-        earlier = [shard for shard in self._shards if shard.step < name.step]
-        same = [shard for shard in self._shards if shard.step == name.step]
-        later = [shard for shard in self._shards if shard.step > name.step]
-        self._shards = [*earlier, *same, *later, name]  # the last by its number
         if self._resumed:
+            later = [shard for shard in self._shards if shard.step > name.step]
             set_aside(self.path, later)
-            self._shards = [*earlier, *same, name]
+            self._shards = [shard for shard in self._shards if shard.step <= name.step]
         elif again:
+            same = [shard for shard in self._shards if shard.step == name.step]
             with contextlib.suppress(ArchiveError):  # readers take the later shard of a step
                 set_aside(self.path, same)
-            self._shards = [*earlier, name]
+            self._shards = [shard for shard in self._shards if shard.step < name.step]
+        self._shards.append(name)  # the last by its number
         self._resumed = False
         self._listed = True
 
