@@ -14,8 +14,6 @@ import numpy as np
 
 from infoplane.analysis.estimators.wide_blocks import merge_codes
 from infoplane.analysis.estimators.wide_features import (
-    Codes,
-    Floats,
     Rows,
     Scores,
     canonical_directions,
@@ -23,16 +21,26 @@ from infoplane.analysis.estimators.wide_features import (
 )
 from infoplane.analysis.estimators.wide_readings import Fold, Reading, cross_fit, split_inner
 from infoplane.analysis.estimators.wide_smoothing import Smoother, smoother_of
+from infoplane.types.arrays import Codes, Floats
 
 BOOKS = (16, 32, 64)
+"""How many codes a layer may have; the pairs decide."""
 _ROUNDS = 2
+"""How often the classes of training rows are corrected by their partners."""
 _STEPS = 30
+"""Steps of expectation-maximisation for the table of blocks."""
 _SHARPNESS = (3.0, 5.0, 8.0, 12.0)
+"""Factors of the smooth fit before it becomes probabilities."""
 _DOUBTS = (0.005, 0.02, 0.06)
+"""Shares of the mean that probabilities are mixed with."""
 _VOTES = 0.5
+"""Weight of the neighbours' votes beside the smooth fit."""
 _CLEAR = 2.5
+"""Standard errors by which agreeing directions must tell more to be taken."""
 _MOST_TO_CODE = 3000
+"""Rows on which the centres of codes are found."""
 _MOST_TO_TUNE = 2000
+"""Rows on which sharpness and doubt are chosen."""
 
 
 @dataclass(frozen=True, eq=False)

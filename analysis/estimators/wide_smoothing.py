@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Floats, Rows
+from infoplane.analysis.estimators.wide_features import Rows
+from infoplane.types.arrays import Floats
 
 _LANDMARKS = 500
+"""Rows at which the kernels of the smooth fit stand."""
 _RIDGE = 0.01
+"""Penalty of the smooth fit."""
 _NEIGHBOURS = 8
-_BLOCK = 256
+"""Rows that vote."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +65,10 @@ def smoother_of(features: Floats) -> Smoother:
 
 def _nearest(features: Floats) -> Rows:
     """Return the nearest other rows of every row, ``(n, 8)``."""
-    squares = (features**2).sum(axis=1)
-    found = []
-    for start in range(0, len(features), _BLOCK):
-        asked = features[start : start + _BLOCK]
-        distances = asked @ (-2 * features.T)  # less the square of the row itself
-        distances += squares
-        distances[np.arange(len(asked)), start + np.arange(len(asked))] = np.inf
-        found.append(np.argpartition(distances, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS])
-    return np.concatenate(found)
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=_NEIGHBOURS, algorithm="brute").fit(features)
+    return np.asarray(search.kneighbors(return_distance=False), np.int64)
 
 
 def _kernel(a: Floats, b: Floats) -> Floats:
