@@ -272,25 +272,29 @@ class Classifier(nn.Module):
         return self.body(x)  # type: ignore[no-any-return]  # a tensor
 
 
+def net_of_skorch(folder: Path, **options: Any) -> Any:
+    """A net of skorch that trains for two epochs and records itself."""
+    skorch = pytest.importorskip("skorch")
+    from infoplane.hooks.skorch import callback
+
+    recording = callback(probe=(X, Y), to=folder / "run", verbose=False, **options)
+    return skorch.NeuralNetClassifier(
+        Classifier,
+        max_epochs=2,
+        verbose=0,
+        train_split=None,
+        callbacks=[("plane", recording)],
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}])
 def test_cross_validation_of_skorch_is_one_run_per_fold(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
-    skorch = pytest.importorskip("skorch")
     from sklearn.model_selection import cross_validate
 
-    from infoplane.hooks.skorch import callback
-
-    net = skorch.NeuralNetClassifier(
-        Classifier,
-        max_epochs=2,
-        verbose=0,
-        train_split=None,
-        callbacks=[
-            ("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False, **options))
-        ],
-    )
+    net = net_of_skorch(tmp_path, **options)
     done = cross_validate(
         net, X.numpy(), Y.numpy(), cv=3, return_estimator=True, error_score="raise"
     )
@@ -300,15 +304,9 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
 
 @pytest.mark.slow
 def test_a_net_of_skorch_that_was_trained_is_cloned_and_pickled(tmp_path: Path) -> None:
-    skorch = pytest.importorskip("skorch")
     from sklearn.base import clone
 
-    from infoplane.hooks.skorch import callback
-
-    recording = callback(probe=(X, Y), to=tmp_path / "run", verbose=False)
-    net = skorch.NeuralNetClassifier(
-        Classifier, max_epochs=2, verbose=0, train_split=None, callbacks=[recording]
-    )
+    net = net_of_skorch(tmp_path)
     net.fit(X.numpy(), Y.numpy())
     stored = pickle.loads(pickle.dumps(net))
     stored.partial_fit(X.numpy(), Y.numpy())
@@ -359,25 +357,9 @@ def test_a_process_whose_folder_can_never_be_made_says_so(
 
 @pytest.mark.slow
 def test_folds_in_processes_of_their_own_overwrite_none_of_the_others(tmp_path: Path) -> None:
-    skorch = pytest.importorskip("skorch")
     from sklearn.model_selection import cross_validate
 
-    from infoplane.hooks.skorch import callback
-
-    net = skorch.NeuralNetClassifier(
-        Classifier,
-        max_epochs=2,
-        verbose=0,
-        train_split=None,
-        callbacks=[
-            (
-                "plane",
-                callback(
-                    probe=(X, Y), to=tmp_path / "run", verbose=False, overwrite=True, layers="all"
-                ),
-            )
-        ],
-    )
+    net = net_of_skorch(tmp_path, overwrite=True, layers="all")
     cross_validate(net, X.numpy(), Y.numpy(), cv=3, n_jobs=2, error_score="raise")
     runs = sorted(path.name for path in tmp_path.iterdir())
     assert runs == ["run", "run-2", "run-3"]
