@@ -79,17 +79,7 @@ def shown(value: float | None, form: str) -> str:
 
 
 def _partings(partings: Iterable[Parting]) -> str:
-    rows = [
-        (
-            parting.case,
-            f"{parting.truth_bits:.3f}",
-            parting.low,
-            f"{parting.low_bits:.3f}",
-            parting.high,
-            f"{parting.high_bits:.3f}",
-        )
-        for parting in partings
-    ]
+    rows = [parting.texts for parting in partings]
     return _table(("case", "truth", "lowest", "bits", "highest", "bits"), rows)
 
 

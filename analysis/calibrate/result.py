@@ -101,6 +101,14 @@ class Parting:
     high_bits: float
     truth_bits: float
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The cells of a table: case, truth, the lowest and its bits, the highest and its bits."""
+        truth, low, high = (
+            f"{bits:.3f}" for bits in (self.truth_bits, self.low_bits, self.high_bits)
+        )
+        return self.case, truth, self.low, low, self.high, high
+
 
 @dataclass(frozen=True)
 class Coverage:

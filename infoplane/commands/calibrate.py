@@ -258,14 +258,7 @@ def _partings_table(partings: Sequence[Parting]) -> Table:
     )
     table = _table(title, "case", "truth", "lowest", "bits", "highest", "bits")
     for parting in partings:
-        table.add_row(
-            parting.case,
-            f"{parting.truth_bits:.3f}",
-            parting.low,
-            f"{parting.low_bits:.3f}",
-            parting.high,
-            f"{parting.high_bits:.3f}",
-        )
+        table.add_row(*parting.texts)
     return table
 
 
