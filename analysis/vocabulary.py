@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _LN2 = float(np.log(2.0))
 
 

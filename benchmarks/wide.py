@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.calibration import markdown, put
 from infoplane.analysis.calibrate import late_wide, wide_cases
@@ -24,13 +23,11 @@ from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.estimators.wide_features import principal_scores
 from infoplane.errors import EstimatorError
 from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Floats
 
 PAIRS = {"wide": wide_cases.PAIRS, "late-wide": late_wide.PAIRS}
 PENALTIES = (3.0, 30.0, 300.0)
 FOLDS = 10
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

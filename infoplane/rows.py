@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.memo import remembered
-from infoplane.types.arrays import Array, Digests, Ids
+from infoplane.types.arrays import Array, Digests, Ids, Keys
 
 if TYPE_CHECKING:
     from infoplane.types import Variable
 
-Keys = NDArray[np.uint64]
-"""Mixed 64-bit keys, shape ``(n,)``; equal rows have equal ones."""
 
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, joint_counts
 from infoplane.types import entropy_of_counts
+from infoplane.types.arrays import Codes
 
 ROUNDING = 1e-5
 """Relative to the layer's largest absolute value."""
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

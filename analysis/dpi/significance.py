@@ -37,12 +37,12 @@ from infoplane.analysis.resampling.half_samples import (
 from infoplane.contract import Estimator, Points
 from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
+from infoplane.types.arrays import Codes
 
 if TYPE_CHECKING:
     from infoplane.analysis.dpi.evidence import Evidence
     from infoplane.archive import Archive
 
-Codes = NDArray[np.int64]
 Cell = tuple[int, str, str]
 """Step, layer and estimator."""
 Halves = dict[tuple[str, str], NDArray[np.float64]]

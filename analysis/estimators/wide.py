@@ -13,7 +13,7 @@ from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.estimators.wide_features import Floats, Rows, Scores, principal_scores
+from infoplane.analysis.estimators.wide_features import Rows, Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
     Fold,
@@ -28,6 +28,7 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Floats
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import gammaln
 
-from infoplane.analysis.estimators.wide_features import Codes, Floats
+from infoplane.types.arrays import Codes, Floats
 
 _MOST_SWEEPS = 10
 

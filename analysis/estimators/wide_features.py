@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from infoplane.types.arrays import Codes, Floats
+
 Rows = NDArray[np.int64]
 
 _ROWS_PER_SCORE = 40

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Floats, Rows
+from infoplane.analysis.estimators.wide_features import Rows
 from infoplane.analysis.estimators.wide_predictors import View, logistic_posterior, votes
 from infoplane.analysis.estimators.wide_table import name_symbols
+from infoplane.types.arrays import Floats
 
 _NEIGHBOURS = (8, 16, 32, 64, 128, 256)
 _PENALTIES = (0.01, 0.1, 1.0)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Codes, Floats, Rows
+from infoplane.analysis.estimators.wide_features import Rows
+from infoplane.types.arrays import Codes, Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,6 @@ from scipy.special import logsumexp
 
 from infoplane.analysis.estimators.wide_features import (
     Canonical,
-    Codes,
-    Floats,
     Rows,
     Scores,
     canonical_directions,
@@ -25,6 +23,7 @@ from infoplane.analysis.estimators.wide_features import (
 )
 from infoplane.analysis.estimators.wide_posterior import gains, tune
 from infoplane.analysis.estimators.wide_predictors import View
+from infoplane.types.arrays import Codes, Floats
 
 _FOLDS = 4
 _MOST_TO_TUNE = 4000

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Codes, Floats, Rows
+from infoplane.analysis.estimators.wide_features import Rows
 from infoplane.analysis.estimators.wide_predictors import View, votes
+from infoplane.types.arrays import Codes, Floats
 
 _MOST_ROWS = 4000
 

@@ -10,13 +10,14 @@ from infoplane.analysis.plot.labels import axis_of, choose_estimator, short_axis
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.names import layer_labels, layer_marks
 from infoplane.analysis.report.findings import MOST_FINDINGS, dpi_data, failures_data
-from infoplane.analysis.report.json_values import Json, number, numbers
+from infoplane.analysis.report.json_values import number, numbers
 from infoplane.analysis.report.sections import Judged, sections_data
 from infoplane.analysis.report.summary import Sentence, sentences_of
 from infoplane.analysis.units import carries_bits
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Estimate
+from infoplane.types.arrays import Json
 
 __all__ = ["MOST_FINDINGS", "page_data"]
 
@@ -32,7 +33,7 @@ def page_data(
     tables: Table | None = None,
     judged: Judged | None = None,
     estimator: str | None = None,
-) -> dict[str, Json]:
+) -> Json:
     """Return everything the page needs, JSON-ready (no NaN), each number once.
 
     Args:
@@ -80,21 +81,21 @@ def page_data(
     }
 
 
-def _sentence(sentence: Sentence) -> dict[str, Json]:
+def _sentence(sentence: Sentence) -> Json:
     return {"text": sentence.text, "e": sentence.estimator}
 
 
-def _row(row: Mapping[str, object]) -> dict[str, Json]:
+def _row(row: Mapping[str, object]) -> Json:
     return {str(head): _cell(value) for head, value in row.items()}
 
 
-def _cell(value: object) -> Json:
+def _cell(value: object) -> bool | int | float | str | None:
     if isinstance(value, bool) or value is None or isinstance(value, int | str):
         return value
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _layers(plane: Plane) -> list[dict[str, Json]]:
+def _layers(plane: Plane) -> list[Json]:
     """Names, short names, marks beside the points and reductions."""
     labels = layer_labels(plane, plane.layers)
     marks = layer_marks(plane.layers)
@@ -105,7 +106,7 @@ def _layers(plane: Plane) -> list[dict[str, Json]]:
     return layers
 
 
-def _views(plane: Plane, first: str) -> list[dict[str, Json]]:
+def _views(plane: Plane, first: str) -> list[Json]:
     """One view per (estimator, sense), ``first`` before the others.
 
     The symbols of its axes, and their definitions.
@@ -117,7 +118,7 @@ def _views(plane: Plane, first: str) -> list[dict[str, Json]]:
     return [_view(plane, spec, sense) for spec, sense in ranked]
 
 
-def _view(plane: Plane, spec: str, sense: str) -> dict[str, Json]:
+def _view(plane: Plane, spec: str, sense: str) -> Json:
     kind = "plane" if carries_bits(plane, spec) else "curves"
     ceiling = ceilings_of(plane, spec)["i_zy"]
     return {
@@ -133,7 +134,7 @@ def _view(plane: Plane, spec: str, sense: str) -> dict[str, Json]:
     }
 
 
-def _series(plane: Plane, places: Mapping[int, int]) -> list[dict[str, Json]]:
+def _series(plane: Plane, places: Mapping[int, int]) -> list[Json]:
     """Return the columns of every view, layer and quantity.
 
     Args:
@@ -171,11 +172,11 @@ OPTIONAL: dict[str, Callable[[Estimate], float | None]] = {
 """Columns that a curve has where one of its estimates has the number."""
 
 
-def _columns(curve: list[tuple[int, Estimate]]) -> dict[str, Json]:
+def _columns(curve: list[tuple[int, Estimate]]) -> Json:
     """Return the columns of one curve from places of steps and what was estimated there."""
     curve = sorted(curve, key=lambda point: point[0])
     estimates = [estimate for _, estimate in curve]
-    columns: dict[str, Json] = {
+    columns: Json = {
         "i": [place for place, _ in curve],
         "b": numbers(estimate.bits for estimate in estimates),
     }
@@ -198,9 +199,9 @@ def _columns(curve: list[tuple[int, Estimate]]) -> dict[str, Json]:
     return columns
 
 
-def _metrics(plane: Plane, places: Mapping[int, int]) -> list[dict[str, Json]]:
+def _metrics(plane: Plane, places: Mapping[int, int]) -> list[Json]:
     """Return the columns of what was logged, one entry for each name."""
-    columns: dict[str, dict[str, Json]] = {}
+    columns: dict[str, Json] = {}
     for step, metrics in sorted(plane.metrics.items()):
         for name, value in metrics.items():
             column = columns.setdefault(name, {"name": name, "i": [], "v": []})

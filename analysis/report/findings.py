@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from infoplane.analysis.dpi.episodes import episodes_of
-from infoplane.analysis.report.json_values import Json, number
+from infoplane.analysis.report.json_values import number
 from infoplane.plane import Failure, Plane
 from infoplane.types import VERDICTS, DPIReport, Episode, Finding
+from infoplane.types.arrays import Json
 
 MOST_FINDINGS = 1000
 """Findings embedded at most, the worst first; the page says how many it leaves out."""
 
 
-def dpi_data(report: DPIReport, plane: Plane) -> dict[str, Json]:
+def dpi_data(report: DPIReport, plane: Plane) -> Json:
     """Tally, episodes in sentences, and the worst findings for the marks in the plane.
 
     Explanations are stored once each.
@@ -43,9 +44,7 @@ def _gravity(finding: Finding) -> tuple[int, float]:
     return VERDICTS.index(finding.verdict), -finding.excess_bits
 
 
-def _finding(
-    finding: Finding, layers: Mapping[str, int], texts: Mapping[str, int]
-) -> dict[str, Json]:
+def _finding(finding: Finding, layers: Mapping[str, int], texts: Mapping[str, int]) -> Json:
     return {
         "law": finding.law,
         "step": finding.step,
@@ -58,7 +57,7 @@ def _finding(
     }
 
 
-def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[dict[str, Json]]:
+def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[Json]:
     """Return the worst episodes, each with a sentence, its worst finding and its meaning."""
     findings: dict[tuple[str, ...], list[Finding]] = {}
     for finding in report.findings:
@@ -69,7 +68,7 @@ def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list
     rows = []
     for episode in episodes[:MOST_FINDINGS]:
         worst = _worst(findings.get(_subject(episode), ()), episode)
-        row: dict[str, Json] = {
+        row: Json = {
             "v": episode.verdict,
             "law": episode.law,
             "e": episode.estimator,
@@ -141,7 +140,7 @@ def _evidence(finding: Finding) -> str:
     return f" At its worst: {', '.join(parts)}." if parts else ""
 
 
-def failures_data(plane: Plane) -> list[dict[str, Json]]:
+def failures_data(plane: Plane) -> list[Json]:
     """Return the cells that were not measured, those of one layer, estimator and reason joined."""
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in plane.failures:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-Json = Any
-"""A JSON value."""
-
 
 def number(value: float | None, digits: int = 6) -> float | None:
     """Return a number with so many significant digits, None for what JSON lacks: NaN, infinity."""

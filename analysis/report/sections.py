@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.trajectory import trajectories
-from infoplane.analysis.report.json_values import Json, number, numbers
+from infoplane.analysis.report.json_values import number, numbers
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.plane import Plane
+from infoplane.types.arrays import Json
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
@@ -93,9 +94,9 @@ def _listed(layers: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def sections_data(judged: Judged) -> dict[str, Json]:
+def sections_data(judged: Judged) -> Json:
     """Return the parts that are there, by the names the page knows."""
-    data: dict[str, Json] = {}
+    data: Json = {}
     if judged.phases is not None:
         data["phases"] = [_phase(phase) for phase in judged.phases.layers]
     if judged.sensitivity is not None:
@@ -107,7 +108,7 @@ def sections_data(judged: Judged) -> dict[str, Json]:
     return data
 
 
-def _phase(phase: LayerPhase) -> dict[str, Json]:
+def _phase(phase: LayerPhase) -> Json:
     return {
         "layer": phase.layer,
         "verdict": phase.verdict,
@@ -116,7 +117,7 @@ def _phase(phase: LayerPhase) -> dict[str, Json]:
     }
 
 
-def _fall(curve: Compression) -> dict[str, Json]:
+def _fall(curve: Compression) -> Json:
     return {
         "e": curve.estimator,
         "d": number(curve.drop, 4),
@@ -130,7 +131,7 @@ def _fall(curve: Compression) -> dict[str, Json]:
     }
 
 
-def _sensitivity(sensitivity: Sensitivity) -> dict[str, Json]:
+def _sensitivity(sensitivity: Sensitivity) -> Json:
     """Return one small plane per convention, and the table of falls."""
     plane, falls = sensitivity.plane, []
     for phase in sensitivity.phases.layers:
@@ -145,7 +146,7 @@ def _sensitivity(sensitivity: Sensitivity) -> dict[str, Json]:
     }
 
 
-def _paths(plane: Plane, spec: str) -> list[dict[str, Json]]:
+def _paths(plane: Plane, spec: str) -> list[Json]:
     paths = []
     for path in trajectories(plane, spec):
         index = plane.layers.index(path.layer)
@@ -153,8 +154,8 @@ def _paths(plane: Plane, spec: str) -> list[dict[str, Json]]:
     return paths
 
 
-def _mechanism(found: Sequence[Mechanism]) -> dict[str, Json]:
-    layers: dict[str, dict[str, Json]] = {}
+def _mechanism(found: Sequence[Mechanism]) -> Json:
+    layers: dict[str, Json] = {}
     for result in found:
         empty = {"name": result.layer, "steps": []} | {key: [] for key in PANELS}
         columns = layers.setdefault(result.layer, empty)
@@ -165,7 +166,7 @@ def _mechanism(found: Sequence[Mechanism]) -> dict[str, Json]:
     return {"panels": panels, "layers": list(layers.values())}
 
 
-def _pooled(pooled: Sequence[Pooled]) -> dict[str, Json]:
+def _pooled(pooled: Sequence[Pooled]) -> Json:
     layers = list(dict.fromkeys(curve.layer for curve in pooled))
     curves = []
     for curve in pooled:

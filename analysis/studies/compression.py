@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Floats
 
 FEWEST_STEPS = 3
 """A peak lies between two others."""
@@ -19,7 +19,6 @@ _ROUNDING_BITS = 1e-9
 """Values that differ by less are equal."""
 _FITTED = 0.9
 """Share of what is learnt of the labels at which fitting is over."""
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

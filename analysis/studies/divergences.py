@@ -6,13 +6,12 @@ Each with the question whether these rows can show it at all.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.gaussian_fit import misfit, whitened
 from infoplane.errors import EstimatorError
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 _LN2 = float(np.log(2.0))
 _OWN = 0.99
 """Quantile of a sample's own neighbour distances that counts as its reach."""

@@ -25,13 +25,13 @@ from infoplane.analysis.studies.paired_divergence import (
     NEIGHBOURS,
     SPLITS,
     Divergence,
-    Floats,
     Method,
     choose_method,
     divergence,
     require_rows,
 )
 from infoplane.errors import InputError
+from infoplane.types.arrays import Floats
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import (
@@ -23,8 +22,8 @@ from infoplane.analysis.measuring.variables import input_variable, label_variabl
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Quantity, Variable, continuous
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 Map = Callable[[Floats, np.random.Generator], Floats]
 
 

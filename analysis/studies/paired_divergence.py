@@ -18,8 +18,8 @@ from infoplane.analysis.studies.divergences import (
 from infoplane.analysis.vocabulary import kl_binned
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
+from infoplane.types.arrays import Floats
 
-Floats = NDArray[np.float64]
 Method = Literal["auto", "knn", "gauss", "binned"]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
 Value = Callable[[Floats, Floats], float]

@@ -15,6 +15,7 @@ from infoplane.replications.evidence import Numbers, conclude, over_training, ve
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_runs
 from infoplane.replications.training import recorder, stored_run, update
+from infoplane.types.arrays import Floats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,6 @@ UPDATES = {False: 6000, True: 600}
 SPEC = "gaussian-channel:variance=1"
 ALL, TARGET = "I(T;X)", "I(T;Y)"
 RELEVANT_BITS, IRRELEVANT_BITS = "I(T;X relevant)", "I(T;X irrelevant)"
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
