@@ -416,7 +416,7 @@ class Recorder:
 
     def _alone(self) -> AbstractContextManager[object]:
         """The network and the run for this thread alone; before `open` there is no other thread."""
-        return nullcontext() if self._captures is None else self._captures.turn.lock()
+        return nullcontext() if self._captures is None else self._captures.capture_lock.of_process()
 
     def _capture(
         self, captures: Captures, step: SupportsFloat, metrics: Mapping[str, object]

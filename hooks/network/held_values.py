@@ -12,19 +12,19 @@ from torch import Tensor, nn
 
 from infoplane.hooks.network.saved_values import (
     UNCHANGING,
-    Remembered,
-    RememberedArray,
-    RememberedHooks,
-    RememberedSequence,
-    RememberedSet,
-    RememberedSlots,
-    RememberedTable,
-    RememberedTensor,
+    SavedArray,
+    SavedHooks,
+    SavedSequence,
+    SavedSet,
+    SavedSlots,
+    SavedTable,
+    SavedTensor,
+    SavedValue,
     can_be_copied,
     slots_of,
     version_of,
 )
-from infoplane.hooks.network.streams import STREAMS, RememberedStream
+from infoplane.hooks.network.streams import STREAMS, SavedStream
 
 MOST_VALUES = 2000
 """Values of one object that are followed: what holds more is part of the program around the
@@ -50,7 +50,7 @@ class Holdings:
         self, seen: set[int], room: int, written: Collection[str], *, strict: bool = False
     ) -> None:
         self.seen, self.room, self._written, self._strict = seen, room, written, strict
-        self.things: list[Remembered] = []
+        self.things: list[SavedValue] = []
         self.watched: list[tuple[str, Tensor, int]] = []
         self.plain = True
         self._values = 0
@@ -58,7 +58,7 @@ class Holdings:
     def module(self, prefix: str, module: nn.Module) -> None:
         """The attributes of a module, and which parameters, buffers and submodules it has."""
         own = vars(module)
-        self.things.append(RememberedTable(own, prefix, without=_OF_TORCH))
+        self.things.append(SavedTable(own, prefix, without=_OF_TORCH))
         tables: list[dict[str, Any]] = [module._buffers, module._modules]
         if all(
             parameter is None or parameter.is_meta or can_be_copied(parameter)
@@ -66,8 +66,8 @@ class Holdings:
         ):
             tables.append(module._parameters)  # sharded ones are exchanged by their owner
         for table in tables:
-            self.things.append(RememberedTable(table, prefix))
-        self.things.append(RememberedHooks(module, f"{prefix}hooks"))
+            self.things.append(SavedTable(table, prefix))
+        self.things.append(SavedHooks(module, f"{prefix}hooks"))
         for name, value in own.items():
             if name not in _OF_TORCH:
                 self.value(prefix + name, value)
@@ -84,15 +84,15 @@ class Holdings:
         elif isinstance(value, np.ndarray):
             self._array(name, value)
         elif isinstance(value, STREAMS):
-            self._add(value, RememberedStream(value, name))
+            self._add(value, SavedStream(value, name))
         elif isinstance(value, (list, collections.deque, bytearray)):
-            self._add(value, RememberedSequence(value, name))
+            self._add(value, SavedSequence(value, name))
             self._each(name, list(value))
         elif isinstance(value, dict):
-            self._add(value, RememberedTable(value, name))
+            self._add(value, SavedTable(value, name))
             self._each(name, list(value.values()))
         elif isinstance(value, set):
-            self._add(value, RememberedSet(value, name))
+            self._add(value, SavedSet(value, name))
         elif isinstance(value, tuple):
             self._each(name, list(value))
         elif isinstance(value, nn.Module) and not self._strict:
@@ -117,7 +117,7 @@ class Holdings:
         for value in values:
             self.value(name, value)
 
-    def _add(self, value: object, thing: Remembered) -> None:
+    def _add(self, value: object, thing: SavedValue) -> None:
         self.seen.add(id(value))
         self.things.append(thing)
 
@@ -125,13 +125,13 @@ class Holdings:
         if not can_be_copied(tensor):
             return
         if self._copied(name, tensor.nbytes):
-            self._add(tensor, RememberedTensor(tensor, name))
+            self._add(tensor, SavedTensor(tensor, name))
         else:
             self.watched.append((name, tensor, version_of(tensor)))
 
     def _array(self, name: str, array: np.ndarray[Any, Any]) -> None:
         if not array.dtype.hasobject and self._copied(name, array.nbytes):
-            self._add(array, RememberedArray(array, name))
+            self._add(array, SavedArray(array, name))
 
     def _copied(self, name: str, size: int) -> bool:
         if name in self._written:
@@ -144,10 +144,10 @@ class Holdings:
         """An object is followed as a whole or not at all."""
         inner = Holdings(self.seen | {id(value)}, self.room, self._written, strict=True)
         slots = slots_of(value)
-        inner._add(value, RememberedSlots(value, name))
+        inner._add(value, SavedSlots(value, name))
         own = vars(value) if hasattr(value, "__dict__") else {}
         if own:
-            inner._add(own, RememberedTable(own, name))
+            inner._add(own, SavedTable(own, name))
         inner._each(name, [*slots.values(), *own.values()])
         if inner.plain:
             self.seen |= inner.seen

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from infoplane.hooks.network.held_values import Holdings, keeps_state_elsewhere
 from infoplane.hooks.network.saved_values import (
-    Remembered,
-    RememberedTensor,
+    SavedTensor,
+    SavedValue,
     can_be_copied,
     version_of,
 )
-from infoplane.hooks.network.writes import CopyBeforeWrite, RememberedParameter
+from infoplane.hooks.network.writes import CopyBeforeWrite, SavedParameter
 
 COPY_BYTES = 2**26
 """When attaching, parameters are copied where all of them together take at most this; larger ones
@@ -64,16 +64,16 @@ class NetworkState:
     def __init__(self, model: nn.Module, written: Collection[str] | None = None) -> None:
         self.changed: list[str] = []
         self.lost: list[str] = []
-        self._things: list[Remembered] = []
+        self._things: list[SavedValue] = []
         self._watched: list[tuple[str, Tensor, int]] = []
-        self._uncopied: list[RememberedParameter] = []
+        self._uncopied: list[SavedParameter] = []
         self._compared = False
         seen = {id(module) for module in model.modules()}
         self._add_parameters(model, seen, written)
         for name, buffer in model.named_buffers():
             seen.add(id(buffer))
             if can_be_copied(buffer):
-                self._things.append(RememberedTensor(buffer, name))
+                self._things.append(SavedTensor(buffer, name))
         room = ATTRIBUTE_BYTES if written is None else SMALL_BYTES
         for path, module in model.named_modules():
             if not keeps_state_elsewhere(module):
@@ -111,9 +111,9 @@ class NetworkState:
         for name, parameter in named:
             seen.add(id(parameter))
             if written is None and large:
-                self._uncopied.append(RememberedParameter(parameter, name))
+                self._uncopied.append(SavedParameter(parameter, name))
             elif written is None or name in written:
-                self._things.append(RememberedTensor(parameter, name))
+                self._things.append(SavedTensor(parameter, name))
             else:
                 self._watched.append((name, parameter, version_of(parameter)))
         self._things += self._uncopied

@@ -1,6 +1,6 @@
 """Values that a forward may change.
 
-Each remembered in the way its kind needs so that it can be put back exactly.
+Each saved in the way its kind needs so that it can be put back exactly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _HOOKS = tuple(
 Sequence = list[Any] | collections.deque[Any] | bytearray  # Any: whatever a network keeps
 
 
-class Remembered(Protocol):
+class SavedValue(Protocol):
     """One thing as it was."""
 
     def put_back(self) -> list[str]:
@@ -60,7 +60,7 @@ class Remembered(Protocol):
         ...
 
 
-class RememberedTable:
+class SavedTable:
     """A dict, or the attributes of an object: which objects are in it.
 
     Args:
@@ -94,7 +94,7 @@ class RememberedTable:
         return f"{self._name}{key}" if not self._name or self._name.endswith(".") else self._name
 
 
-class RememberedHooks:
+class SavedHooks:
     """The hooks on a module.
 
     Networks of `transformers` put their own there when they first run, and note in an attribute
@@ -114,7 +114,7 @@ class RememberedHooks:
         return [self._name] if changed else []
 
 
-class RememberedSequence:
+class SavedSequence:
     """A list, deque or bytearray: which objects are in it, in which order."""
 
     def __init__(self, live: Sequence, name: str) -> None:
@@ -129,7 +129,7 @@ class RememberedSequence:
         return [self._name]
 
 
-class RememberedSet:
+class SavedSet:
     """A set: what is in it."""
 
     def __init__(self, live: set[Any], name: str) -> None:
@@ -143,7 +143,7 @@ class RememberedSet:
         return [self._name]
 
 
-class RememberedTensor:
+class SavedTensor:
     """A tensor: its storage and its values.
 
     By value, for batch normalisation moves its statistics without a new version number. What was
@@ -168,7 +168,7 @@ class RememberedTensor:
         return [self._name] if moved or differs or written else []
 
 
-class RememberedSlots:
+class SavedSlots:
     """The attributes of an object that has no ``__dict__``: which objects are in them.
 
     Args:
@@ -194,7 +194,7 @@ class RememberedSlots:
         return [self._name] if other else []
 
 
-class RememberedArray:
+class SavedArray:
     """A numpy array: its values."""
 
     def __init__(self, live: Array, name: str) -> None:

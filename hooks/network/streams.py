@@ -13,7 +13,7 @@ STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.R
 Stream = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
 
 
-class RememberedStream:
+class SavedStream:
     """A random generator that a network owns: where its stream stands."""
 
     def __init__(self, live: Stream, name: str) -> None:

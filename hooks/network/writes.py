@@ -11,13 +11,13 @@ from torch.utils._python_dispatch import TorchDispatchMode  # documented under t
 
 from infoplane.archive.checksum import crc32
 from infoplane.hooks.network.outputs import parts
-from infoplane.hooks.network.saved_values import RememberedTensor, same_storage
+from infoplane.hooks.network.saved_values import SavedTensor, same_storage
 
 _BLOCK = 1 << 22
 """Values of which a checksum is taken at a time."""
 
 
-class RememberedParameter:
+class SavedParameter:
     """A parameter: its storage and a checksum; its values from the first write on.
 
     Args:
@@ -29,7 +29,7 @@ class RememberedParameter:
         self.name, self._live = name, live
         self._alias = live.detach()  # the same storage
         self._checksum = _checksum(self._alias)
-        self._copy: RememberedTensor | None = None
+        self._copy: SavedTensor | None = None
 
     @property
     def storage(self) -> int:
@@ -39,7 +39,7 @@ class RememberedParameter:
     def copy(self) -> None:
         """Copy the values, which are about to be written into."""
         if self._copy is None:
-            self._copy = RememberedTensor(self._alias, self.name)
+            self._copy = SavedTensor(self._alias, self.name)
 
     def put_back(self) -> list[str]:
         moved = not same_storage(self._live, self._alias)
@@ -62,9 +62,9 @@ class CopyBeforeWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
 
     supports_higher_order_operators = True  # `torch.cond`, `flex_attention`: run as they are
 
-    def __init__(self, parameters: Sequence[RememberedParameter]) -> None:
+    def __init__(self, parameters: Sequence[SavedParameter]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch
-        self._by_storage: dict[int, list[RememberedParameter]] = {}
+        self._by_storage: dict[int, list[SavedParameter]] = {}
         for parameter in parameters:
             self._by_storage.setdefault(parameter.storage, []).append(parameter)
 

@@ -6,7 +6,7 @@ import os
 import threading
 
 
-class Turn:
+class CaptureLock:
     """The right to capture, of one thread at a time.
 
     A capture sets modes, hooks and random state of the network: two at once would write each
@@ -16,7 +16,7 @@ class Turn:
     def __init__(self) -> None:
         self._pid, self._lock = os.getpid(), threading.RLock()
 
-    def lock(self) -> threading.RLock:  # type: ignore[valid-type]  # a function to mypy
+    def of_process(self) -> threading.RLock:  # type: ignore[valid-type]  # a function to mypy
         """Return the lock of this process.
 
         A forked child does not wait for a thread that it has not.

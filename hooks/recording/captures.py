@@ -20,7 +20,7 @@ from infoplane.hooks.gradients import gradient_statistics
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.background import Abandoned, Background, LayerRows, WriteQueue
-from infoplane.hooks.recording.capture_lock import Turn
+from infoplane.hooks.recording.capture_lock import CaptureLock
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.plan import Plan
@@ -71,7 +71,7 @@ class Captures:
         )
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
-        self.turn = Turn()
+        self.capture_lock = CaptureLock()
         self._outdated: int | None = None
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
         self._returned: queue.SimpleQueue[Records] = queue.SimpleQueue()
