@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from infoplane.analysis.kernels.pair_pass import (
     DIRECT_DIM,
-    Strip,
     columns_of,
     in_unit,
     passes,
@@ -24,7 +25,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     On the processor, of values in memory: ``16 v count n`` bytes. Errors as there.
 
     Args:
-        z: shape ``(n, dim)``.
+        z: shape ``(n, dim)``, float32 or float64.
         variances: the s2, shape ``(v,)``, positive.
         blocks: the block of every row, shape ``(n,)``.
         count: of the blocks.
@@ -39,7 +40,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     block_of = np.asarray(blocks, np.int64)[order]  # (n,)
     edges = np.searchsorted(block_of, np.arange(count + 1))
     total = np.zeros((len(variances), 2, count, n))
-    strip = _strip_of_blocks(z, order, rates_of(variances), Blocks(edges, block_of))
+    strip = _pass_of(z, order, rates_of(variances), Blocks(edges, block_of)).strip
     starts = range(0, n, TILE)
     with single_blas():
         for row, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
@@ -50,43 +51,69 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     return total, order
 
 
-def _strip_of_blocks(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> Strip:
-    """Return what makes the sums of the rows from one on, and those of the columns from there on.
+@dataclass(frozen=True, eq=False)
+class _BlockPass:
+    """One pass over all pairs of n sorted rows of B blocks, for V variances.
 
-    The strip's own sums have shape ``(v, 2, count, rows)``; those of the columns have
-    ``(v, 2, b, columns)``, for the b blocks that the strip's rows lie in.
+    Attributes:
+        points: by whichever their distances are made of.
+        blocks: of the rows.
+        values: the rows, shape ``(n, dim)``, whose products make their distances; None where
+            distances are sums of differences.
+    """
+
+    points: Points
+    blocks: Blocks
+    values: Values | None
+
+    def strip(self, row: int) -> tuple[Floats, Floats]:
+        """Return what a strip of rows adds to the sums of its rows and of the columns from it on.
+
+        Args:
+            row: the first of the strip.
+
+        Returns:
+            Shapes ``(V, 2, B, rows)`` and ``(V, 2, b, n - row)``, b the blocks of these rows.
+        """
+        from infoplane.analysis.kernels.pairwise_compiled import add_tile_of_blocks
+
+        points, blocks = tuple(self.points), tuple(self.blocks)
+        block_of = self.blocks.block_of
+        n = len(block_of)
+        height = min(TILE, n - row)
+        variances = len(self.points.scales)
+        own_blocks = int(block_of[row + height - 1] - block_of[row]) + 1
+        sums = np.zeros((variances, 2, len(self.blocks.edges) - 1, height))
+        below = np.zeros((variances, 2, own_blocks, n - row))
+        for column in range(row, n, TILE):
+            tile = Tile(row, column, height, min(TILE, n - column), column - row)
+            products = self._products(tile)
+            add_tile_of_blocks(products, points, blocks, tuple(tile), sums, below)
+        return sums, below
+
+    def _products(self, tile: Tile) -> Values:
+        """Return those of a tile's rows and columns, ``(height, width)``; none of differences."""
+        if self.values is None:
+            return np.empty((0, 0), self.points.columns.dtype)
+        rows = self.values[tile.row : tile.row + tile.height]
+        return np.asarray(rows @ self.values[tile.column : tile.column + tile.width].T)
+
+
+def _pass_of(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> _BlockPass:
+    """Prepare a pass over rows in memory.
 
     Args:
         z: shape ``(n, dim)``.
         order: sorts the rows by block, shape ``(n,)``.
-        rates: of the exponents, shape ``(v,)``.
+        rates: of the exponents, shape ``(V,)``.
         blocks: of the sorted rows.
     """
-    from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
-
     n, dim = z.shape
-    count = len(blocks.edges) - 1
-    if dim > DIRECT_DIM:
-        rows = next(passes(z, order, rates.max(keepdims=True)))[1]  # in memory: nothing to close
-        values = rows.rows(0, n)
-        points = Points(np.empty((0, 0), values.dtype), rows.norms, scales_of(rates))
-    else:
-        values = None
+    if dim <= DIRECT_DIM:
         columns = columns_of(z, order)
-        points = Points(columns, np.empty(0, columns.dtype), scales_of(rates))
-    nothing = np.empty((0, 0), points.columns.dtype)
-
-    def strip(row: int) -> tuple[Floats, Floats]:
-        height = min(TILE, n - row)
-        own_blocks = blocks.block_of[row + height - 1] - blocks.block_of[row] + 1
-        sums = np.zeros((len(rates), 2, count, height))
-        below = np.zeros((len(rates), 2, own_blocks, n - row))
-        for column in range(row, n, TILE):
-            at = Tile(row, column, height, min(TILE, n - column), column - row)
-            products = nothing
-            if values is not None:
-                products = values[row : row + height] @ values[column : column + at.width].T
-            tile_of_blocks(products, *points, *blocks, np.array(at), sums, below)
-        return sums, below
-
-    return strip
+        none = np.empty(0, columns.dtype)
+        return _BlockPass(Points(columns, none, scales_of(rates)), blocks, None)
+    _, rows = next(passes(z, order, rates.max(keepdims=True)))  # in memory: nothing to close
+    values = rows.rows(0, n)
+    nothing = np.empty((0, 0), values.dtype)
+    return _BlockPass(Points(nothing, rows.norms, scales_of(rates)), blocks, values)

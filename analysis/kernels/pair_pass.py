@@ -99,14 +99,15 @@ class _Pass:
             stop: the column after the last.
             products: of these rows with some columns.
         """
-        from infoplane.analysis.kernels.pairwise_compiled import tile
+        from infoplane.analysis.kernels.pairwise_compiled import add_tile
 
+        points, classes = tuple(self.points), tuple(self.classes)
         sums = np.zeros((*self.total.shape[:3], height))
         below = np.zeros((*self.total.shape[:3], stop - start))
         for column in range(start, stop, TILE):
-            at = Tile(row, column, height, min(TILE, stop - column), column - start)
-            of_tile = products(column, at.width)
-            tile(of_tile, *self.points, *self.classes, np.array(at), sums, below)
+            tile = Tile(row, column, height, min(TILE, stop - column), column - start)
+            of_tile = products(column, tile.width)  # (height, width)
+            add_tile(of_tile, points, classes, tuple(tile), sums, below)
         return sums, below
 
     def add(self, strips: range, begin: int, stop: int, strip: Strip) -> None:

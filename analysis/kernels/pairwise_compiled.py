@@ -167,24 +167,22 @@ def distances_from_columns(columns: Any, row: int, begin: int, distances: Any) -
 
 
 @inlined()
-def row_of_distances(
-    products: Any, columns: Any, norms: Any, row: int, begin: int, of_row: Any, distances: Any
-) -> None:
+def row_of_distances(products: Any, points: Any, row: int, tile: Any, distances: Any) -> None:
     """Fill in one row of squared distances, from products where there are any.
 
     Args:
-        products: of the tile; empty: take differences.
-        columns: as in `Points`.
-        norms: as in `Points`.
-        row: number of the row among all rows.
-        begin: the first of C columns.
-        of_row: the row's number within the tile.
-        distances: shape ``(C,)``.
+        products: of the tile, shape ``(height, width)``; empty: take differences.
+        points: fields of `Points`.
+        row: number of the row among all N rows.
+        tile: fields of `Tile`.
+        distances: to the last C columns of the tile, shape ``(C,)``.
     """
+    columns, norms, _ = points
+    top, left, _, width, _ = tile
+    begin = left + width - len(distances)
     if products.size:
-        end = begin + len(distances)
-        skipped = products.shape[1] - len(distances)
-        distances_from_products(products[of_row, skipped:], norms[row], norms[begin:end], distances)
+        of_row = products[row - top, width - len(distances) :]  # (C,)
+        distances_from_products(of_row, norms[row], norms[begin : left + width], distances)
     else:
         distances_from_columns(columns, row, begin, distances)
 
@@ -193,7 +191,7 @@ def row_of_distances(
 def add_by_class(
     distances: Any,
     scale: Any,
-    begin: Any,
+    start: Any,
     within: Any,
     beyond: Any,
     running: Any,
@@ -207,18 +205,19 @@ def add_by_class(
     compiled once.
 
     Args:
-        distances: shape ``(columns,)``.
+        distances: shape ``(width,)``.
         scale: of the exponents.
-        begin: the first column that counts.
+        start: the first column that counts.
         within: the first column of the class.
         beyond: the first column after the class.
-        running: sums of the columns so far, shape ``(V, 2 + M, 2, columns)``: outside the class of
-            the row, then inside it.
-        sums: of the rows, shape ``(V, 2 + M, 2, rows)``: all rows, then the own class.
+        running: sums of the columns so far, shape ``(V, 2 + M, 2, width)``: outside the class of
+            the row, inside it, and inside each further grouping; low, then up.
+        sums: of the rows, shape ``(V, 2 + M, 2, height)``: all columns, the own class, the own
+            groups; low, then up.
         variance: number of the variance.
-        row: number of the row.
+        row: the row's number within the tile.
     """
-    first = begin
+    first = start
     for part in range(3):
         last = within if part == 0 else beyond if part == 1 else len(distances)
         inside = part % 2
@@ -256,11 +255,11 @@ def add_by_groups(
         up: likewise.
         groups: codes of all rows, shape ``(M, N)``.
         row: number of the row among all rows.
-        begin: the first column.
+        begin: number of the first column among all rows.
         running: sums of the columns as in `add_by_class`; the last C count.
-        sums: of the rows as in `add_by_class`.
+        sums: of the rows, as there.
         variance: number of the variance.
-        of_row: the row's number within ``sums``.
+        of_row: the row's number within the tile.
     """
     skipped = running.shape[3] - len(low)
     for grouping in range(len(groups)):
@@ -283,112 +282,96 @@ def settle(running: Any, below: Any, offset: int) -> None:
     All rows are those outside the class and those inside it.
 
     Args:
-        running: shape ``(V, 2 + M, 2, columns)``.
-        below: shape ``(V, 2 + M, 2, ...)``.
+        running: shape ``(V, 2 + M, 2, width)``, as in `add_by_class`.
+        below: shape ``(V, 2 + M, 2, columns)``: over all rows, the own class, the own groups.
         offset: where these columns begin in ``below``.
     """
-    variances, kinds, bounds, columns = running.shape
+    variances, kinds, bounds, width = running.shape
     for variance in range(variances):
         for bound in range(bounds):
-            for column in range(columns):
+            for column in range(width):
                 outside = np.float64(running[variance, 0, bound, column])
                 inside = np.float64(running[variance, 1, bound, column])
                 below[variance, 0, bound, offset + column] += outside + inside
             for kind in range(1, kinds):
-                for column in range(columns):
-                    below[variance, kind, bound, offset + column] += running[
-                        variance, kind, bound, column
-                    ]
+                for column in range(width):
+                    total = running[variance, kind, bound, column]
+                    below[variance, kind, bound, offset + column] += total
     running[:] = 0
 
 
 @compiled()
-def tile(
-    products: Any,
-    columns: Any,
-    norms: Any,
-    scales: Any,
-    first: Any,
-    last: Any,
-    groups: Any,
-    at: Any,
-    sums: Any,
-    below: Any,
-) -> None:
+def add_tile(products: Any, points: Any, classes: Any, tile: Any, sums: Any, below: Any) -> None:
     """Add one tile of the upper half to the sums of its rows and of its columns.
 
-    All arrays are whole ones: numba compiles once more for slices.
+    All arrays are whole ones, since numba compiles once more for slices, and tuples are plain ones,
+    since named ones take it several times as long to read.
 
     Args:
         products: of these rows and columns, shape ``(height, width)``; empty: take differences.
-        columns, norms, scales: `Points`: N sorted rows, V variances.
-        first, last, groups: `Classes` of these rows, with M further groupings.
-        at: `Tile`, as an array.
-        sums: of the rows, shape ``(V, 2 + M, 2, height)``: over all rows, the own class and the own
-            groups; low, then up.
-        below: likewise of the columns, shape ``(V, 2 + M, 2, ...)``, these from the offset on.
+        points: fields of `Points`, of N sorted rows and V variances.
+        classes: fields of `Classes` of these rows, with M further groupings.
+        tile: fields of `Tile`.
+        sums: of the rows, shape ``(V, 2 + M, 2, height)``: over all columns, the own class and the
+            own groups; low, then up.
+        below: likewise of the columns, shape ``(V, 2 + M, 2, columns)``, these from the offset on.
     """
-    row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
-    room = np.empty(width, np.float32)
+    _, _, scales = points
+    first_of_class, end_of_class, groups = classes
+    top, left, height, width, offset = tile
+    distances = np.empty(width, np.float32)
     low = np.empty(width, np.float32)
     up = np.empty(width, np.float32)
     running = np.zeros((len(scales), 2 + len(groups), 2, width), np.float32)
     for of_row in range(height):
-        own = row + of_row
-        start = of_row + 1 if row == column else 0
-        begin = column + start
-        row_of_distances(products, columns, norms, own, begin, of_row, room[start:])
-        within = min(max(first[own] - column, start), width)
-        beyond = max(min(last[own] - column, width), within)
+        row = top + of_row
+        start = of_row + 1 if top == left else 0
+        row_of_distances(products, points, row, tile, distances[start:])
+        within = min(max(first_of_class[row] - left, start), width)
+        beyond = max(min(end_of_class[row] - left, width), within)
         for variance in range(len(scales)):
             scale = scales[variance]
-            add_by_class(room, scale, start, within, beyond, running, sums, variance, of_row)
+            add_by_class(distances, scale, start, within, beyond, running, sums, variance, of_row)
             if len(groups):
-                kernels(room[start:], scale, low[start:], up[start:])
+                begin = left + start
+                kernels(distances[start:], scale, low[start:], up[start:])
                 add_by_groups(
-                    low[start:], up[start:], groups, own, begin, running, sums, variance, of_row
+                    low[start:], up[start:], groups, row, begin, running, sums, variance, of_row
                 )
         if of_row % _FLUSH == _FLUSH - 1 or of_row == height - 1:
             settle(running, below, offset)
 
 
 @compiled()
-def tile_of_blocks(
-    products: Any,
-    columns: Any,
-    norms: Any,
-    scales: Any,
-    edges: Any,
-    block_of: Any,
-    at: Any,
-    sums: Any,
-    below: Any,
+def add_tile_of_blocks(
+    products: Any, points: Any, blocks: Any, tile: Any, sums: Any, below: Any
 ) -> None:
-    """Add one tile as `tile` does, the sums over every block of the sorted rows apart.
+    """Add one tile as `add_tile` does, the sums over every block of the sorted rows apart.
 
     A row adds up stretches of columns, a column stretches of rows.
 
     Args:
-        products, columns, norms, scales, at: as there.
-        edges, block_of: `Blocks` of these rows.
-        sums: of the rows, shape ``(V, 2, blocks, height)``.
-        below: of the columns, shape ``(V, 2, blocks of these rows, ...)``.
+        products, points, tile: as there.
+        blocks: fields of `Blocks` of these rows, B of them.
+        sums: of the rows, shape ``(V, 2, B, height)``.
+        below: of the columns, shape ``(V, 2, blocks of these rows, columns)``.
     """
-    row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
-    room = np.empty(width, np.float32)
+    _, _, scales = points
+    edges, block_of = blocks
+    top, left, height, width, offset = tile
+    distances = np.empty(width, np.float32)
     running = np.zeros((len(scales), 2, width), np.float32)
     for of_row in range(height):
-        own = row + of_row
-        start = of_row + 1 if row == column else 0
-        begin = column + start
-        row_of_distances(products, columns, norms, own, begin, of_row, room[start:])
+        row = top + of_row
+        start = of_row + 1 if top == left else 0
+        row_of_distances(products, points, row, tile, distances[start:])
         for variance in range(len(scales)):
             first = start
-            block = block_of[min(begin, len(block_of) - 1)]
+            block = block_of[min(left + start, len(block_of) - 1)]
             while first < width:
-                last = min(edges[block + 1] - column, width)
+                last = min(edges[block + 1] - left, width)
                 low, up = add_kernels(
-                    room[first:last],
+                    distances[first:last],
                     scales[variance],
                     running[variance, 0, first:last],
                     running[variance, 1, first:last],
@@ -398,8 +381,8 @@ def tile_of_blocks(
                 first = last
                 block += 1
         ends = of_row == height - 1 or of_row % _FLUSH == _FLUSH - 1
-        if ends or block_of[own + 1] != block_of[own]:
-            settle_block(running, below, block_of[own] - block_of[row], offset)
+        if ends or block_of[row + 1] != block_of[row]:
+            settle_block(running, below, block_of[row] - block_of[top], offset)
 
 
 @inlined()
@@ -407,15 +390,15 @@ def settle_block(running: Any, below: Any, block: int, offset: int) -> None:
     """Add the running sums of columns to those of one block of rows, and begin anew.
 
     Args:
-        running: shape ``(V, 2, columns)``.
-        below: shape ``(V, 2, blocks, ...)``.
+        running: shape ``(V, 2, width)``.
+        below: shape ``(V, 2, blocks, columns)``.
         block: of the rows, counted from the first of the tile.
         offset: where these columns begin in ``below``.
     """
-    variances, bounds, columns = running.shape
+    variances, bounds, width = running.shape
     for variance in range(variances):
         for bound in range(bounds):
-            for column in range(columns):
+            for column in range(width):
                 total = running[variance, bound, column]
                 below[variance, bound, block, offset + column] += total
     running[:] = 0
@@ -434,18 +417,18 @@ def rectangle(products: Any, rows: Any, columns: Any, scales: Any, sums: Any) ->
         sums: shape ``(V, 1 + M, 2, rows)``: over all columns, then over the own groups.
     """
     height, width = products.shape
-    room = np.empty(width, np.float32)
+    distances = np.empty(width, np.float32)
     low = np.empty(width, np.float32)
     up = np.empty(width, np.float32)
     unread = np.zeros((2, width), np.float32)
     for row in range(height):
-        distances_from_products(products[row], rows.norms[row], columns.norms, room)
+        distances_from_products(products[row], rows.norms[row], columns.norms, distances)
         for variance in range(len(scales)):
-            low_sum, up_sum = add_kernels(room, scales[variance], unread[0], unread[1])
+            low_sum, up_sum = add_kernels(distances, scales[variance], unread[0], unread[1])
             sums[variance, 0, 0, row] += low_sum
             sums[variance, 0, 1, row] += up_sum
             if len(rows.groups):
-                kernels(room, scales[variance], low, up)
+                kernels(distances, scales[variance], low, up)
             for grouping in range(len(rows.groups)):
                 group = columns.groups[grouping]
                 own_group = rows.groups[grouping, row]

@@ -15,6 +15,8 @@ from infoplane.rows_compiled import mix
 _U = np.uint64
 _STEP = _U(0x9E3779B97F4A7C15)
 _HALF = _U(32)
+_ROUNDING = 1e-7
+"""By which sums of one table may differ with the order of their terms."""
 
 
 @compiled()
@@ -27,44 +29,67 @@ def exceedances(
     its number), so that draws may be shared out.
 
     Args:
-        starts: first place of every stratum, and the number of rows m at the end.
-        cells: of the rows, sorted by stratum, the place in the table of their code and label 0,
+        starts: first row of every stratum, then the number of rows m, shape ``(strata + 1,)``.
+        cells: where the table counts the code of a row with label 0; rows are sorted by stratum,
             shape ``(m,)``.
         labels: shape ``(m,)``.
-        table: flat, of the rows of all other strata, whose labels cannot move.
+        table: flat counts of the rows of all other strata, whose labels cannot move, shape
+            ``(codes * labels,)``.
         first: number of the first draw.
         last: number after the last draw.
         seed: of all draws.
     """
-    rows = len(cells)
     counts = table.copy()
-    for row in range(rows):
+    for row in range(len(cells)):
         counts[cells[row] + labels[row]] += 1
-    most = 0
-    for cell in range(len(table)):
-        most = max(most, table[cell] + rows)
-    gain = np.zeros(most + 1)  # of n log n, by one more in a cell of n
-    for n in range(1, most + 1):
-        gain[n] = (n + 1) * np.log(n + 1) - n * np.log(n)
+    gains = gains_of_counts(table.max() + len(cells))
     observed = 0.0
     for cell in range(len(counts)):
-        for n in range(table[cell], counts[cell]):
-            observed += gain[n]
+        for count in range(table[cell], counts[cell]):
+            observed += gains[count]
     reached = 0
     for draw in range(first, last):
-        shuffled = labels.copy()
-        state = mix(mix(_U(seed)) + _U(draw) * _STEP)
         counts[:] = table
-        value = 0.0
-        for stratum in range(len(starts) - 1):
-            low = starts[stratum]
-            for row in range(starts[stratum + 1] - 1, low - 1, -1):
-                state += _STEP
-                other = low + np.int64(((mix(state) >> _HALF) * _U(row - low + 1)) >> _HALF)
-                cell = cells[row] + shuffled[other]
-                shuffled[other] = shuffled[row]
-                value += gain[counts[cell]]
-                counts[cell] += 1
-        if value >= observed - 1e-7:
+        state = mix(mix(_U(seed)) + _U(draw) * _STEP)
+        if (
+            value_of_draw(starts, cells, labels.copy(), counts, gains, state)
+            >= observed - _ROUNDING
+        ):
             reached += 1
     return reached
+
+
+@compiled(forceinline=True)
+def gains_of_counts(most: int) -> Any:
+    """Return what one more row in a cell of n adds to n log n, for n from 0, ``(most + 1,)``."""
+    gains = np.zeros(most + 1)
+    for count in range(1, most + 1):
+        gains[count] = (count + 1) * np.log(count + 1) - count * np.log(count)
+    return gains
+
+
+@compiled(forceinline=True)
+def value_of_draw(
+    starts: Any, cells: Any, labels: Any, counts: Any, gains: Any, state: Any
+) -> float:
+    """Shuffle the labels within each stratum; return what the rows add to the sum of n log n.
+
+    Args:
+        starts: as in `exceedances`, shape ``(strata + 1,)``.
+        cells: likewise, shape ``(m,)``.
+        labels: shuffled here, shape ``(m,)``.
+        counts: the flat table without these rows; they are counted in here.
+        gains: of `gains_of_counts`.
+        state: of the random numbers.
+    """
+    value = 0.0
+    for stratum in range(len(starts) - 1):
+        begin = starts[stratum]
+        for row in range(starts[stratum + 1] - 1, begin - 1, -1):
+            state += _STEP
+            other = begin + np.int64(((mix(state) >> _HALF) * _U(row - begin + 1)) >> _HALF)
+            cell = cells[row] + labels[other]
+            labels[other] = labels[row]
+            value += gains[counts[cell]]
+            counts[cell] += 1
+    return value
