@@ -10,6 +10,7 @@ import pytest
 from infoplane.analysis.studies.compression import (
     Compression,
     compression,
+    lasts,
     split_half_drop,
 )
 from infoplane.errors import InputError
@@ -109,6 +110,37 @@ def test_the_naive_fall_is_that_of_the_whole_curve() -> None:
 )
 def test_a_fall_stays_where_the_last_value_is_low(curve: list[float], stays: bool) -> None:
     assert compression(STEPS, HALVES, np.array(curve)).stays is stays
+
+
+@pytest.mark.parametrize(
+    ("curve", "lasting"),
+    [
+        ([5.0, 3, 5, 3, 5, 3, 5, 3], False),
+        ([5.0, 5, 3, 3, 5, 5, 3, 3], False),
+        ([4.0, 4.2, 3.7, 4.4, 3.5, 4.6, 3.3], False),
+        ([5.0, 3, 5, 5, 4, 3, 3, 3], True),
+        ([3.0, 3, 3, 5, 4, 3, 3, 3], True),
+        ([5.0, 5, 5, 5, 5, 5, 3, 3], True),
+        ([5.0, 4, 3, 3, 4, 5, 5, 5], False),
+        ([4.0, 4, 4, 4], False),
+    ],
+    ids=["to and fro", "slowly", "growing", "once before", "two phases", "late", "back", "flat"],
+)
+def test_a_fall_lasts_longer_than_any_dip_before_it(curve: list[float], lasting: bool) -> None:
+    assert lasts(np.array(curve)) is lasting
+
+
+def test_a_late_fall_from_a_plateau_lasts_wherever_its_halves_peak() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.r_[np.full(11, 4.5), 2.5]
+    found = [compression(range(12), *noisy_curves(truth, 0.02, rng)) for _ in range(40)]
+    assert all(curve.compresses for curve in found)
+
+
+def test_a_fall_begins_at_a_peak_and_not_between_two() -> None:
+    early, late = np.array([5.01, 2, 2, 2, 5, 3, 3]), np.array([5, 2, 2, 2, 5.01, 3, 3])
+    found = compression(range(7), [(early, late)] * 4, (early + late) / 2)
+    assert found.onset in (0, 4) and (found.onset_low, found.onset_high) == (0, 4)
 
 
 def test_the_threshold_of_a_fall_is_two_percent_of_the_peak_and_at_least_a_twentieth_of_a_bit() -> (

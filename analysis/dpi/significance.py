@@ -25,6 +25,7 @@ from infoplane.analysis.measuring.plane_point import plane_points
 from infoplane.analysis.measuring.records import Record, identity_of, task_of
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
+    groups_in_probe,
     input_variable,
     label_variable,
     layer_variable,
@@ -183,6 +184,12 @@ class Resampler:
         archive = self.evidence.archive
         return None if archive is None else copies_in_probe(archive)
 
+    @cached_property
+    def _groups(self) -> Codes | None:
+        """As `groups_in_probe`; None without an archive."""
+        archive = self.evidence.archive
+        return None if archive is None else groups_in_probe(archive)
+
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
         """Estimate the halves of these cells, which have no codes, on all cores.
 
@@ -309,8 +316,8 @@ class Resampler:
         return in_order(points, enumerate(rows_of_halves(splits)))
 
     def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
-        """Return the random splits of this step; copies of a row fall in one half."""
-        rng, groups = np.random.default_rng([self.settings.seed, step]), self._copies
+        """Return the random splits of this step; see `groups_in_probe`."""
+        rng, groups = np.random.default_rng([self.settings.seed, step]), self._groups
         if groups is None:
             return balanced_halves(n, self.settings.splits, rng)
         kinds = int(groups.max()) + 1

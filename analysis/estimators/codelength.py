@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infoplane.analysis.estimators.dependent_rows import sample_by_sample, samples_of
 from infoplane.analysis.estimators.surprise import (
     generator_of,
     surprise_of_symbols,
@@ -78,6 +79,7 @@ def mdl_online_code(
     columns = target_columns(z)
     bits_of_label = float(np.log2(int(codes.max()) + 1))
     order = generator.permutation(y.n)
+    order = sample_by_sample(order, samples_of(y), generator)
     ends = sorted({max(32, round(share * y.n)) for share in _SHARES})
     lengths = [ends[0] * bits_of_label]
     for start, stop in itertools.pairwise(ends):

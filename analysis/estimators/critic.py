@@ -19,10 +19,13 @@ class PairedRows:
     Attributes:
         a: shape ``(n, da)``.
         b: shape ``(n, db)``.
+        samples: of each row the sample that it is a position of, shape ``(n,)``; None where rows
+            are samples.
     """
 
     a: Tensor
     b: Tensor
+    samples: Ids | None = None
 
     def batches(self, rows: Ids, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the whole batches of some rows."""

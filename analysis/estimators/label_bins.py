@@ -55,7 +55,8 @@ def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:
     if y.kind == "discrete":
         return y
     columns = [_bins_of_ranks(column, bins) for column in y.values.T]
-    return Variable(y.name, np.stack(columns, axis=1), "discrete", notes=(BINNED_LABELS,))
+    symbols = np.stack(columns, axis=1)
+    return Variable(y.name, symbols, "discrete", (*y.notes, BINNED_LABELS), y.samples)
 
 
 def _bins_of_ranks(column: Values, bins: int) -> Codes:

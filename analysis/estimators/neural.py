@@ -19,6 +19,11 @@ from torch import Tensor, nn
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.dependent_rows import (
+    first_half,
+    sample_by_sample,
+    samples_of,
+)
 from infoplane.analysis.estimators.critic import (
     Critic,
     PairedRows,
@@ -135,7 +140,7 @@ class Variational(SpecString):
                 f"{self.batch}, got {a.n}"
             )
         rng = rng or np.random.default_rng(0)
-        rows = PairedRows(self._tensor(a), self._tensor(b))
+        rows = PairedRows(self._tensor(a), self._tensor(b), samples_of(a, b))
         values = [self.fit_and_read(rows, rng) for _ in range(self.seeds)]
         bits = float(np.mean(values))
         if not np.isfinite(bits):
@@ -241,8 +246,12 @@ class Variational(SpecString):
 
 def _random_halves(rows: PairedRows, rng: Generator) -> tuple[Ids, Ids]:
     order = rng.permutation(len(rows.a))
-    half = len(order) // 2
-    return order[:half], order[half:]
+    if rows.samples is None:
+        half = len(order) // 2
+        return order[:half], order[half:]
+    order = sample_by_sample(order, rows.samples, rng)
+    half = first_half(order, rows.samples)
+    return rng.permutation(order[:half]), rng.permutation(order[half:])
 
 
 def critic_features(v: Variable, name: str) -> NDArray[np.float32]:

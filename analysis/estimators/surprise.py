@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import Generator
 
+from infoplane.analysis.estimators.copies import first_of_every
+from infoplane.analysis.estimators.dependent_rows import count_of, sample_by_sample, samples_of
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
     Split,
@@ -53,6 +55,9 @@ def target_columns(v: Variable) -> Floats:
 def folds_of(b: Variable, estimator: VInformation, rng: Generator) -> Ids:
     """Return the fold of every row, shape ``(n,)``, dealt out class by class in random order.
 
+    Positions of one sample share a fold: what is fitted on some has seen the others. Of fewer
+    than four samples a fold the rows are dealt out one by one.
+
     Args:
         b: the target, n rows; those of continuous ones are dealt out by size.
         estimator: has as many folds as are made.
@@ -66,6 +71,10 @@ def folds_of(b: Variable, estimator: VInformation, rng: Generator) -> Ids:
             f"expected at least {4 * estimator.folds} rows for {estimator.folds} folds, got "
             f"{b.n}; use fewer folds or more probe rows"
         )
+    samples = samples_of(b)
+    if samples is not None and count_of(samples) >= 4 * estimator.folds:
+        one_row_each = b.take(first_of_every(samples))
+        return folds_of(one_row_each, estimator, rng)[samples]
     order = rng.permutation(b.n)
     sorted_by = codes_of(b) if b.kind == "discrete" else b.values[:, 0]
     order = order[np.argsort(sorted_by[order], kind="stable")]
@@ -106,7 +115,7 @@ def both_surprises(
         estimator: its family and folds.
         rng: of folds and fits.
     """
-    fold = folds_of(b, estimator, rng)
+    fold, samples = folds_of(b, estimator, rng), samples_of(b)
     z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
     discrete = b.kind == "discrete"
     surprise_of = surprise_of_symbols if discrete else surprise_of_amounts
@@ -115,6 +124,7 @@ def both_surprises(
     used = np.empty(b.n)
     for number in range(estimator.folds):
         train = rng.permutation(np.flatnonzero(fold != number))
+        train = sample_by_sample(train, samples, rng)  # those that are tuned on come first
         test = np.flatnonzero(fold == number)
         base[test], used[test] = surprise_of(z, y, train, test, estimator, rng)
     return base, used

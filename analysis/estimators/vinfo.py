@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.dependent_rows import count_of, samples_of, stderr_of_mean
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.surprise import (
@@ -200,7 +201,11 @@ def summary_of(
     # n rows cannot tell an information of order 1/n from none, also where no fold saw any.
     beyond = (symbols - 1) / (2 * (n * LN2) ** 2)
     bits = float(values.mean())
-    stderr = float(np.sqrt(values.var(ddof=1) / n + beyond))
+    samples = samples_of(b)
+    variance = values.var(ddof=1) / n
+    if samples is not None and count_of(samples) > 1:
+        variance = stderr_of_mean(values, samples) ** 2
+    stderr = float(np.sqrt(variance + beyond))
     return Estimate(
         bits,
         n,

@@ -6,6 +6,7 @@ A failing estimator becomes a recorded failure, never a number.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,16 @@ from infoplane.analysis.measuring.large_layers import (
 )
 from infoplane.analysis.measuring.plane_point import cell_rng, points_of, takes_both, with_notes
 from infoplane.analysis.measuring.records import Record, Task
+from infoplane.analysis.measuring.validity import draws_note
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
-from infoplane.contract import Estimator, HoldsCopies, ReadsBlocks, ReadsRowByRow, SharesLayer
+from infoplane.contract import (
+    Estimator,
+    HoldsCopies,
+    Points,
+    ReadsBlocks,
+    ReadsRowByRow,
+    SharesLayer,
+)
 from infoplane.types import Estimate, Quantity, Variable
 
 if TYPE_CHECKING:
@@ -60,6 +69,7 @@ def measure_cell(
             found = together.get(id(estimator)) or _points(
                 archive, step, layer, estimator, rng, read, in_blocks=in_blocks
             )
+            found = _with_draws(found, draws_note(archive, layer, estimator.traits))
             record["points"] = [
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
             ]
@@ -70,6 +80,16 @@ def measure_cell(
             record["error"] = f"{type(error).__name__}: {error}"
         records.append(record)
     return records
+
+
+def _with_draws(found: Points, note: tuple[str, ...]) -> Points:
+    """Return the points, those of I(X;Z) with the note on the noise of the layer."""
+    points: Points = []
+    for quantity, estimate in found:
+        if note and quantity == "i_xz":
+            estimate = replace(estimate, notes=(*estimate.notes, *note))
+        points.append((quantity, estimate))
+    return points
 
 
 def read_in_blocks(

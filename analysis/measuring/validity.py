@@ -13,7 +13,7 @@ import numpy as np
 from infoplane.analysis.estimators.cells import symbols_of
 from infoplane.analysis.estimators.limits import SLACK_BITS, require_possible
 from infoplane.analysis.measuring.large_layers import is_large
-from infoplane.contract import Estimator
+from infoplane.contract import Estimator, Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
@@ -70,6 +70,27 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
     if reduction in ("none", "flatten"):
         return ()
     return (f"of the whole layer, not of what {reduction} keeps of it",)
+
+
+def draws_note(archive: Archive, layer: str, traits: Traits) -> tuple[str, ...]:
+    """Return the note of an I(X;Z) of cells or kernels where the layer draws noise.
+
+    X enters as the number of its row. Each input comes once, so that what noise adds to a row
+    looks like information about X.
+
+    Args:
+        archive: the run.
+        layer: its name.
+        traits: of the estimator.
+    """
+    if archive.chain is None or layer not in archive.chain.drawn:
+        return ()
+    if traits.measures != "coarsened" or traits.x_as == "values":
+        return ()
+    return (
+        f"{layer} draws noise: cells count the draws too, so that this is no I(X;Z) but the "
+        "entropy of its coarsened rows; use knn or noisy",
+    )
 
 
 def noise_seen(archive: Archive, step: int, layer: str) -> str:

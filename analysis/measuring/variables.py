@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.copies import groups_of_codes
+from infoplane.analysis.estimators.dependent_rows import (
+    FEWEST_SAMPLES,
+    count_of,
+    label_of_sample,
+    samples_of,
+)
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -69,9 +76,13 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     values = archive.x if archive.x_kind == "continuous" else None
     as_values = estimator.traits.x_as == "values" and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
-        return remembered(archive, "x as row ids", lambda: discrete(archive.row_ids, "x"))
+        return remembered(
+            archive, "x as row ids", lambda: _positioned(archive, discrete(archive.row_ids, "x"))
+        )
     if estimator.supports("continuous", "continuous") and values is not None:
-        return remembered(archive, "x as values", lambda: continuous(values, "x"))
+        return remembered(
+            archive, "x as values", lambda: _positioned(archive, continuous(values, "x"))
+        )
     return None
 
 
@@ -81,9 +92,43 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
     if values is None:
         return None
     if archive.y_kind == "discrete":
-        return remembered(archive, "y", lambda: discrete(values, "y"))
-    amounts = remembered(archive, "y", lambda: continuous(values, "y"))
+        return remembered(archive, "y", lambda: _labels(archive, discrete(values, "y")))
+    amounts = remembered(archive, "y", lambda: _labels(archive, continuous(values, "y")))
     return amounts if estimator is None else labels_seen_by(estimator, amounts)
+
+
+def _positioned(archive: Archive, variable: Variable) -> Variable:
+    """Return the variable with the sample of every row, where rows are positions of samples."""
+    positions = archive.positions
+    return variable if positions is None else replace(variable, samples=positions[:, 0])
+
+
+def _labels(archive: Archive, variable: Variable) -> Variable:
+    """Return the labels with their samples, and a note where they are labels of samples."""
+    labels = _positioned(archive, variable)
+    samples = samples_of(labels)
+    if samples is None or not label_of_sample(labels):
+        return labels
+    note = (
+        f"one label for all {archive.row_info.kind}s of each of {count_of(samples)} samples: a "
+        "layer that tells samples apart knows the label, whether it means anything or not; null= "
+        "shuffles the labels of whole samples"
+    )
+    return replace(labels, notes=(*labels.notes, note))
+
+
+def groups_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+    """Return which rows fall in one half of the rows, shape ``(n,)``.
+
+    Positions of one sample, else copies of one row: one input with one label, see
+    `groups_of_codes`. None where each row falls by itself.
+    """
+    positions = archive.positions
+    if positions is not None:
+        samples = np.unique(positions[:, 0], return_inverse=True)[1].reshape(-1)
+        if FEWEST_SAMPLES <= count_of(samples) < len(samples):
+            return samples
+    return copies_in_probe(archive)
 
 
 def copies_in_probe(archive: Archive) -> NDArray[np.int64] | None:

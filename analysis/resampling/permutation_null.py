@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.copies import copy_groups, first_of_every
+from infoplane.analysis.estimators.copies import first_of_every
+from infoplane.analysis.estimators.dependent_rows import groups_of_one_label
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_variables, require_whole
 from infoplane.contract import Estimator
@@ -23,7 +24,8 @@ def permutation_null(
 ) -> Null:
     """Return the null of I(Z;Y): the estimator on permuted labels.
 
-    Copies of a row keep one label: they are no evidence against the null.
+    Copies of a row keep one label, and so do the positions of a sample where it is the sample's:
+    they are no evidence against the null.
 
     Args:
         estimator: or its spec.
@@ -43,7 +45,7 @@ def permutation_null(
     require_whole(1, draws=draws)
     estimator = parse(estimator)
     observed = estimator.estimate(z, y, rng=rng).bits if value is None else value
-    groups = copy_groups(z, y)
+    groups = groups_of_one_label(z, y)
     values = []
     for _ in range(draws):
         shuffled = y.take(permuted_rows(y.n, groups, rng))
@@ -54,11 +56,11 @@ def permutation_null(
 def permuted_rows(
     n: int, groups: NDArray[np.int64] | None, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return a random order of n rows, shape ``(n,)``, that keeps copies together.
+    """Return rows to take labels from, shape ``(n,)``, in random order: a group keeps one label.
 
     Args:
         n: number of rows.
-        groups: of each row, equally many rows each, shape ``(n,)``; None where none are copies.
+        groups: of each row, shape ``(n,)``; None where each row has a label of its own.
         rng: draws the order.
     """
     if groups is None:

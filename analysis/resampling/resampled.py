@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.copies import copy_groups
+from infoplane.analysis.estimators.dependent_rows import groups_in_halves, groups_of_one_label
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.plane_point import plane_points
 from infoplane.analysis.resampling.half_samples import (
@@ -112,7 +112,7 @@ class Resampled:
         def bits(rows: NDArray[np.int64]) -> float:
             return self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits
 
-        groups = copy_groups(a, b)
+        groups = groups_in_halves(a, b)
         halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
         nearer = None if self._fewer is None else self._fewer.estimate(a, b, rng=rng).bits
         return self._interval(one, halves, nearer, a, b)
@@ -195,7 +195,7 @@ class Resampled:
         self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
     ) -> Iterator[Points]:
         """Yield the points of both halves of every split, from a shared pass where there is one."""
-        groups = copy_groups(z, *filter(None, (x, y)))
+        groups = groups_in_halves(z, x, y)
         splits = random_halves(z.n, self.splits, rng, groups=groups)
         every = halves_from_one_pass(self.inner, x, z, y, splits, rng)
         if every is not None:
@@ -230,7 +230,7 @@ class Resampled:
 
         They come from a shared pass where the family has one.
         """
-        groups = copy_groups(z, y)
+        groups = groups_of_one_label(z, y)
         orders = [permuted_rows(y.n, groups, rng) for _ in range(self.null)]
         labelled = y.kind == "discrete" and z.kind == "continuous"
         if isinstance(self.inner, SharesLabels) and x is not None and labelled:

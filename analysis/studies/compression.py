@@ -34,7 +34,7 @@ class Compression:
         onset_low, onset_high: 2.5 and 97.5 % quantiles over splits.
         naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of
             plateaus.
-        stays: whether the later half of what follows the peak stays below it throughout.
+        stays: whether the fall lasts, see `lasts`; of exact codes whether there is one.
         fitting_end: first step with I(Z;Y) >= I_0 + 0.9 (max - I_0); None without labels.
         threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed;
             0.05 bit of exact codes.
@@ -71,6 +71,25 @@ def last_peak(curve: Floats) -> int:
         curve: shape ``(steps,)``, in bits.
     """
     return int(np.flatnonzero(curve >= curve.max() - _ROUNDING_BITS)[-1])
+
+
+def lasts(curve: Floats) -> bool:
+    """Return whether a curve stays low longer at its end than in any dip that it came back from.
+
+    Low is below the middle between its largest and its last value. A curve that goes up and down
+    ends low by chance of the checkpoint at which it was cut off.
+
+    Args:
+        curve: shape ``(steps,)``, in bits.
+
+    Example:
+        >>> lasts(np.array([3.0, 5.0, 4.9, 3.0])), lasts(np.array([5.0, 3.0, 5.0, 3.0]))
+        (True, False)
+    """
+    high = np.flatnonzero(curve >= (curve.max() + curve[-1]) / 2)
+    at_the_end = len(curve) - 1 - int(high[-1])
+    dips = np.diff(high) - 1
+    return at_the_end > int(dips.max(initial=0))
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
@@ -131,8 +150,8 @@ def compression(
     drop = float(np.mean([split_half_drop(first, second)[0] for first, second in halves]))
     reach = 1.96 * float(np.std(falls.ravel(), ddof=1))
     early, late = np.quantile(peaks, [0.025, 0.975], method="nearest").tolist()
-    peak = int(np.median(peaks))
-    after = whole[peak:]
+    # one of the peaks: between two of them the curve may be low
+    peak = int(np.quantile(peaks, 0.5, method="lower"))
     top = float(whole.max())
     return Compression(
         layer,
@@ -144,7 +163,7 @@ def compression(
         int(steps[early]),
         int(steps[late]),
         top - float(whole[-1]),
-        drop > 0 and bool((after[len(after) // 2 :] < whole[peak]).all()),
+        drop > 0 and lasts(whole),
         _fitting_end(steps, labels),
         max(_FLOOR_BITS, _FLOOR_SHARE * top),
         tuple(map(int, steps)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_variables, require_whole
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
-from infoplane.analysis.measuring.validity import possible
+from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
@@ -124,7 +125,8 @@ def information_given_labels(
     What Z keeps of X that the labels do not ask for.
 
     For a deterministic network and codes it is H(T|Y), and I(X;Z) = I(Z;Y) + I(Z;X|Y) where Y is a
-    function of X.
+    function of X. Exact codes of layers that draw noise count the draws: those are left out, with
+    a warning.
 
     Args:
         archive: a run or its path.
@@ -134,7 +136,7 @@ def information_given_labels(
 
     Raises:
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an
-            estimator that takes no X.
+            estimator that takes no X; exact codes where all layers draw noise.
     """
     require_whole(0, seed=seed)
     archive = open_run(archive)
@@ -150,9 +152,19 @@ def information_given_labels(
             f"{archive.x is not None})"
         )
     found = []
+    noise = ""
     for step, name in finite_cells_of(archive, layers, steps):
+        if estimator.traits.wants == "row hashes":
+            seen = noise_seen(archive, step, name)
+            if seen:
+                noise = seen
+                continue
         rng = cell_rng(seed, step, name, f"{estimator.name}|Y")
         layer = layer_variable(archive, step, name, estimator)
         estimate = conditional_information(estimator, inputs, layer, labels, rng=rng)
         found.append(Conditional(step, name, estimate))
+    if noise and not found:
+        raise InputError(f"{estimator.name}: no I(Z;X|Y): {noise}")
+    if noise:
+        warnings.warn(f"layers that draw noise are left out: {noise}", RuntimeWarning, stacklevel=2)
     return tuple(found)

@@ -15,7 +15,7 @@ from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_whole
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
-from infoplane.analysis.measuring.validity import possible
+from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
@@ -160,7 +160,12 @@ def layer_information(
         pairs = list(combinations_with_replacement(names, 2))
     estimates: dict[Pair, Estimate] = {}
     failures: dict[Pair, str] = {}
+    noise = {name: noise_seen(archive, step, name) if codes else "" for name in names}
     for first, second in pairs:
+        draws = noise[first] or noise[second]
+        if draws:
+            failures[first, second] = f"no I(Z_i;Z_j): {draws}"
+            continue
         rng = cell_rng(seed, step, f"{first}|{second}", estimator.name)
         try:
             estimate = possible(estimator, variables[first], variables[second], rng)

@@ -168,6 +168,13 @@ def _not_under(others: Sequence[Compression]) -> str:
 def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) -> str:
     threshold = max(curve.threshold for curve in curves)
     text = f"no fall beyond chance and {threshold:.2f} bits; {_count(curves)}"
+    passing = [curve for curve in curves if curve.low > curve.threshold]
+    if passing:
+        largest = max(passing, key=attrgetter("drop"))
+        text = (
+            f"no fall that lasts: {largest.estimator} ends {largest.drop:.2f} bits below its peak, "
+            f"and came back from such a dip before; {_count(curves)}"
+        )
     small = [curve for curve in exact_codes if curve.drop > 0]
     if small:
         text += f"; few rows merge ({small[0].estimator} falls by {small[0].drop:.3f} bits)"

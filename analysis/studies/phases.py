@@ -18,8 +18,9 @@ from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import finite_cells_of, layers_of, plane_points
+from infoplane.analysis.measuring.validity import noise_seen
 from infoplane.analysis.measuring.variables import (
-    copies_in_probe,
+    groups_in_probe,
     input_variable,
     label_variable,
     layer_variable,
@@ -153,7 +154,7 @@ def phases(
     names = layers_of(archive, layers)
     cells = finite_cells_of(archive, names, None)
     rng = np.random.default_rng(seed)
-    halves = random_halves(archive.n_rows, splits, rng, groups=copies_in_probe(archive))
+    halves = random_halves(archive.n_rows, splits, rng, groups=groups_in_probe(archive))
     rows = [None, *rows_of_halves(halves)]
     found = []
     frozen = freeze_edges(parsed, archive, layers=names)
@@ -226,9 +227,11 @@ def _curve(
 ) -> Compression | None:
     """Return the fall of I(X;Z) of one layer under one estimator.
 
-    None where it gives none at some checkpoint.
+    None where it gives none at some checkpoint, as exact codes of a layer that draws noise do not.
     """
     exact = estimator.traits.family == "exact codes"
+    if exact and any(noise_seen(archive, step, layer) for step in steps):
+        return None
     values = _values(archive, layer, estimator, steps, rows[:1] if exact else rows, seed)
     if values is None or np.isnan(values.i_xz).any():
         return None

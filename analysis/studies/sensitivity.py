@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import measure
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.studies.compression import Compression
-from infoplane.analysis.studies.phases import Phases, phases
+from infoplane.analysis.studies.phases import LayerPhase, Phases, phases
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -79,8 +80,12 @@ class Sensitivity:
             )
         if exact:
             paragraph.append(f"In {', '.join(exact)} rows truly merge.")
-        else:
+        elif all(map(_counted_rows, self.phases.layers)):
             paragraph.append("No layer merges rows: what falls is resolution, not information.")
+        else:
+            paragraph.append(
+                "Whether rows merge is not known: exact codes were not measured in all layers."
+            )
         return " ".join(paragraph)
 
     def __str__(self) -> str:
@@ -99,6 +104,12 @@ class Sensitivity:
             cells = [_cell(curves.get(name)) for curves in by_layer]
             lines.append(f"  {name:{width}s}" + "  ".join(cells))
         return "\n".join([*lines, "", self.verdict])
+
+
+def _counted_rows(phase: LayerPhase) -> bool:
+    """Return whether exact codes have a curve of this layer."""
+    families = [traits_of(curve.estimator).family for curve in phase.curves]
+    return "exact codes" in families
 
 
 def _cell(curve: Compression | None) -> str:

@@ -29,6 +29,8 @@ class Variable:
             (a row of several columns is one symbol).
         kind: stated by the caller, never guessed from a dtype.
         notes: go with every number made of it, e.g. how it was binned.
+        samples: of each row the sample that it is a position of, shape ``(n,)``; None where rows
+            are samples.
         largest: the largest magnitude of continuous values, 0 of symbols.
 
     Raises:
@@ -41,6 +43,7 @@ class Variable:
     values: Array
     kind: Kind
     notes: tuple[str, ...] = ()
+    samples: NDArray[np.int64] | None = None
     largest: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -97,7 +100,8 @@ class Variable:
 
     def take(self, rows: NDArray[np.integer]) -> Variable:
         """Return the same variable on some of its rows."""
-        return Variable(self.name, self.values[rows], self.kind, self.notes)
+        samples = None if self.samples is None else self.samples[rows]
+        return Variable(self.name, self.values[rows], self.kind, self.notes, samples)
 
 
 def _two_dimensional(values: ArrayLike, name: str) -> NDArray[np.generic]:

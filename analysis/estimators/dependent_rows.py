@@ -1,0 +1,120 @@
+"""Rows that are positions of samples: those of one sample are no independent evidence.
+
+All tokens of a text know the text. A label of the text is then known to each of them, whether
+the label means anything or not, and a predictor that was fitted on some tokens of the text has
+seen the answer for the others. So held-out rows, halves of the rows and shuffled labels go by
+whole samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from infoplane.analysis.estimators.copies import copy_groups, first_of_every
+from infoplane.rows import codes_of
+from infoplane.types import Variable
+from infoplane.types.arrays import Codes, Floats, Ids
+
+FEWEST_SAMPLES = 8
+"""Samples that two halves need: fewer say nothing of how much samples differ."""
+
+
+def samples_of(*variables: Variable | None) -> Codes | None:
+    """Return dense codes of the sample that each row is a position of, shape ``(n,)``.
+
+    None where rows are samples, or where every sample has one row only.
+
+    Args:
+        variables: paired rows; None where there is none.
+    """
+    for variable in variables:
+        if variable is not None and variable.samples is not None:
+            codes = np.unique(variable.samples, return_inverse=True)[1].reshape(-1)
+            return codes if int(codes.max()) + 1 < len(codes) else None
+    return None
+
+
+def count_of(samples: Codes) -> int:
+    """Return how many samples there are, by their dense codes."""
+    return int(samples.max()) + 1
+
+
+def label_of_sample(y: Variable) -> bool:
+    """Return whether all positions of a sample have the label of the sample."""
+    samples = samples_of(y)
+    if samples is None:
+        return False
+    labels = codes_of(y)
+    return bool((labels == labels[first_of_every(samples)][samples]).all())
+
+
+def groups_in_halves(*variables: Variable | None) -> Codes | None:
+    """Return which rows fall in one half of the rows, shape ``(n,)``.
+
+    Positions of one sample, else copies of one row (see `copy_groups`). None where each row falls
+    by itself, which positions of fewer than `FEWEST_SAMPLES` samples also do.
+
+    Args:
+        variables: paired rows; None where there is none.
+    """
+    there = [variable for variable in variables if variable is not None]
+    samples = samples_of(*there)
+    if samples is not None and count_of(samples) >= FEWEST_SAMPLES:
+        return samples
+    return copy_groups(*there)
+
+
+def groups_of_one_label(z: Variable, y: Variable) -> Codes | None:
+    """Return which rows keep one label when labels are shuffled, shape ``(n,)``.
+
+    Positions of one sample where the label is the sample's, else copies of one row.
+
+    Args:
+        z: the layer, n rows.
+        y: the labels, n rows.
+    """
+    if label_of_sample(y):
+        return samples_of(y)
+    return copy_groups(z, y)
+
+
+def sample_by_sample(rows: Ids, samples: Codes | None, rng: Generator) -> Ids:
+    """Return the rows with those of one sample next to each other, samples in random order.
+
+    Args:
+        rows: in random order, shape ``(m,)``.
+        samples: of all rows, shape ``(n,)``; None leaves the rows as they are.
+        rng: of the order of samples.
+    """
+    if samples is None:
+        return rows
+    rank = rng.permutation(count_of(samples))
+    return rows[np.argsort(rank[samples[rows]], kind="stable")]
+
+
+def first_half(rows: Ids, samples: Codes) -> int:
+    """Return how many rows make a first half that ends with a whole sample.
+
+    Args:
+        rows: sample by sample, shape ``(m,)``.
+        samples: of all rows, shape ``(n,)``.
+    """
+    half = len(rows) // 2
+    ends = np.flatnonzero(np.diff(samples[rows])) + 1
+    return int(ends[np.argmin(np.abs(ends - half))]) if len(ends) else half
+
+
+def stderr_of_mean(values: Floats, samples: Codes) -> float:
+    """Return the standard error of a mean of rows that depend within their sample.
+
+    ``sqrt(S / (S - 1) sum_s (sum_(i in s) (v_i - mean))^2) / n`` over S samples (Liang & Zeger
+    1986): with equal rows in every sample it is that of S rows, not of n.
+
+    Args:
+        values: shape ``(n,)``.
+        samples: dense codes, shape ``(n,)``, of at least 2 samples.
+    """
+    kinds = count_of(samples)
+    sums = np.bincount(samples, weights=values - values.mean(), minlength=kinds)
+    return float(np.sqrt(kinds / (kinds - 1) * (sums**2).sum()) / len(values))

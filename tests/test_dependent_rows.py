@@ -1,0 +1,112 @@
+"""Rows that are positions of samples: folds, halves and shuffled labels go by whole samples."""
+
+import math
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.estimators.dependent_rows import (
+    groups_in_halves,
+    groups_of_one_label,
+    label_of_sample,
+    sample_by_sample,
+    samples_of,
+    stderr_of_mean,
+)
+from infoplane.types import Variable
+
+TEXTS, TOKENS = 40, 12
+
+
+def texts_without_meaning(seed: int, to: str) -> ip.Archive:
+    """Return a run whose layer knows the text of every token, and labels of texts at random."""
+    rng = np.random.default_rng(seed)
+    of_text = rng.normal(size=(TEXTS, 1, 6))
+    z = of_text + 0.3 * rng.normal(size=(TEXTS, TOKENS, 6))
+    labels = rng.permutation(np.arange(TEXTS) % 2)
+    tokens = rng.integers(0, 50, (TEXTS, TOKENS))
+    return ip.from_arrays({"l": z}, x=tokens, y=labels, to=to, rows="token")
+
+
+def positioned(values: np.ndarray, samples: np.ndarray) -> Variable:
+    """Return symbols of rows that are positions of samples."""
+    symbols = np.asarray(values, np.int64)[:, None]
+    return Variable("y", symbols, "discrete", samples=np.asarray(samples, np.int64))
+
+
+@pytest.mark.parametrize("spec", ["knn", "bin:quantile,n=2", "gauss"])
+def test_labels_of_texts_at_random_are_within_their_null(tmp_path, spec):
+    run = texts_without_meaning(0, str(tmp_path / "run"))
+    plane = ip.measure(run, [spec], null=19)
+    (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
+    assert estimate.null.p > 0.05
+    assert estimate.null.mean > 0.3  # a layer that tells texts apart knows any label of texts
+
+
+def test_a_label_that_texts_mean_is_beyond_its_null(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(TEXTS) % 2
+    z = labels[:, None, None] + 0.1 * rng.normal(size=(TEXTS, TOKENS, 2))
+    tokens = rng.integers(0, 50, (TEXTS, TOKENS))
+    run = ip.from_arrays({"l": z}, x=tokens, y=labels, to=str(tmp_path / "run"), rows="token")
+    plane = ip.measure(run, ["bin:range,n=3"], null=39)
+    (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
+    assert estimate.null.p == pytest.approx(1 / 40)
+
+
+def test_usable_information_of_texts_is_held_out_by_text(tmp_path):
+    run = texts_without_meaning(1, str(tmp_path / "run"))
+    plane = ip.measure(run, ["vinfo:family=linear"])
+    (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
+    assert estimate.bits < 2 * estimate.stderr
+
+
+def test_a_critic_does_not_read_the_texts_that_it_was_trained_on(tmp_path):
+    run = texts_without_meaning(2, str(tmp_path / "run"))
+    plane = ip.measure(run, ["infonce:batch=32,seeds=1"])
+    (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
+    assert estimate.bits < 0.1
+
+
+def test_the_note_names_what_labels_of_samples_show(tmp_path):
+    run = texts_without_meaning(3, str(tmp_path / "run"))
+    plane = ip.measure(run, ["bin:quantile,n=2"])
+    (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
+    assert any(f"one label for all tokens of each of {TEXTS} samples" in n for n in estimate.notes)
+
+
+def test_tokens_with_labels_of_their_own_are_shuffled_one_by_one():
+    y = positioned(np.arange(60) % 3, np.repeat(np.arange(10), 6))
+    z = ip.continuous(np.random.default_rng(0).normal(size=60))
+    assert not label_of_sample(y)
+    assert groups_of_one_label(z, y) is None
+
+
+def test_halves_take_whole_samples_where_there_are_enough():
+    samples = np.repeat(np.arange(10), 6)
+    many = positioned(np.arange(60) % 3, samples)
+    few = positioned(np.arange(60) % 3, samples // 2)
+    assert np.array_equal(groups_in_halves(many), samples)
+    assert groups_in_halves(few) is None
+
+
+def test_rows_keep_their_samples_when_some_are_taken():
+    y = positioned(np.arange(6), np.array([7, 7, 9, 9, 9, 4]))
+    assert samples_of(y.take(np.array([5, 2, 3]))).tolist() == [0, 1, 1]
+    assert samples_of(y.take(np.array([0, 2, 5]))) is None  # one row each: rows are samples
+
+
+def test_rows_are_put_sample_by_sample():
+    samples = np.arange(30) % 5
+    rng = np.random.default_rng(0)
+    order = sample_by_sample(rng.permutation(30), samples, rng)
+    assert sorted(order.tolist()) == list(range(30))
+    assert np.count_nonzero(np.diff(samples[order])) == 4
+
+
+def test_equal_rows_of_a_sample_count_once_in_the_error():
+    of_samples = np.random.default_rng(0).normal(size=50)
+    expected = of_samples.std(ddof=1) / math.sqrt(50)
+    samples = np.repeat(np.arange(50), 9)
+    assert stderr_of_mean(of_samples[samples], samples) == pytest.approx(expected)
