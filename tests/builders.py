@@ -268,3 +268,14 @@ def exit_code(*words: object) -> int:
 def numbers_of(plane: Plane) -> list[tuple[int, str, str, str, str, float]]:
     """Every number of a plane with what it is."""
     return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
+
+
+def noisy_run(path: Path) -> Archive:
+    """Return a run of 32 inputs, each twice; layer ``mu`` draws noise behind ``a``."""
+    rng = np.random.default_rng(0)
+    x = np.tile(np.arange(32, dtype=np.float32), 2)[:, None]
+    steps = []
+    for scale in (1.0, 0.9, 0.8):
+        a = np.tanh(scale * x)
+        steps.append({"a": a, "mu": a + 0.1 * rng.normal(size=a.shape).astype(np.float32)})
+    return run_of(path, steps, x=x, y=np.tile(np.arange(32), 2) % 2)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import ByRows
+from builders import ByRows, noisy_run
 
 import infoplane as ip
 from infoplane.analysis.studies.conditional import conditional_information
-from infoplane.errors import EstimatorError
+from infoplane.errors import EstimatorError, InputError
 
 ROWS = ip.continuous(np.arange(10.0))
 GIVEN = ip.discrete(np.repeat([0, 1, 2], [2, 3, 5]))
@@ -44,3 +45,14 @@ def test_notes_of_all_classes_are_told_once(found: ip.Estimate) -> None:
 def test_the_condition_has_as_many_rows() -> None:
     with pytest.raises(EstimatorError, match="expected paired rows, got 10, 10 and 9"):
         conditional_information(ByRows(), ROWS, ROWS, ip.discrete(np.arange(9)))  # type: ignore[arg-type]
+
+
+def test_exact_codes_of_a_layer_that_draws_noise_are_left_out_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    run = noisy_run(tmp_path / "run")
+    with pytest.warns(RuntimeWarning, match="draw noise are left out"):
+        found = ip.information_given_labels(run, "exact")
+    assert {one.layer for one in found} == {"a"}
+    with pytest.raises(InputError, match="mu draws noise"):
+        ip.information_given_labels(run, "exact", layers=["mu"])

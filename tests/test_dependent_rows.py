@@ -1,6 +1,7 @@
 """Rows that are positions of samples: folds, halves and shuffled labels go by whole samples."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,15 +37,15 @@ def positioned(values: np.ndarray, samples: np.ndarray) -> Variable:
 
 
 @pytest.mark.parametrize("spec", ["knn", "bin:quantile,n=2", "gauss"])
-def test_labels_of_texts_at_random_are_within_their_null(tmp_path, spec):
+def test_labels_of_texts_at_random_are_within_their_null(tmp_path: Path, spec: str) -> None:
     run = texts_without_meaning(0, str(tmp_path / "run"))
     plane = ip.measure(run, [spec], null=19)
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
-    assert estimate.null.p > 0.05
+    assert estimate.null is not None and estimate.null.p > 0.05
     assert estimate.null.mean > 0.3  # a layer that tells texts apart knows any label of texts
 
 
-def test_a_label_that_texts_mean_is_beyond_its_null(tmp_path):
+def test_a_label_that_texts_mean_is_beyond_its_null(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(TEXTS) % 2
     z = labels[:, None, None] + 0.1 * rng.normal(size=(TEXTS, TOKENS, 2))
@@ -52,38 +53,38 @@ def test_a_label_that_texts_mean_is_beyond_its_null(tmp_path):
     run = ip.from_arrays({"l": z}, x=tokens, y=labels, to=str(tmp_path / "run"), rows="token")
     plane = ip.measure(run, ["bin:range,n=3"], null=39)
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
-    assert estimate.null.p == pytest.approx(1 / 40)
+    assert estimate.null is not None and estimate.null.p == pytest.approx(1 / 40)
 
 
-def test_usable_information_of_texts_is_held_out_by_text(tmp_path):
+def test_usable_information_of_texts_is_held_out_by_text(tmp_path: Path) -> None:
     run = texts_without_meaning(1, str(tmp_path / "run"))
     plane = ip.measure(run, ["vinfo:family=linear"])
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
-    assert estimate.bits < 2 * estimate.stderr
+    assert estimate.stderr is not None and estimate.bits < 2 * estimate.stderr
 
 
-def test_a_critic_does_not_read_the_texts_that_it_was_trained_on(tmp_path):
+def test_a_critic_does_not_read_the_texts_that_it_was_trained_on(tmp_path: Path) -> None:
     run = texts_without_meaning(2, str(tmp_path / "run"))
     plane = ip.measure(run, ["infonce:batch=32,seeds=1"])
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
     assert estimate.bits < 0.1
 
 
-def test_the_note_names_what_labels_of_samples_show(tmp_path):
+def test_the_note_names_what_labels_of_samples_show(tmp_path: Path) -> None:
     run = texts_without_meaning(3, str(tmp_path / "run"))
     plane = ip.measure(run, ["bin:quantile,n=2"])
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
     assert any(f"one label for all tokens of each of {TEXTS} samples" in n for n in estimate.notes)
 
 
-def test_tokens_with_labels_of_their_own_are_shuffled_one_by_one():
+def test_tokens_with_labels_of_their_own_are_shuffled_one_by_one() -> None:
     y = positioned(np.arange(60) % 3, np.repeat(np.arange(10), 6))
     z = ip.continuous(np.random.default_rng(0).normal(size=60))
     assert not label_of_sample(y)
     assert groups_of_one_label(z, y) is None
 
 
-def test_halves_take_whole_samples_where_there_are_enough():
+def test_halves_take_whole_samples_where_there_are_enough() -> None:
     samples = np.repeat(np.arange(10), 6)
     many = positioned(np.arange(60) % 3, samples)
     few = positioned(np.arange(60) % 3, samples // 2)
@@ -91,13 +92,13 @@ def test_halves_take_whole_samples_where_there_are_enough():
     assert groups_in_halves(few) is None
 
 
-def test_rows_keep_their_samples_when_some_are_taken():
+def test_rows_keep_their_samples_when_some_are_taken() -> None:
     y = positioned(np.arange(6), np.array([7, 7, 9, 9, 9, 4]))
     assert samples_of(y.take(np.array([5, 2, 3]))).tolist() == [0, 1, 1]
     assert samples_of(y.take(np.array([0, 2, 5]))) is None  # one row each: rows are samples
 
 
-def test_rows_are_put_sample_by_sample():
+def test_rows_are_put_sample_by_sample() -> None:
     samples = np.arange(30) % 5
     rng = np.random.default_rng(0)
     order = sample_by_sample(rng.permutation(30), samples, rng)
@@ -105,7 +106,7 @@ def test_rows_are_put_sample_by_sample():
     assert np.count_nonzero(np.diff(samples[order])) == 4
 
 
-def test_equal_rows_of_a_sample_count_once_in_the_error():
+def test_equal_rows_of_a_sample_count_once_in_the_error() -> None:
     of_samples = np.random.default_rng(0).normal(size=50)
     expected = of_samples.std(ddof=1) / math.sqrt(50)
     samples = np.repeat(np.arange(50), 9)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from builders import noisy_run
+
+import infoplane as ip
 from infoplane.analysis.studies.layer_information import LayerMatrix
 from infoplane.types import Estimate
 
@@ -25,3 +29,11 @@ def test_a_layer_matrix_prints_and_fills_both_sides() -> None:
         f"{'b':8s}{'1.250':>9s}{'-':>9s}",
         "not measured: why not",
     ]
+
+
+def test_exact_codes_of_a_layer_that_draws_noise_are_no_information_between_layers(
+    tmp_path: Path,
+) -> None:
+    found = ip.layer_information(noisy_run(tmp_path / "run"), "exact")
+    assert list(found.estimates) == [("a", "a")]
+    assert all("mu draws noise" in why for why in found.failures.values())

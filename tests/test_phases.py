@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from builders import run_of
+from builders import noisy_run, run_of
 
 import infoplane as ip
 from infoplane.analysis.estimators.spec import traits_of
@@ -283,3 +283,16 @@ def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:
     assert len(phases.phases(three, ["exact"]).layers) == 1
     with pytest.raises(InputError, match="at least 3 captured steps, got 2"):
         phases.phases(two, ["exact"])
+
+
+def test_exact_codes_of_a_layer_that_draws_noise_have_no_vote(tmp_path: Path) -> None:
+    found = ip.phases(noisy_run(tmp_path / "run"), ["exact", "bin:szt"])
+    curves = {phase.layer: [curve.estimator for curve in phase.curves] for phase in found.layers}
+    assert curves == {"a": ["exact", "bin:szt"], "mu": ["bin:szt"]}
+
+
+def test_a_layer_that_swings_to_and_fro_does_not_compress(tmp_path: Path) -> None:
+    layer = [np.arange(256)[:, None] % kinds * 1.0 for kinds in (32, 8) * 4]
+    specs = ["bin:saxe,width=0.5", "kde:variance=0.01"]
+    (found,) = ip.phases(written(tmp_path / "run", layer), specs, splits=3).layers
+    assert found.verdict == "none" and "no fall that lasts" in found.explanation

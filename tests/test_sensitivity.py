@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from builders import run_of
 
 import infoplane as ip
 from infoplane.analysis.plot import draw_sensitivity
@@ -56,3 +58,10 @@ def test_sensitivity_says_under_how_many_conventions(szt_run: Path) -> None:
     assert len(draw_sensitivity(found.plane).axes) == 4
     with pytest.raises(InputError, match="give at least 2"):
         sensitivity(szt_run, ["exact"])
+
+
+def test_without_exact_codes_nothing_is_said_of_merged_rows(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(64, 2))
+    run = run_of(tmp_path / "run", [{"z": rows * scale} for scale in (1.0, 0.5, 0.1)])
+    found = sensitivity(run, ["bin:szt", "kde:variance=0.1"])
+    assert "Whether rows merge is not known" in found.verdict

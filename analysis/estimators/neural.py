@@ -19,11 +19,6 @@ from torch import Tensor, nn
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
-from infoplane.analysis.estimators.dependent_rows import (
-    first_half,
-    sample_by_sample,
-    samples_of,
-)
 from infoplane.analysis.estimators.critic import (
     Critic,
     PairedRows,
@@ -32,6 +27,11 @@ from infoplane.analysis.estimators.critic import (
     js_objective,
     nwj_nats,
     smile_nats,
+)
+from infoplane.analysis.estimators.dependent_rows import (
+    first_half,
+    sample_by_sample,
+    samples_of,
 )
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT, standardised

@@ -86,9 +86,8 @@ def _with_draws(found: Points, note: tuple[str, ...]) -> Points:
     """Return the points, those of I(X;Z) with the note on the noise of the layer."""
     points: Points = []
     for quantity, estimate in found:
-        if note and quantity == "i_xz":
-            estimate = replace(estimate, notes=(*estimate.notes, *note))
-        points.append((quantity, estimate))
+        notes = (*estimate.notes, *(note if quantity == "i_xz" else ()))
+        points.append((quantity, replace(estimate, notes=notes)))
     return points
 
 
