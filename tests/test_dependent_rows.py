@@ -15,6 +15,8 @@ from infoplane.analysis.estimators.dependent_rows import (
     samples_of,
     stderr_of_mean,
 )
+from infoplane.analysis.estimators.surprise import folds_of
+from infoplane.analysis.estimators.vinfo import VInformation
 from infoplane.types import Variable
 
 TEXTS, TOKENS = 40, 12
@@ -88,13 +90,34 @@ def test_halves_take_whole_samples_where_there_are_enough() -> None:
     samples = np.repeat(np.arange(10), 6)
     many = positioned(np.arange(60) % 3, samples)
     few = positioned(np.arange(60) % 3, samples // 2)
-    assert np.array_equal(groups_in_halves(many), samples)
+    groups = groups_in_halves(many)
+    assert groups is not None and np.array_equal(groups, samples)
     assert groups_in_halves(few) is None
+
+
+def test_folds_hold_whole_samples_out_and_spread_their_classes() -> None:
+    labels = np.repeat(np.arange(20) % 2, 5)
+    samples = np.repeat(np.arange(20), 5)
+    fold = folds_of(positioned(labels, samples), VInformation(), np.random.default_rng(0))
+    of_samples = [set(fold[samples == sample].tolist()) for sample in range(20)]
+    assert all(len(folds) == 1 for folds in of_samples)
+    table = np.zeros((5, 2), int)
+    np.add.at(table, (fold, labels), 1)
+    assert (table == 10).all()
+
+
+def test_usable_information_names_samples_that_are_fewer_than_folds() -> None:
+    y = positioned(np.arange(60) % 2, np.repeat(np.arange(3), 20))
+    z = ip.continuous(np.random.default_rng(0).normal(size=(60, 2)))
+    assert any(
+        "3 samples are fewer than the folds" in n for n in VInformation().estimate(z, y).notes
+    )
 
 
 def test_rows_keep_their_samples_when_some_are_taken() -> None:
     y = positioned(np.arange(6), np.array([7, 7, 9, 9, 9, 4]))
-    assert samples_of(y.take(np.array([5, 2, 3]))).tolist() == [0, 1, 1]
+    codes = samples_of(y.take(np.array([5, 2, 3])))
+    assert codes is not None and codes.tolist() == [0, 1, 1]
     assert samples_of(y.take(np.array([0, 2, 5]))) is None  # one row each: rows are samples
 
 

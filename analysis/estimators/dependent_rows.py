@@ -23,7 +23,7 @@ FEWEST_SAMPLES = 8
 def samples_of(*variables: Variable | None) -> Codes | None:
     """Return dense codes of the sample that each row is a position of, shape ``(n,)``.
 
-    None where rows are samples, or where every sample has one row only.
+    None where rows are samples, where every sample has one row only, and of a single sample.
 
     Args:
         variables: paired rows; None where there is none.
@@ -31,7 +31,7 @@ def samples_of(*variables: Variable | None) -> Codes | None:
     for variable in variables:
         if variable is not None and variable.samples is not None:
             codes = np.unique(variable.samples, return_inverse=True)[1].reshape(-1)
-            return codes if int(codes.max()) + 1 < len(codes) else None
+            return codes if 1 < count_of(codes) < len(codes) else None
     return None
 
 

@@ -18,7 +18,7 @@ from infoplane.analysis.estimators.vinfo_families import (
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable, require_same_rows
-from infoplane.types.arrays import Array, Floats, Ids, Values
+from infoplane.types.arrays import Array, Codes, Floats, Ids, Values
 
 if TYPE_CHECKING:
     from infoplane.analysis.estimators.vinfo import VInformation
@@ -56,7 +56,7 @@ def folds_of(b: Variable, estimator: VInformation, rng: Generator) -> Ids:
     """Return the fold of every row, shape ``(n,)``, dealt out class by class in random order.
 
     Positions of one sample share a fold: what is fitted on some has seen the others. Of fewer
-    than four samples a fold the rows are dealt out one by one.
+    samples than folds the rows are dealt out one by one.
 
     Args:
         b: the target, n rows; those of continuous ones are dealt out by size.
@@ -71,17 +71,27 @@ def folds_of(b: Variable, estimator: VInformation, rng: Generator) -> Ids:
             f"expected at least {4 * estimator.folds} rows for {estimator.folds} folds, got "
             f"{b.n}; use fewer folds or more probe rows"
         )
+    samples = samples_in_folds(b, estimator)
+    if samples is None:
+        return _dealt_out(b, estimator.folds, rng)
+    return _dealt_out(b.take(first_of_every(samples)), estimator.folds, rng)[samples]
+
+
+def samples_in_folds(b: Variable, estimator: VInformation) -> Codes | None:
+    """Return the sample of every row where folds take whole samples, shape ``(n,)``, else None."""
     samples = samples_of(b)
-    if samples is not None and count_of(samples) >= 4 * estimator.folds:
-        one_row_each = b.take(first_of_every(samples))
-        return folds_of(one_row_each, estimator, rng)[samples]
+    return None if samples is None or count_of(samples) < estimator.folds else samples
+
+
+def _dealt_out(b: Variable, folds: int, rng: Generator) -> Ids:
+    """Return the fold of every row of a target, shape ``(n,)``, dealt out class by class."""
     order = rng.permutation(b.n)
     sorted_by = codes_of(b) if b.kind == "discrete" else b.values[:, 0]
     order = order[np.argsort(sorted_by[order], kind="stable")]
     fold = np.empty(b.n, dtype=np.int64)
-    starts = np.arange(b.n) // estimator.folds * estimator.folds
+    starts = np.arange(b.n) // folds * folds
     dealt = rng.random(b.n)
-    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % estimator.folds
+    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % folds
     return fold
 
 
@@ -115,7 +125,7 @@ def both_surprises(
         estimator: its family and folds.
         rng: of folds and fits.
     """
-    fold, samples = folds_of(b, estimator, rng), samples_of(b)
+    fold, samples = folds_of(b, estimator, rng), samples_in_folds(b, estimator)
     z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
     discrete = b.kind == "discrete"
     surprise_of = surprise_of_symbols if discrete else surprise_of_amounts

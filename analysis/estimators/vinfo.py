@@ -23,6 +23,7 @@ from infoplane.analysis.estimators.surprise import (
     both_surprises,
     conditional_surprise,
     generator_of,
+    samples_in_folds,
     target_columns,
 )
 from infoplane.analysis.estimators.vinfo_families import (
@@ -202,8 +203,11 @@ def summary_of(
     beyond = (symbols - 1) / (2 * (n * LN2) ** 2)
     bits = float(values.mean())
     samples = samples_of(b)
+    if samples is not None and samples_in_folds(b, estimator) is None:
+        few = f"{count_of(samples)} samples are fewer than the folds"
+        notes = (*notes, f"{few}: what is held out is of samples that were fitted on")
     variance = values.var(ddof=1) / n
-    if samples is not None and count_of(samples) > 1:
+    if samples is not None:
         variance = stderr_of_mean(values, samples) ** 2
     stderr = float(np.sqrt(variance + beyond))
     return Estimate(
