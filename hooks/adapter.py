@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import numbers
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ from torch import nn
 from infoplane.errors import InputError, MissingExtra
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.recording.steps_and_metrics import holds_one
+from infoplane.user_warning import warn_user
 
 Metrics = Mapping[str, Any]  # Any: whatever the framework logs
 
@@ -66,10 +66,8 @@ class RunFolders:
             self._count += 1
 
     def _say(self, folder: Path) -> None:
-        warnings.warn(
+        warn_user(
             f"training {self._count} of this callback is recorded in a run of its own: {folder}",
-            UserWarning,
-            stacklevel=5,
         )
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-import warnings
 from types import ModuleType
 from typing import Any, Literal
 
 from infoplane.errors import InputError
 from infoplane.hooks.adapter import Attachment, missing
 from infoplane.hooks.schedule import At
+from infoplane.user_warning import warn_user
 
 
 def callback(
@@ -80,11 +80,10 @@ def _compare_with_epochs(schedule: object, epochs: int | None) -> None:
         and epochs is not None
         and 0 <= epochs < max(schedule.steps, default=0)
     ):
-        warnings.warn(
+        warn_user(
             f"the schedule {schedule} goes to {max(schedule.steps)}, and this training ends at "
             f"epoch {epochs}: steps are epochs here; by='step' counts optimiser steps",
             RuntimeWarning,
-            stacklevel=3,
         )
 
 

@@ -6,7 +6,6 @@ They name an estimator in files, legends, logs and on the command line.
 from __future__ import annotations
 
 import importlib
-import warnings
 from dataclasses import MISSING, fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from infoplane.contract import NO_PROMISES, Estimator, Traits
 from infoplane.errors import SpecError
 from infoplane.patterns import did_you_mean
+from infoplane.user_warning import warn_user
 
 _HERE = "infoplane.analysis.estimators"
 FAMILIES: dict[str, str] = {
@@ -58,7 +58,7 @@ def families() -> dict[str, Any]:  # Any: classes of estimators
         try:
             found[point.name] = _load_plug_in(point)
         except SpecError as error:
-            warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+            warn_user(str(error), RuntimeWarning)
     return found
 
 

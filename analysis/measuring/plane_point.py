@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from infoplane.analysis.measuring.variables import input_variable, label_variabl
 from infoplane.contract import Estimator, SharesPlanePoint
 from infoplane.errors import EstimatorError
 from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.user_warning import warn_user
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -79,11 +79,10 @@ def finite_cells_of(
     finite = [(step, name) for step, name in cells if not archive.n_nonfinite(step, name)]
     if len(finite) < len(cells):
         step, name = next(cell for cell in cells if cell not in finite)
-        warnings.warn(
+        warn_user(
             f"{len(cells) - len(finite)} of {len(cells)} cells hold NaN or infinity, the first "
             f"{name} at step {step}: left out",
             RuntimeWarning,
-            stacklevel=3,
         )
     return finite
 

@@ -5,7 +5,6 @@ Fitting, peak, compression, measured so that a plateau is not called a fall.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -37,6 +36,7 @@ from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Quantity, printable
+from infoplane.user_warning import warn_user
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -162,11 +162,10 @@ def phases(
         for name in names:
             steps = [step for step, layer in cells if layer == name]
             if len(steps) < FEWEST_STEPS:
-                warnings.warn(
+                warn_user(
                     f"{name}: left out, phases need at least {FEWEST_STEPS} of its checkpoints, "
                     f"got {steps}",
                     RuntimeWarning,
-                    stacklevel=2,
                 )
                 continue
             curves = []

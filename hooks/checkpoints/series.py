@@ -5,7 +5,6 @@ What is there already, what is damaged, what is captured.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +19,7 @@ from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import Every, at
+from infoplane.user_warning import warn_user
 
 SOURCE, DAMAGED = "source", "failures"
 """Names of the records that say of a step which checkpoint it comes from, and what could not be
@@ -144,8 +144,9 @@ class CheckpointSeries:
         if record not in self._damaged:
             self._damaged.append(record)
             self._unwritten = True
-        warnings.warn(
-            f"step {checkpoint.step} is passed over: {damage}", RuntimeWarning, stacklevel=5
+        warn_user(
+            f"step {checkpoint.step} is passed over: {damage}",
+            RuntimeWarning,
         )
 
     def _open_recorder(self) -> Recorder:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Probe, batch_size_for, call
+from infoplane.user_warning import warn_user
 
 ROWS, OTHER_ROWS = 4, 6
 """Two numbers of rows to look with: the axis of an output that has first the one and then the other
@@ -148,12 +148,11 @@ class _Looking:
                 module.training = options.mode == "train"
             self._forward_if_possible()
         if state.lost:
-            warnings.warn(
+            warn_user(
                 f"forwards of this network write into {_few(state.lost)}, which is too large to be "
                 "copied: a capture changes it, so that training ends otherwise than without the "
                 "recorder; capture from a copy of the network, or fewer times",
                 RuntimeWarning,
-                stacklevel=8,
             )
         self._written = tuple(dict.fromkeys([*state.changed, *state.lost]))
         return self._written
@@ -223,13 +222,12 @@ class _Looking:
         self._show_values(sites, rows, compare)
         sizes.seconds = time.perf_counter() - began
         if other:
-            warnings.warn(
+            warn_user(
                 "two forwards of the same rows with the same random numbers gave other values at "
                 f"{_few(other)}: the network keeps state where the recorder cannot put it back "
                 "(outside its modules), or draws from a generator that is not seeded; a capture "
                 "may change the training",
                 RuntimeWarning,
-                stacklevel=8,
             )
         return sizes
 
@@ -336,7 +334,7 @@ def _warn_of_labels(model: nn.Module, probe: Probe) -> None:
     """A decoder reads the labels, or something else in their place when they are missing."""
     taken = _decoder_lost_labels(model, probe)
     if taken:
-        warnings.warn(f"{taken[0]}: this decoder reads them", RuntimeWarning, stacklevel=7)
+        warn_user(f"{taken[0]}: this decoder reads them", RuntimeWarning)
 
 
 def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:

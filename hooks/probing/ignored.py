@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.hooks.probing.probe import Probe
 from infoplane.kinds import IGNORED, ignored_rows
+from infoplane.user_warning import warn_user
 
 
 def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
@@ -41,7 +41,7 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
         f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses "
         "ignore: left out"
     )
-    warnings.warn(note, stacklevel=4)
+    warn_user(note)
     rows = np.flatnonzero(~ignored)
     return probe.take(rows), replace(
         options,

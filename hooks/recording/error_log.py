@@ -6,11 +6,11 @@ Recorded, warned of once, and never the end of the training unless that was aske
 from __future__ import annotations
 
 import errno
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infoplane.hooks.options import OnError
+from infoplane.user_warning import warn_user
 
 _FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
@@ -139,4 +139,4 @@ class CaptureErrorLog:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=5)
+    warn_user(message, RuntimeWarning)

@@ -6,7 +6,6 @@ Sites, reductions, shapes, batches and what it costs.
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows.rows import Rows
 from infoplane.types import LayerInfo, counted
+from infoplane.user_warning import warn_user
 
 _LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
 
@@ -167,11 +167,10 @@ class Plan:
             )
         free = _free_bytes(self.options.to)
         if self.options.store == "activations" and need > free:
-            warnings.warn(
+            warn_user(
                 f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
                 f"and {self.options.to} has {size_text(free)} free; {_LESS}",
                 RuntimeWarning,
-                stacklevel=5,
             )
 
     def describe(self) -> str:
@@ -238,10 +237,9 @@ def make_plan(
     infos = tuple(_info(ordinal, layer, rows) for ordinal, layer in enumerate(kept))
     uncounted = [name for name, module in model.named_modules() if uses_the_batch(module)]
     if uncounted:
-        warnings.warn(
+        warn_user(
             f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of "
             "the probe batch even in eval mode",
-            stacklevel=4,
         )
     return Plan(options, seen, kept, infos, batch_size, rows)
 

@@ -7,13 +7,13 @@ import json
 import os
 import socket
 import time
-import warnings
 import weakref
 from pathlib import Path
 from typing import NoReturn
 
 from infoplane.errors import ArchiveError, ArchiveLocked
 from infoplane.open_flags import NO_LINK
+from infoplane.user_warning import warn_user
 
 try:
     import fcntl
@@ -66,10 +66,9 @@ class WriterLock:
         except BlockingIOError as error:
             raise ArchiveLocked(f"{self.path.parent}: {self._holder()}") from error
         except OSError as error:
-            warnings.warn(
+            warn_user(
                 f"{self.path}: this filesystem cannot lock ({error}); make sure that only one "
                 "recorder writes to this run",
-                stacklevel=4,
             )
             return
         self.exclusive = True

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 from infoplane.background.companion import CompanionProcess
 from infoplane.background.page_secret import make_secret, read_secret, secret_file
 from infoplane.errors import InputError, MissingExtra
+from infoplane.user_warning import warn_user
 
 LINGER_SECONDS = 60.0
 """How long a page outlives its training when nobody looks at it."""
@@ -86,9 +86,8 @@ class LivePage:
         """Let the page stay for whoever looks, and end when nobody does: training is over."""
         code = None if self._process is None else self._process.release()
         if code:
-            warnings.warn(
+            warn_user(
                 f"the live page ended with exit code {code}; see `infoplane watch {self.run}`",
-                stacklevel=3,
             )
 
 

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -16,6 +15,7 @@ from typing import IO
 from infoplane.background.companion import CompanionProcess
 from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
+from infoplane.user_warning import warn_user
 
 OVER = b"over\n"
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -94,10 +94,9 @@ class MeasuringProcess(CompanionProcess):
     def _warn(self, code: int) -> None:
         self._errors.seek(0)
         last = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
-        warnings.warn(
+        warn_user(
             f"measuring beside the training ended with exit code {code}; the captures are safe, "
             f"measure them with `infoplane measure {self.run}`. It said: {last or 'nothing'}",
-            stacklevel=5,
         )
 
 

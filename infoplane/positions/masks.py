@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.types.arrays import Array, Ids, Mask, to_numpy
+from infoplane.user_warning import warn_user
 
 _REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 _PADDING_IS_TRUE = "key_padding_mask"
@@ -215,12 +215,11 @@ def warn_of_padding(sequences: Sequences, what: str) -> None:
     if sequences.sign is None:
         return
     mask = "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
-    warnings.warn(
+    warn_user(
         f"{what} looks padded ({sequences.sign}), and {mask}: every position counts as real. Give "
         "attention_mask in the probe, or mask= (an array, or the name of an input, true where a "
         "position is real)",
         RuntimeWarning,
-        stacklevel=6,
     )
 
 

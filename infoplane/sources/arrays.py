@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -19,6 +18,7 @@ from infoplane.sources.probe_rows import settle_probe
 from infoplane.sources.samples import samples_of
 from infoplane.sources.storing import layer_infos, store_steps
 from infoplane.types import Kind
+from infoplane.user_warning import warn_user
 
 
 class ArrayOptions(TypedDict, total=False):
@@ -151,7 +151,7 @@ def from_arrays(
     probe = settle_probe(wanted, found.first, samples)
     if probe.sample_rows is not None:
         for note in probe.notes:
-            warnings.warn(note, stacklevel=2)
+            warn_user(note)
     config = {
         "source": "arrays",
         "rows": probe.told_apart,
