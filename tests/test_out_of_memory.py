@@ -41,7 +41,7 @@ def train(run, headroom_mib=None):
                 resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + int(headroom_mib * 2**20), resource.RLIM_INFINITY))
             recorder.step(step)
             if background:
-                recorder._captures.background.drain()
+                recorder._session.recording.captures.background.drain()
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     steps = ()
     if recorder is not None:

@@ -52,7 +52,7 @@ def test_what_cannot_be_written_at_the_end_of_a_forgetful_script_is_said_to_be_l
 ) -> None:
     end = """
 import shutil
-rec._captures.background.drain()
+rec._session.recording.captures.background.drain()
 shutil.rmtree(sys.argv[1])
 rec.step(9)
 """
@@ -105,7 +105,7 @@ with Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(20, 3), torch.arange(20) 
         rec.close()
         os._exit(0)
     os.waitpid(child, 0)
-    print("running" if rec._companions._measuring._process.poll() is None else "ended")
+    print("running" if rec._session.companions._measuring._process.poll() is None else "ended")
 """  # noqa: E501
     done = run_script(script, str(tmp_path / "run"))
     assert done.returncode == 0 and done.stdout == "running\n", done.stderr

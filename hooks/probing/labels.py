@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from infoplane.errors import InputError
 from infoplane.types.arrays import refuse_masked
+from infoplane.user_warning import warn_user
 
 Labels = NDArray[np.generic] | None
 
@@ -42,6 +45,26 @@ def as_labels(y: object) -> NDArray[np.generic]:
             "of shape (n,) or (n, k); several label sets are y={name: array, ...}"
         )
     return labels
+
+
+def warn_of_other_labels(of_probe: Labels, y: object) -> None:
+    """Warn where ``y=`` takes the place of other labels, those of the probe.
+
+    Args:
+        of_probe: shape ``(n, ...)``; None where the probe has none.
+        y: as the recorder takes it; the name of a rule is asked for in so many words.
+    """
+    if of_probe is None or y is None or isinstance(y, str):
+        return
+    given = y.values() if isinstance(y, Mapping) else [y]
+    for labels in given:
+        if not isinstance(labels, str) and np.array_equal(as_labels(labels), of_probe):
+            return
+    warn_user(
+        "y= takes the place of the labels of the probe, which are others; to keep both give them "
+        "names: y={'first': ..., 'second': ...}",
+        RuntimeWarning,
+    )
 
 
 def _told(y: object) -> str:

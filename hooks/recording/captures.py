@@ -45,7 +45,7 @@ class Captures:
 
     Attributes:
         pending: JSON records that go with the next shard.
-        turn: which thread captures.
+        capture_lock: which thread captures.
         bytes_written: of activations and row digests so far.
     """
 
@@ -229,6 +229,10 @@ class Captures:
             self._error_log.nonfinite(*self._nonfinite.pop(0))
         for error in self.background.failures() if self.background is not None else ():
             self.failed(getattr(error, "infoplane_step", -1), error)
+
+    def skipped(self, step: int) -> None:
+        """A due step was left out to save time: the next shard records it."""
+        self.pending.setdefault("skipped", {"steps": []})["steps"].append(step)
 
     def failed(self, step: object, error: Exception) -> None:
         """A capture was dropped: it is told, or raised, and the next shard records it."""

@@ -25,8 +25,8 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.cost_notice import outlook
 from infoplane.hooks.recording.probe_pass import Emit, Kept, run_pass, some_rows
-from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
-from infoplane.hooks.rows.row_plan import over_positions, settle_rows
+from infoplane.hooks.reduce import Reduction, has_axes_for, over_positions, reduction
+from infoplane.hooks.rows.row_plan import settle_rows
 from infoplane.hooks.rows.rows import Rows
 from infoplane.types import LayerInfo, counted
 from infoplane.user_warning import warn_user

@@ -99,6 +99,16 @@ class Metrics:
                 found.left_out[name] = str(error)
         return found
 
+    def require_numbers(self) -> None:
+        """Refuse a metric that is no number; None is missing in any case.
+
+        Raises:
+            InputError: one is something else.
+        """
+        for name, why in self.left_out.items():
+            if "None" not in why:
+                raise InputError(f"metric {name!r}: {why}")
+
 
 def _number(value: object) -> float:
     if value is None:

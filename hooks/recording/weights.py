@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.archive.guarded_file import open_regular, refuse_link
-from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
+from infoplane.errors import ArchiveError, DamagedArchive, InputError, NotAnArchive
+from infoplane.hooks.recording.ranks import ProcessGroup
 
 FOLDER = "weights"
 
@@ -138,3 +139,21 @@ def forget_weights(run: Path) -> None:
     refuse_link(run / FOLDER)
     for step in weight_steps(run):
         weights_file(run, step).unlink(missing_ok=True)
+
+
+def require_whole_weights(model: nn.Module, team: ProcessGroup) -> None:
+    """Refuse to store weights that this process does not hold.
+
+    Raises:
+        InputError: they are sharded over ranks, or on the meta device.
+    """
+    if team.probes_together:
+        raise InputError(
+            "store='weights' needs whole parameters on one process; this network's are sharded "
+            "over ranks: store activations"
+        )
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise InputError(
+            "store='weights' needs the weights, and this network's are on the meta device "
+            "(offloaded, or never loaded): store activations"
+        )
