@@ -26,6 +26,7 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,17 +53,6 @@ def _channels(rows: Tensor) -> Tensor:
     return torch.stack([_rest(rows).mean(2), _rest(rows).std(2, unbiased=False)], 1)
 
 
-_PLAIN: dict[str, tuple[int, Custom]] = {  # spec -> (feature axes it needs, function)
-    "flatten": (0, _flat),
-    "gap": (2, lambda rows: _rest(rows).mean(2)),
-    "channels": (2, _channels),
-    "token:cls": (2, lambda rows: rows[:, 0]),
-    "token:last": (2, lambda rows: rows[:, -1]),
-    "token:mean": (2, lambda rows: rows.mean(1)),
-    "token:full": (2, _flat),
-}
-
-
 def _first_real(rows: Tensor, valid: Tensor) -> Tensor:
     return rows[torch.arange(len(rows)), valid.int().argmax(1)]
 
@@ -77,15 +67,40 @@ def _mean_of_real(rows: Tensor, valid: Tensor) -> Tensor:
     return real.sum(1) / weight.sum(1)
 
 
-_MASKED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "token:cls": _first_real,
-    "token:last": _last_real,
-    "token:mean": _mean_of_real,
+@dataclass(frozen=True)
+class PlainReduction:
+    """A reduction that remembers nothing.
+
+    Attributes:
+        axes: how many axes a row needs.
+        function: of rows ``(b, ...)``.
+        of_real: the same of padded samples, rows ``(b, T, ...)`` and their real positions
+            ``(b, T)``; only of reductions that pick or average positions.
+        computes: whether what it makes of integers are amounts.
+    """
+
+    axes: int
+    function: Custom
+    of_real: Callable[[Tensor, Tensor], Tensor] | None = None
+    computes: bool = False
+
+
+PLAIN = {
+    "flatten": PlainReduction(0, _flat),
+    "gap": PlainReduction(2, lambda rows: _rest(rows).mean(2), computes=True),
+    "channels": PlainReduction(2, _channels, computes=True),
+    "token:cls": PlainReduction(2, lambda rows: rows[:, 0], _first_real),
+    "token:last": PlainReduction(2, lambda rows: rows[:, -1], _last_real),
+    "token:mean": PlainReduction(2, lambda rows: rows.mean(1), _mean_of_real, computes=True),
+    "token:full": PlainReduction(2, _flat),
 }
-"""Of padded samples: rows ``(b, T, ...)`` and their real positions ``(b, T)``."""
+"""By spec; a new one is a line here and one in the table above."""
 _SIZED = ("pca", "project", "sample")
-_COMPUTING = ("gap", "channels", "token:mean")
-"""What they make of integers are amounts."""
+
+
+def over_positions(spec: object) -> bool:
+    """Return whether a reduction picks or averages positions."""
+    return isinstance(spec, str) and spec in PLAIN and PLAIN[spec].of_real is not None
 
 
 class Reduction:
@@ -95,7 +110,7 @@ class Reduction:
         spec: its name, as ``reduce=`` takes it.
         layer: name of the layer.
         raw_shape: of one row of the layer.
-        function: what it computes; None for those that have a basis or units.
+        plain: what it computes; None for those that have a basis or units.
         k: units that it leaves; 0 for those that have a function.
         seed: of random projections and units.
     """
@@ -105,13 +120,13 @@ class Reduction:
         spec: str,
         layer: str,
         raw_shape: Shape,
-        function: Custom | None,
+        plain: PlainReduction | None,
         *,
         k: int = 0,
         seed: int = 0,
     ) -> None:
         self.spec, self.layer, self.raw_shape, self.k = spec, layer, raw_shape, k
-        self._function = function
+        self._plain = plain
         self._state: dict[str, Tensor] = {}
         width = math.prod(raw_shape)
         rng = np.random.default_rng([seed, zlib.crc32(layer.encode())])
@@ -151,26 +166,31 @@ class Reduction:
             rows: of the layer.
             valid: real positions of padded rows, shape ``(b, T)``; None where all are.
         """
-        if self.spec in _COMPUTING and not rows.is_floating_point():
-            rows = rows.float()
-        if self._function is not None:
-            masked = None if valid is None else _MASKED.get(self.spec)
-            out = self._function(rows) if masked is None or valid is None else masked(rows, valid)
-            if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != rows.shape[0]:
-                got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-                raise InputError(
-                    f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of "
-                    f"{rows.shape[0]} rows, got {got}"
-                )
-            return out
+        if self._plain is not None:
+            return self._computed(self._plain, rows, valid)
         flat = _flat(rows)
         if "units" in self._state:
             return flat[:, self._state["units"]]
         return (flat.float() - self._state.get("mean", 0)) @ self._state["basis"]
 
+    def _computed(self, plain: PlainReduction, rows: Tensor, valid: Tensor | None) -> Tensor:
+        if plain.computes and not rows.is_floating_point():
+            rows = rows.float()
+        if valid is not None and plain.of_real is not None:
+            out = plain.of_real(rows, valid)
+        else:
+            out = plain.function(rows)
+        if isinstance(out, Tensor) and out.ndim and len(out) == len(rows):
+            return out
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise InputError(
+            f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of {len(rows)} "
+            f"rows, got {got}"
+        )
+
     def shape(self, dtype: torch.dtype) -> Shape:
         """Return the feature shape after the reduction."""
-        if self._function is None:
+        if self._plain is None:
             return (self.k,)
         return tuple(self.apply(torch.zeros((1, *self.raw_shape), dtype=dtype)).shape[1:])
 
@@ -178,7 +198,7 @@ class Reduction:
         """Return the dtype of reduced rows of a layer of dtype ``own``."""
         if own.is_floating_point or "units" in self._state:
             return own
-        if self._function is None:
+        if self._plain is None:
             return torch.float32
         return self.apply(torch.zeros((1, *self.raw_shape), dtype=own)).dtype
 
@@ -223,7 +243,8 @@ def reduction(
     if spec is None or spec == "none":
         return None
     if callable(spec):
-        return Reduction(getattr(spec, "__name__", type(spec).__name__), layer, raw_shape, spec)
+        name = getattr(spec, "__name__", type(spec).__name__)
+        return Reduction(name, layer, raw_shape, PlainReduction(0, spec))
     family, _, size = spec.partition(":")
     if family in _SIZED:
         width = math.prod(raw_shape)
@@ -233,20 +254,21 @@ def reduction(
                 f"{spec!r}"
             )
         return Reduction(spec, layer, raw_shape, None, k=int(size), seed=seed)
-    if spec not in _PLAIN:
+    if spec not in PLAIN:
         raise InputError(
-            f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, "
+            f"no such reduction: {spec!r}; there are none, {', '.join(PLAIN)}, "
             f"{', '.join(f + ':k' for f in _SIZED)}, or a callable"
         )
-    axes, function = _PLAIN[spec]
+    plain = PLAIN[spec]
     if not has_axes_for(spec, raw_shape):
         raise InputError(
-            f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape "
-            f"{raw_shape}; leave it unreduced or use flatten"
+            f"layer {layer!r}: reduction {spec!r} needs rows of at least {plain.axes} axes, got "
+            f"shape {raw_shape}; leave it unreduced or use flatten"
         )
-    return Reduction(spec, layer, raw_shape, function)
+    return Reduction(spec, layer, raw_shape, plain)
 
 
 def has_axes_for(spec: str | Custom | None, raw_shape: Shape) -> bool:
     """Return whether rows of this shape have the axes that a reduction takes together."""
-    return not isinstance(spec, str) or len(raw_shape) >= _PLAIN.get(spec, (0, None))[0]
+    plain = PLAIN.get(spec) if isinstance(spec, str) else None
+    return plain is None or len(raw_shape) >= plain.axes

@@ -18,6 +18,7 @@ from infoplane.hooks.choice.requests import listed
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe, to_numpy
+from infoplane.hooks.reduce import over_positions
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
 from infoplane.positions import ChosenRows, Sequences, choose_rows
@@ -70,11 +71,6 @@ def named_inputs(model: nn.Module, probe: Probe, options: Options) -> dict[str, 
     given = map(str, range(len(probe.inputs)))
     called = dict(zip(given, names, strict=False))
     return {called.get(key, key): tensor for key, tensor in tensors.items()}
-
-
-def over_positions(spec: object) -> bool:
-    """Whether a reduction picks or averages positions."""
-    return spec in ("token:cls", "token:last", "token:mean")
 
 
 @dataclass(frozen=True, eq=False)
