@@ -7,8 +7,7 @@ Names are loaded on first use, so that schedules and the command line need no to
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from infoplane.lazy_names import lazy_names
 
 _PUBLIC = {
     "CaptureOptions": "infoplane.hooks.options",
@@ -23,17 +22,4 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:  # Any: every public name passes here
-    if name not in _PUBLIC:
-        raise AttributeError(
-            f"module 'infoplane.hooks' has no attribute {name!r}; public names: {sorted(__all__)}"
-        )
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

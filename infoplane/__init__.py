@@ -7,8 +7,7 @@ information is in bits.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from infoplane.lazy_names import lazy_names
 
 __version__ = "0.1.0"
 
@@ -52,25 +51,8 @@ _PUBLIC = {
     "write_report": "infoplane.analysis.report",
 }
 _ROOMS = ("analysis", "archive", "contract", "data", "errors", "hooks", "testing", "types")
-_ALIASES = {"estimators": "infoplane.analysis.estimators"}
+_MODULES = {name: f"infoplane.{name}" for name in _ROOMS}
+_MODULES["estimators"] = "infoplane.analysis.estimators"
 
-__all__ = [*_PUBLIC, *_ROOMS, *_ALIASES]
-
-
-def __getattr__(name: str) -> Any:  # Any: every public name passes here
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    elif name in _ROOMS:
-        value = importlib.import_module(f"infoplane.{name}")
-    elif name in _ALIASES:
-        value = importlib.import_module(_ALIASES[name])
-    else:
-        raise AttributeError(
-            f"module 'infoplane' has no attribute {name!r}; public names: {sorted(__all__)}"
-        )
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__all__ = [*_PUBLIC, *_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC, _MODULES)

@@ -5,8 +5,7 @@ A small read-only server on this machine, and the run it follows.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from infoplane.lazy_names import lazy_names
 
 _PUBLIC = {
     "RunSource": "infoplane.analysis.live.follow",
@@ -14,18 +13,6 @@ _PUBLIC = {
     "application": "infoplane.analysis.live.server",
     "serve": "infoplane.analysis.live.server",
 }
+
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:  # Any: every public name passes here
-    if name not in _PUBLIC:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; public names: {sorted(__all__)}"
-        )
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -7,8 +7,7 @@ Names are loaded on first use, so that importing this package imports no matplot
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from infoplane.lazy_names import lazy_names
 
 _PUBLIC = {
     "plot_curves": "infoplane.analysis.plot.curves",
@@ -42,18 +41,6 @@ _PUBLIC = {
     "draw_widths": "infoplane.analysis.plot.widths",
     "draw_calibration": "infoplane.analysis.plot.calibration",
 }
+
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:  # Any: every public name passes here
-    if name not in _PUBLIC:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; public names: {sorted(__all__)}"
-        )
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
