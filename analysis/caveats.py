@@ -5,6 +5,7 @@ Saturation, labels that mean nothing, estimates below what the network proves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ from infoplane.types import Estimate, Quantity
 if TYPE_CHECKING:
     from infoplane.analysis.lower_bounds import LowerBound
     from infoplane.archive import Archive
+
+
+ONE_SIDED_BITS = 0.3
+"""Entropy of labels below which they are one-sided: 19 of 20 rows of two classes are the same."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def warnings_of(
     label-permutation null (where one was drawn). Floor: an estimate of I(Z;Y) below what the
     network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
     the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of
-    which there are nearly as many as rows.
+    which there are nearly as many as rows, or of which nearly all are the same.
 
     Args:
         plane: what was measured.
@@ -109,8 +114,8 @@ def _specs(plane: Plane, estimator: str | None) -> list[str]:
 
 
 def _warnings_of_numbers(plane: Plane, estimator: str | None) -> list[str]:
-    """Return what the plane alone gives: lone labels, then saturation and shuffled labels."""
-    warnings = _lone_labels(plane)
+    """Return what the plane alone gives: labels first, then saturation and shuffled labels."""
+    warnings = _lone_labels(plane) + _one_sided_labels(plane)
     for spec in _specs(plane, estimator):
         warnings += _saturated(plane, spec) + _as_shuffled(plane, spec)
     return warnings
@@ -169,6 +174,36 @@ def _lone_labels(plane: Plane) -> list[str]:
         "symbols as rows, I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint "
         "symbol of many labels?"
     ]
+
+
+def _one_sided_labels(plane: Plane) -> list[str]:
+    """Say where nearly all rows have one label: I(Z;Y) then rests on the few others."""
+    shown = any(point.quantity == "i_zy" for point in plane)
+    if not shown or plane.h_y_bits is None or not 0 < plane.h_y_bits < ONE_SIDED_BITS:
+        return []
+    return [
+        f"labels: H(Y) = {plane.h_y_bits:.2f} bits: at least "
+        f"{100 * _least_share(plane.h_y_bits):.0f} % of the rows have the same label, I(Z;Y) rests "
+        "on the others; take a probe with more of them"
+    ]
+
+
+def _least_share(h_bits: float) -> float:
+    """Return what the commonest of labels of this entropy has at least, where it has most rows.
+
+    H(Y) is at least the binary entropy of the share p of the commonest label (grouping), which
+    falls as p grows from 1/2 to 1.
+
+    Example:
+        >>> round(_least_share(0.286397), 3)
+        0.95
+    """
+    low, high = 0.5, 1.0
+    for _ in range(40):
+        share = (low + high) / 2
+        binary = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
+        low, high = (share, high) if binary > h_bits else (low, share)
+    return low
 
 
 def lower_bound_bits(plane: Plane, *, archive: Archive | None = None) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from builders import plane_with, point
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 import infoplane as ip
@@ -193,3 +197,23 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
         == caveats.warnings_of(plane_with([]))
     )
     assert caveats.warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []
+
+
+@given(st.lists(st.integers(1, 3000), min_size=2, max_size=6))
+def test_labels_that_are_nearly_all_the_same_are_told_by_how_many(counts: list[int]) -> None:
+    shares = np.array(counts) / sum(counts)
+    entropy = float(-(shares * np.log2(shares)).sum())
+    plane = replace(plane_with([point("a", "i_zy", 0.0)]), h_y_bits=entropy)
+    told = [text for text in warnings_of(plane) if "have the same label" in text]
+    assert bool(told) == (entropy < caveats.ONE_SIDED_BITS)
+    for text in told:
+        least = int(re.findall(r"at least (\d+) %", text)[0])
+        assert 94 < least <= 100 * shares.max() + 0.5
+
+
+@pytest.mark.parametrize(("of_100", "percent"), [(96, 96), (99, 99)])
+def test_of_two_classes_the_share_of_the_commoner_is_named(of_100: int, percent: int) -> None:
+    shares = np.array([of_100, 100 - of_100]) / 100
+    entropy = float(-(shares * np.log2(shares)).sum())
+    plane = replace(plane_with([point("a", "i_zy", 0.0)]), h_y_bits=entropy)
+    assert f"at least {percent} % of the rows" in " ".join(warnings_of(plane))
