@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,14 +34,32 @@ def _network() -> nn.Sequential:
 PROBE = (torch.randn(300, 2, 32, generator=torch.Generator().manual_seed(0)), np.arange(300) % 2)
 
 
-def test_names_of_layers_are_folded_on_a_narrow_terminal_and_not_cut(tmp_path: Path) -> None:
-    names = [f"transformer.encoder.blocks.{k}.feed_forward" for k in (0, 1)]
-    layers = dict.fromkeys(names, np.ones((4, 3), np.float32))
-    ip.from_arrays(layers, y=[0, 1, 0, 1], to=tmp_path / "run", chain=None)
-    shown = CliRunner().invoke(app, ["info", str(tmp_path / "run")], env={"COLUMNS": "80"}).output
-    table = shown.splitlines()[-12:]
-    assert not any("…" in line for line in table)
-    assert any("0" in line for line in table) and any("1" in line for line in table)
+LONG = [f"transformer.encoder.blocks.{k}.feed_forward.intermediate" for k in range(12)]
+
+
+@pytest.fixture
+def long_names(tmp_path: Path) -> Path:
+    layers = dict.fromkeys([*LONG, "classifier"], np.ones((4, 3), np.float32))
+    return ip.from_arrays(layers, y=[0, 1, 0, 1], to=tmp_path / "run").path
+
+
+def _table_of(run: Path, columns: str | None) -> list[str]:
+    shown = CliRunner().invoke(app, ["info", str(run)], env={"COLUMNS": columns})
+    return [line for line in shown.output.splitlines() if line.startswith("│")]
+
+
+def test_a_narrow_terminal_shows_a_line_for_each_layer_with_its_number(long_names: Path) -> None:
+    table = _table_of(long_names, "80")
+    assert len(table) == 13 and max(map(len, table)) <= 80
+    for number, line in enumerate(table[:-1]):
+        name = line.split("│")[1]
+        assert re.findall(r"\d+", name) == [str(number)] and "intermediate" in name
+
+
+@pytest.mark.parametrize("columns", ["160", None])
+def test_wide_terminals_and_programs_get_whole_names(long_names: Path, columns: str | None) -> None:
+    names = [line.split("│")[1].strip() for line in _table_of(long_names, columns)]
+    assert names == [*LONG, "classifier"]
 
 
 def test_auto_prints_layers_shapes_and_bytes_and_info_says_the_same(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from infoplane.display.sizes import size_text
 from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from infoplane.archive import Archive
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 2000
 """Of one line; a foreign file may hold any text."""
+BORDER = 3
+"""Characters between two columns of a table."""
+LEAST_NAME = 20
+"""Characters that a name of a layer keeps; in narrower terminals the other columns are folded."""
+WHOLE = 10_000
+"""Columns of the output where it goes into a file or a program: names are whole there."""
 
 
 def info(run: Subject) -> None:
@@ -35,11 +44,15 @@ def info(run: Subject) -> None:
         say(Plane.load(run))
         return
     archive = open_run(run)
-    console = Console()
+    console = Console(width=WHOLE if _is_read_by_a_program() else None)
     for line in _lines(archive):
         shown = escape(printable(line, MOST_CHARACTERS))
         console.print(shown, soft_wrap=True, highlight=False)
-    console.print(_table(archive))
+    console.print(_table(archive, console))
+
+
+def _is_read_by_a_program() -> bool:
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
@@ -56,18 +69,29 @@ COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
 """The columns of the table of layers: a heading, and the text for a layer."""
 
 
-def _table(archive: Archive) -> Table:
-    from rich.markup import escape
+def _table(archive: Archive, console: Console) -> Table:
+    """The layers; in a narrow terminal their names lose words in the middle, and no number."""
     from rich.table import Table
+    from rich.text import Text
 
+    from infoplane.analysis.plot.names import short_names
     from infoplane.types import printable
 
+    texts = {
+        head: [printable(text(archive, layer)) for layer in archive.infos]  # of a foreign file
+        for head, text in COLUMNS.items()
+    }
+    if set(texts["reduction"]) == {"none"}:
+        del texts["reduction"]
+    widths = {head: max(map(len, [head, *column])) for head, column in texts.items()}
+    room = console.width - (sum(widths.values()) + BORDER * len(widths) + 1)
+    if room < 0:
+        texts["layer"] = short_names(texts["layer"], max(widths["layer"] + room, LEAST_NAME))
     table = Table()
-    for head in COLUMNS:
-        table.add_column(head, overflow="fold")  # on narrow terminals names are folded, not cut
-    for layer in archive.infos:
-        texts = [column(archive, layer) for column in COLUMNS.values()]
-        table.add_row(*(escape(printable(text)) for text in texts))  # text of a foreign file
+    for head in texts:
+        table.add_column(head, overflow="fold", no_wrap=head == "layer")
+    for row in zip(*texts.values(), strict=True):
+        table.add_row(*map(Text, row))
     return table
 
 
