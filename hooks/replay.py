@@ -21,6 +21,7 @@ from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
 from infoplane.hooks.rows.replayed_rows import require_same_rows
+from infoplane.user_path import path_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def replay(
         CaptureError: the replayed activations differ from the captured ones: another model, probe
             or mode.
     """
-    path, archive = Path(run), open_archive(run)
+    path, archive = path_of(run), open_archive(run)
     steps = weight_steps(path)
     if not steps:
         raise NotAnArchive(

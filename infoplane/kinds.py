@@ -52,6 +52,22 @@ def ignored_rows(y: Array) -> Mask:
     return ignored if bool((y.reshape(-1)[~ignored] >= 0).all()) else none
 
 
+def rows_without_label(label_sets: Iterable[Array]) -> Mask | None:
+    """Return the rows that some label set leaves out, shape ``(n,)``; None where all have labels.
+
+    A set that leaves out every row decides nothing: it is no set of labels, and is refused later.
+
+    Args:
+        label_sets: of the same n rows, see `ignored_rows`.
+    """
+    found = None
+    for labels in label_sets:
+        ignored = ignored_rows(labels)
+        if ignored.any() and not ignored.all():
+            found = ignored if found is None else found | ignored
+    return found
+
+
 def looks_like_classes(y: Array) -> bool:
     """Return whether floats look like classes: whole numbers, each of several rows."""
     whole = y.dtype.kind == "f" and bool(np.isfinite(y).all()) and bool((y == np.round(y)).all())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infoplane.errors import ArchiveError
 from infoplane.open_flags import NO_LINK
+from infoplane.user_path import path_of
 
 
 @contextlib.contextmanager
@@ -36,7 +37,7 @@ def new_file(target: str | Path) -> Iterator[Path]:
         >>> target.read_text(encoding="utf-8")
         'a,b'
     """
-    target = Path(target)
+    target = path_of(target)
     part = target.with_name(f".{secrets.token_hex(12)}{target.suffix}")
     try:
         _require_replaceable(target)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -225,10 +226,11 @@ class Plane:
             quantity: ``i_xz`` or ``i_zy``.
 
         Raises:
-            InputError: a named layer or estimator is not in the plane.
+            InputError: a named layer or estimator is not in the plane, or a step is no whole
+                number.
         """
         wanted = {
-            "step": _allowed("step", step, None),
+            "step": _allowed_steps(step),
             "layer": _allowed("layer", layer, self.layers),
             "quantity": _allowed("quantity", quantity, ("i_xz", "i_zy")),
             "estimator": _allowed("estimator", estimator, self.estimators),
@@ -427,17 +429,27 @@ def require_plane(plane: Plane, doing: str) -> None:
 
 
 def _allowed(
-    what: str, value: Any, known: Collection[Any] | None
-) -> set[Any] | None:  # Any: ints or strings
+    what: str, value: str | Collection[str] | None, known: Sequence[str]
+) -> set[str] | None:
     """The values that a condition allows; None for all."""
     if value is None:
         return None
-    chosen = {value} if isinstance(value, (str, int)) else set(value)
-    unknown = set() if known is None else chosen - set(known)
+    chosen = {value} if isinstance(value, str) else set(value)
+    unknown = sorted(map(str, chosen - set(known)))
     if unknown:
-        names = sorted(map(str, unknown))
-        raise InputError(f"no such {what}: {names}; the plane has {list(known or ())}")
+        raise InputError(f"no such {what}: {unknown}; the plane has {list(known)}")
     return chosen
+
+
+def _allowed_steps(value: int | Collection[int] | None) -> set[int] | None:
+    """The steps that a condition allows; None for all."""
+    if value is None:
+        return None
+    steps = value if isinstance(value, Collection) and not isinstance(value, str) else [value]
+    for step in steps:
+        if not isinstance(step, Integral):
+            raise InputError(f"step: expected whole numbers, got {value!r}")
+    return set(steps)
 
 
 def _run_next_to(file: Path, name: str) -> Path | None:

@@ -58,6 +58,10 @@ WRONG: dict[str, Wrong] = {
     "words for widths": (lambda run: ip.width_sweep(run, "a", widths=["x"]), "positive widths"),  # type: ignore[list-item]
     "an unknown quantity": (lambda run: ip.invariance(run, quantity="x"), "i_xz or i_zy, got 'x'"),  # type: ignore[arg-type]
     "planes without names": (lambda run: pool([ip.measure(run, "exact")] * 2), "by the name of"),  # type: ignore[arg-type]
+    "a number for a file": (lambda run: ip.measure(run, "exact").save(3), "path .* got 3"),  # type: ignore[arg-type]
+    "a number for an archive": (lambda run: ip.open_archive(3), "path of a file or folder, got 3"),  # type: ignore[arg-type]
+    "a word for a step": (lambda run: ip.measure(run, "exact").select(step="a"), "whole .* 'a'"),  # type: ignore[arg-type]
+    "a word for progress": (lambda run: ip.measure(run, "exact", progress="yes"), "got 'yes'"),  # type: ignore[arg-type]
     "empty planes": (lambda run: pool(dict.fromkeys("ab", Plane((), ("a",), 9))), "plane is empty"),
     "arrays for variables": (
         lambda run: ip.conditional_information("exact", *np.zeros((3, 4))),  # type: ignore[arg-type]

@@ -95,7 +95,9 @@ def test_a_sharded_index_of_safetensors(tmp_path: Path) -> None:
             assert np.array_equal(run.row_digests(7, layer), own.row_digests(0, layer))
 
 
-def test_a_model_of_transformers_that_is_stored_under_other_names(tmp_path: Path) -> None:
+def test_a_model_of_transformers_that_is_stored_under_other_names(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.SwinConfig(
         image_size=8,
@@ -109,12 +111,13 @@ def test_a_model_of_transformers_that_is_stored_under_other_names(tmp_path: Path
     trained = transformers.SwinForImageClassification(config).eval()
     trained.save_pretrained(tmp_path / "ckpts" / "step-3")
     pictures = torch.randn(6, 1, 8, 8)
-    run = ip.capture(
-        transformers.SwinForImageClassification(config),
-        probe=pictures,
-        to=tmp_path / "run",
-        checkpoints=tmp_path / "ckpts",
-    )
+    untrained = transformers.SwinForImageClassification(config)
+    settings = transformers.utils.logging
+    before = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    capfd.readouterr()
+    run = ip.capture(untrained, probe=pictures, to=tmp_path / "run", checkpoints=tmp_path / "ckpts")
+    assert not capfd.readouterr().err, "transformers prints neither bars nor reports"
+    assert (settings.get_verbosity(), settings.is_progress_bar_enabled()) == before
     with torch.no_grad():
         logits = trained(pictures).logits
     assert np.allclose(run.z(3, "classifier"), logits, atol=1e-6)

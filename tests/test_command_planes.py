@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,23 @@ def test_what_is_at_its_ceiling_is_not_drawn_unasked(
     call("plot", plane, "-o", tmp_path / "a.svg", "--no-check")
     assert "drawn: kde:relative=0.5; bin:range,n=4000 is at its ceiling" in capsys.readouterr().err
     assert "kde:relative=0.5" in (tmp_path / "a.svg").read_text("utf-8")
+
+
+def test_an_unknown_label_set_is_refused_with_those_of_the_run(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("measure", run, "-e", "bin:saxe", "--no-check")
+    capsys.readouterr()
+    assert call("measure", run, "-e", "bin:saxe", "--label", "depth") == 2
+    assert f"no label set 'depth'; {run} has y" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_plane_of_the_same_options_under_their_first_key_is_replaced(run: Path) -> None:
+    command = ("measure", run, "-e", "bin:saxe", "--no-check")
+    assert call(*command) == 0
+    plane = ip.Plane.load(run / "plane.h5")
+    options = plane.provenance["measure options"]
+    rest = {key: value for key, value in plane.provenance.items() if key != "measure options"}
+    replace(plane, provenance=rest | {"asked": options}).save(run / "plane.h5", overwrite=True)
+    assert call(*command) == 0
+    assert call(*command, "--seed", "1") != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import infoplane as ip
 from infoplane.analysis.estimators.label_bins import LABEL_BINS, quantile_labels
+from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.kinds import ignored_rows, kind_of_inputs
 from infoplane.types import continuous
@@ -206,3 +208,47 @@ def test_a_label_set_of_another_length_is_refused_by_its_name(
             y={"first": first, "short": [0, 1]},
             to=tmp_path / "r",
         )
+
+
+def _recorded(y: Mapping[str, np.ndarray], to: Path) -> Archive:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+    with ip.Recorder(net, probe=torch.randn(12, 3), y=y, to=to, layers=["1"], verbose=False):
+        pass
+    return ip.open_archive(to)
+
+
+def _imported(y: Mapping[str, np.ndarray], to: Path) -> Archive:
+    return ip.from_arrays({"1": np.random.default_rng(0).normal(size=(12, 2))}, y=y, to=to)
+
+
+@pytest.mark.filterwarnings("ignore:.*which losses ignore")
+@pytest.mark.parametrize("make", [_recorded, _imported])
+def test_a_row_that_one_of_several_label_sets_ignores_is_left_out(
+    make: Callable[[Mapping[str, np.ndarray], Path], Archive], tmp_path: Path
+) -> None:
+    few, many = np.arange(12) % 2, np.arange(12) % 3
+    run = make(
+        {"few": np.r_[-100, few[1:]], "many": np.r_[many[:-2], -100, -100]}, tmp_path / "run"
+    )
+    assert run.n_rows == 9
+    assert np.array_equal(run.with_label("few").y, few[1:-2])
+    assert np.array_equal(run.with_label("many").y, many[1:-2])
+
+
+@pytest.mark.filterwarnings("ignore:.*which losses ignore")
+@pytest.mark.parametrize("make", [_recorded, _imported])
+def test_a_label_set_that_ignores_every_row_is_refused(
+    make: Callable[[Mapping[str, np.ndarray], Path], Archive], tmp_path: Path
+) -> None:
+    y = {"none": np.full(12, -100), "some": np.r_[-100, np.arange(11) % 2]}
+    with pytest.raises(InputError, match="11 of 11 labels are -100"):
+        make(y, tmp_path / "run")
+
+
+def test_other_labels_than_those_of_the_probe_are_warned_of(tmp_path: Path) -> None:
+    x, y = torch.randn(12, 3), torch.arange(12) % 3
+    net = torch.nn.Linear(3, 2)
+    ip.Recorder(net, probe=(x, y), y=y.numpy(), to=tmp_path / "same")
+    ip.Recorder(net, probe=(x, y), y={"given": y, "halves": y % 2}, to=tmp_path / "both")
+    with pytest.warns(RuntimeWarning, match="takes the place of the labels of the probe"):
+        ip.Recorder(net, probe=(x, y), y=y % 2, to=tmp_path / "other")

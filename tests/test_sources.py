@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 import infoplane as ip
 from infoplane.cli import app
 from infoplane.errors import ArchiveExists, CaptureError, InfoplaneError, InputError
+from infoplane.sources.chains import Declared
 from infoplane.sources.rows import as_rows
 
 STEPS = (0, 7)
@@ -259,6 +260,8 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "step": ({-1: {"a": np.eye(2)}}, {}, "whole number"),
     "no layer": ({"a": np.eye(2)}, {"layers": ["z*"]}, "no layer"),
     "chain": ({"a": np.eye(2), "b": np.eye(2)}, {"chain": [("b", "a")]}, "order"),
+    "one name as a chain": ({"a": np.eye(2)}, {"chain": "a"}, r"names in a row \('fc1,fc2"),
+    "a gap in a chain": ({"a": np.eye(2)}, {"chain": "a,"}, "names of names in a row"),
     "stranger in chain": ({"a": np.eye(2)}, {"chain": [("a", "q")]}, "no such layers"),
     "float labels": ({"a": np.eye(2)}, {"y": [0.5, 1.5]}, "y_kind"),
     "no mapping": (np.eye(3), {}, "expected {layer: array}"),
@@ -379,11 +382,10 @@ def test_a_declared_chain_judges_pairs_on_your_word(
     assert ip.check_dpi(ip.measure(silent, "exact")).of("not comparable")
 
 
-def test_declared_pairs_are_followed_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", [[("a", "b"), ("b", "d")], "a,b,d"])
+def test_declared_pairs_are_followed_and_nothing_else(chain: Declared, tmp_path: Path) -> None:
     z = np.eye(4)
-    run = ip.from_arrays(
-        dict.fromkeys("abcd", z), to=tmp_path / "run", chain=[("a", "b"), ("b", "d")]
-    )
+    run = ip.from_arrays(dict.fromkeys("abcd", z), to=tmp_path / "run", chain=chain)
     assert run.chain is not None
     related = {(u, d) for u in "abcd" for d in "abcd" if run.chain.relation(u, d) == "declared"}
     assert related == {("a", "b"), ("b", "d"), ("a", "d")}
@@ -458,8 +460,8 @@ def test_the_command_takes_the_certificate_of_a_run(
 @pytest.mark.parametrize(
     ("chain", "message"),
     [
-        ("parallel", "expected sequential, names of layers in a row"),
-        ("l0,", "expected sequential, names of layers in a row"),
+        ("parallel", "expected sequential, names of names in a row"),
+        ("l0,", "expected sequential, names of names in a row"),
         ("l0,fc9", r"no such layers \['fc9'\]"),
         ("l1,l0", "order of the layers"),
         ("l0,l1 --chain=sequential", "declares every layer"),

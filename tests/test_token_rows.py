@@ -192,7 +192,7 @@ def test_several_label_sets_in_one_run(model: CausalModel, record: Record) -> No
     assert plane.h_y_bits == pytest.approx(1, abs=0.1)
     other = ip.measure(archive, "exact", label="pos")
     assert other.h_y_bits != plane.h_y_bits
-    with pytest.raises(InputError, match="no labels 'depth'"):
+    with pytest.raises(InputError, match="no label set 'depth'"):
         ip.measure(archive, "exact", label="depth")
 
 

@@ -230,7 +230,7 @@ def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], obj
     from infoplane.display.progress import progress as shown
 
     count = 0
-    with shown("measuring", total, shown=progress is True) as advance:
+    with shown("measuring", total, shown=not callable(progress) and progress) as advance:
 
         def tell() -> None:
             nonlocal count

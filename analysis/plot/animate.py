@@ -16,6 +16,7 @@ from infoplane.errors import InputError, MissingProgram
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
+from infoplane.user_path import path_of
 
 if TYPE_CHECKING:
     from infoplane.analysis.caveats import Caveats
@@ -52,7 +53,7 @@ def save_animation(
         InputError: the suffix is neither .gif nor .mp4, or there is nothing to draw.
         MissingProgram: ffmpeg is not installed (.mp4 only).
     """
-    path = Path(path)
+    path = path_of(path)
     suffix = path.suffix.lower()
     if suffix not in (".gif", ".mp4"):
         raise InputError(f"expected a file ending in .gif or .mp4, got {path.name!r}")

@@ -22,6 +22,7 @@ from infoplane.errors import InputError
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
+from infoplane.user_path import path_of
 
 if TYPE_CHECKING:
     from infoplane.analysis.caveats import Caveats
@@ -141,7 +142,7 @@ def save_picture(
     Raises:
         InputError: an unknown kind or suffix, or a kind that cannot move.
     """
-    path = Path(path)
+    path = path_of(path)
     require_suffix(path)
     if path.suffix.lower() not in (".gif", ".mp4"):
         figure = draw(
@@ -180,7 +181,7 @@ def write_figure(figure: Figure, path: str | Path) -> Path:
     Raises:
         InputError: another suffix.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError(f"expected a file ending in .png, .svg or .pdf, got {path.name!r}")
     with style.context(), new_file(path) as part:

@@ -19,6 +19,7 @@ from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.new_file import write_text
 from infoplane.plane import Plane, require_plane
 from infoplane.types import DPIReport
+from infoplane.user_path import path_of
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: "
@@ -120,7 +121,7 @@ def write_report(
         ArchiveExists: the file exists and ``overwrite`` is False.
         MissingExtra: plotly is not installed.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a file ending in .html, got {path.name!r}")
     require_plane(plane, "reporting")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def read_by_own_class(model: nn.Module, folder: Path) -> dict[str, Tensor] | Non
         return None
     own: Any = type(model)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _quiet(transformers.utils.logging):
             read, report = own.from_pretrained(
                 folder, config=model.config, local_files_only=True, output_loading_info=True
             )
@@ -37,3 +39,17 @@ def read_by_own_class(model: nn.Module, folder: Path) -> dict[str, Tensor] | Non
         return None
     differ = any(report[what] for what in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     return None if differ else dict(read.state_dict())
+
+
+@contextmanager
+def _quiet(logging: Any) -> Iterator[None]:  # Any: the module of transformers
+    """Print no bar and no report while weights are read: what they lack is checked here."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -10,7 +10,7 @@ import numpy as np
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.hooks.probing.probe import Probe
-from infoplane.kinds import IGNORED, ignored_rows
+from infoplane.kinds import IGNORED, rows_without_label
 from infoplane.user_warning import warn_user
 
 
@@ -18,8 +18,8 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     """Return probe and options of the rows with a label, and warn of how many were left out.
 
     Left out are those with the label -100, torch's ``ignore_index``, among classes, see
-    `ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Of several label sets
-    one such label is enough. Row ids and splits are those of the rows that stay.
+    `infoplane.kinds.ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Of
+    several label sets one such label is enough. Row ids and splits are those of the rows that stay.
     """
     if options.rows.kind != "sample":
         return probe, options  # positions without a label are left out one by one
@@ -34,8 +34,8 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     sets = [as_labels(labels) for labels in arrays]
     if not sets or any(len(labels) != probe.n for labels in sets):
         return probe, options  # another length is refused by `Options.check_labels`
-    ignored = np.any([ignored_rows(labels) for labels in sets], axis=0)
-    if not ignored.any() or ignored.all():
+    ignored = rows_without_label(sets)
+    if ignored is None:
         return probe, options
     note = (
         f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses "

@@ -23,6 +23,7 @@ from infoplane.archive.shard_writer import finish_shard
 from infoplane.archive.store import current
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.types.arrays import AnyPath, Array
+from infoplane.user_path import path_of
 
 Compression = Literal["gzip", "zstd"]
 
@@ -59,8 +60,8 @@ def _copy_shard(
     for row in head["layers"]:
         info = archive.layer_info(row["name"])
         part = archive._part(name, info.name)
-        for key, path_of in layout.ARRAYS.items():
-            _put(group, path_of(info), part.read(key), options)
+        for key, path_in_file in layout.ARRAYS.items():
+            _put(group, path_in_file(info), part.read(key), options)
         put_label(group[layout.layer_path(info)], info, row)
     rows = (head["row_start"], head["row_stop"])
     table = [_unplaced(row) for row in head["layers"]]
@@ -121,7 +122,7 @@ def pack(
     """
     archive = open_archive(run)
     options = _filters(compression)
-    target = Path(out)
+    target = path_of(out)
     make_folder(target.parent)
     names: list[ShardName] = []
     for step in archive.steps:
@@ -184,7 +185,7 @@ def merge(runs: Sequence[AnyPath], out: AnyPath) -> Path:
     first = archives[0]
     for other in archives[1:]:
         _require_same(first, other)
-    target = Path(out)
+    target = path_of(out)
     if os.path.lexists(target):
         raise ArchiveExists(f"{target} exists; choose another folder")
     complete = _complete_steps(archives)
@@ -249,9 +250,9 @@ def _write_joined(
                 continue
             joined = {}
             parts = [piece.archive._part(piece.name, info.name) for piece in pieces]
-            for key, path_of in layout.ARRAYS.items():
+            for key, path_in_file in layout.ARRAYS.items():
                 array = np.concatenate([part.read(key) for part in parts])
-                file.create_dataset(path_of(info), data=array)
+                file.create_dataset(path_in_file(info), data=array)
                 joined[key] = layout.crc32(array)
             joined["n_nonfinite"] = sum(part.n_nonfinite for part in parts)
             table.append({**_unplaced(rows[0]), **joined})

@@ -24,6 +24,7 @@ from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
 from infoplane.types.arrays import AnyPath
+from infoplane.user_path import path_of
 
 
 def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
@@ -41,7 +42,7 @@ def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
     Raises:
         ArchiveExists: the file exists and ``overwrite`` is False.
     """
-    target = Path(path)
+    target = path_of(path)
     make_folder(target.parent)
     body = {
         "format": layout.PLANE,
@@ -113,7 +114,7 @@ def is_plane(path: AnyPath) -> bool:
     if not Path(path).is_file() or not h5py.is_hdf5(path):
         return False
     where = str(path)
-    with reading_h5(Path(path)) as (file, window):
+    with reading_h5(path_of(path)) as (file, window):
         if not has(file, layout.META, where):
             return False
         return layout.says_format(read_meta(file, layout.META, window, where), layout.PLANE, where)
@@ -131,7 +132,7 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
     """
     where = str(path)
     try:
-        with reading_h5(Path(path)) as (file, window):
+        with reading_h5(path_of(path)) as (file, window):
             body = checked_header(read_meta(file, layout.META, window, where), layout.PLANE, where)
             stored = body[POINTS]
             if isinstance(stored, list):

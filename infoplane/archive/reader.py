@@ -18,8 +18,10 @@ from infoplane.archive.shard_part import ShardPart
 from infoplane.archive.store import Store, current
 from infoplane.archive.stored_rows import StoredRows
 from infoplane.errors import DamagedArchive, InputError
+from infoplane.patterns import did_you_mean
 from infoplane.types import Chain, LayerInfo, counted
 from infoplane.types.arrays import AnyPath, Array, Digests, Json
+from infoplane.user_path import path_of
 
 
 class Archive(StoredRows):
@@ -247,7 +249,10 @@ class Archive(StoredRows):
             InputError: no such labels.
         """
         if name not in self.labels:
-            raise InputError(f"no labels {name!r}; the archive has {list(self.labels)}")
+            known = ", ".join(self.labels) or "none"
+            raise InputError(
+                f"no label set {name!r}; {self.path} has {known}{did_you_mean(name, self.labels)}"
+            )
         return self._anew(None if name == self.labels[0] else name)
 
     @cached_property
@@ -335,7 +340,7 @@ def open_archive(path: AnyPath, *, check: bool = True) -> Archive:
         VersionError: written in a newer format.
         DamagedArchive: torn, truncated or hostile; names file and key.
     """
-    archive = Archive(Path(path))
+    archive = Archive(path_of(path))
     if check:
         _ = archive._probe, archive.metrics
         for step in archive.steps:

@@ -34,6 +34,7 @@ from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind, LayerInfo
 from infoplane.types.arrays import AnyPath, Json
+from infoplane.user_path import path_of
 
 
 class RunWriter:
@@ -129,7 +130,7 @@ class RunWriter:
             InputError: arrays that do not fit together, or a resumed run with other layers or
                 another probe.
         """
-        run = Path(path).absolute()  # the working directory may change while the run is written
+        run = path_of(path).absolute()  # the working directory may change while the run is written
         table = _layer_table(layers)
         probe = make_probe(
             x,

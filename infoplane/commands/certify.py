@@ -7,21 +7,13 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Model
+from infoplane.commands.options import Network
 from infoplane.display.terminal import say
 
 
 def certify(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help=Model,
-        ),
-    ],
+    model: Network,
     step: Annotated[
         int | None,
         typer.Option(help="Checkpoint whose weights the network has; by default the last."),

@@ -156,8 +156,10 @@ def measure(
     from infoplane.patterns import names_like
 
     archive = open_run(run)
-    for spec in estimator or ():
-        parse(spec)  # before anything is written
+    for spec in estimator or ():  # what is wrong is refused before anything is written
+        parse(spec)
+    if label:
+        archive.with_label(label)
     if device:
         require_device(device)
     layers = names_like(layer, archive.layers)

@@ -170,6 +170,7 @@ KindOfLabels = Annotated[
 Overwrite = Annotated[bool, typer.Option(help="Replace an existing run.", show_default=False)]
 Model = "module:factory or path/file.py:factory; returns the network, or (network, probe)."
 """Help of the argument that names the user's network."""
+Network = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help=Model)]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be stored, and write nothing.")
 ]

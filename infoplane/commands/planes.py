@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
-OPTIONS = "asked"
+OPTIONS = "measure options"
 """Key of a plane's provenance: the options of `infoplane measure` that made it."""
+FIRST_OPTIONS = "asked"
+"""The same in planes stored before the key had a name that says what it holds."""
 
 
 def plane_of(
@@ -156,7 +158,8 @@ def refuse_to_replace(target: Path, options: str) -> None:
     if not target.is_file() or not is_plane(target):
         raise ArchiveExists(f"{target} exists and is no plane; give another file: -o FILE")
     plane = Plane.load(target)
-    if plane.provenance.get(OPTIONS) != options:
+    made_by = plane.provenance.get(OPTIONS, plane.provenance.get(FIRST_OPTIONS))
+    if made_by != options:
         specs = printable(", ".join(plane.estimators), 200)
         raise ArchiveExists(
             f"{target} holds a plane made with other options ({specs}); --overwrite replaces it, "

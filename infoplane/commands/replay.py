@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Model, Overwrite
+from infoplane.commands.options import Network, Overwrite
 from infoplane.display.terminal import say
 
 
@@ -15,15 +15,7 @@ def replay(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run recorded with store='weights'.")
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help=Model,
-        ),
-    ],
+    model: Network,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the new run."),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 from infoplane.display.terminal import say
+from infoplane.errors import InputError
 
 Place = Literal["terminal", "notebook", "log"]
 Advance = Callable[[], object]
@@ -90,7 +91,12 @@ def progress(
         shown: False shows nothing.
         every: how often a log gets a line, in seconds; `LOG_SECONDS` when left out.
         stream, place, clock: where to write, how it is read, and the time; found out when left out.
+
+    Raises:
+        InputError: ``shown`` is no truth value.
     """
+    if not isinstance(shown, bool):
+        raise InputError(f"progress is True or False, got {shown!r}")
     stream = stream or sys.stderr
     if not shown or total < 1:
         yield lambda: None

@@ -98,9 +98,9 @@ def from_arrays(
         row_ids: shape ``(n,)`` of integers, equal for equal inputs.
         split: shape ``(n,)`` of ``train``/``test``.
         layers: names or globs of the layers to take, in order of execution; all when left out.
-        chain: ``"sequential"``, pairs of layers, or the certificate of a run: which layer is
-            computed from which alone, see `infoplane.sources.chains.declared_chain`. Without it no
-            two layers are compared.
+        chain: ``"sequential"``, ``"fc1,fc2,fc3"``, pairs of layers, or the certificate of a run:
+            which layer is computed from which alone, see
+            `infoplane.sources.chains.declared_chain`. Without it no two layers are compared.
         step: of ``{layer: array}``.
         metrics: numbers of the training by step.
         nonfinite: ``refuse`` NaN and infinities, or ``keep`` them; such layers are not measured.

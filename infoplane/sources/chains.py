@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from infoplane.archive import open_archive
 from infoplane.errors import InputError
 from infoplane.types import Chain, Relation
 
-Declared = Literal["sequential"] | Iterable[tuple[str, str]] | Chain | None
+Declared = str | Iterable[tuple[str, str]] | Chain | None
 
 
 def chain_of_words(words: Sequence[str]) -> Declared:
@@ -39,14 +38,19 @@ def chain_of_words(words: Sequence[str]) -> Declared:
         raise InputError("--chain sequential declares every layer: leave the other --chain out")
     pairs: list[tuple[str, str]] = []
     for word in words:
-        names = [name.strip() for name in word.split(",")]
-        if len(names) < 2 or not all(names):
-            raise InputError(
-                f"--chain {word!r}: expected sequential, names of layers in a row (fc1,fc2,fc3), "
-                "or the folder of a run whose network was tested"
-            )
-        pairs += itertools.pairwise(names)
+        pairs += _pairs_in_a_row(word)
     return pairs
+
+
+def _pairs_in_a_row(word: str) -> list[tuple[str, str]]:
+    """The pairs of ``fc1,fc2,fc3``, each layer computed from the one before alone."""
+    names = [name.strip() for name in word.split(",")]
+    if len(names) < 2 or not all(names):
+        raise InputError(
+            f"chain {word!r}: expected sequential, names of layers in a row (fc1,fc2,fc3), or the "
+            "folder of a run whose network was tested"
+        )
+    return list(itertools.pairwise(names))
 
 
 def _certificate(run: Path) -> Chain:
@@ -64,7 +68,8 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
 
     Args:
         layers: in order of execution.
-        chain: ``"sequential"``: each layer is computed from the one before alone; or pairs
+        chain: ``"sequential"``: each layer is computed from the one before alone; the same for
+            some layers, ``"fc1,fc2,fc3"``; or pairs
             ``(first, second)``: all that the second gets of the input comes through the first,
             from which further pairs follow; or a `Chain`, as the interchange test gives it.
 
@@ -81,10 +86,12 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
         return chain
     if chain == "sequential":
         chain = list(itertools.pairwise(layers))
+    elif isinstance(chain, str) and "," in chain:
+        chain = _pairs_in_a_row(chain)
     if isinstance(chain, str) or not isinstance(chain, Iterable):
         raise InputError(
-            "chain= expects 'sequential', pairs of layers [(first, second), ...], or the chain of "
-            f"a run (ip.open_archive(RUN).chain), got {chain!r}"
+            "chain= expects 'sequential', names in a row ('fc1,fc2'), pairs of layers [(first, "
+            f"second), ...], or the chain of a run (ip.open_archive(RUN).chain), got {chain!r}"
         )
     below = _reached(layers, [_checked(layers, pair) for pair in chain])
     matrix = []

@@ -24,6 +24,7 @@ from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
 from infoplane.sources.plan import Import, plan_import
 from infoplane.types import Kind
 from infoplane.types.arrays import Array, to_numpy
+from infoplane.user_path import path_of
 
 Given = ArrayLike | str | Path | None
 """An array, a file, or the name of an array in the file that is imported."""
@@ -90,7 +91,7 @@ def import_run(
         ('fc1',)
     """
     with ExitStack() as stack:
-        files = _Files(Path(path), stack)
+        files = _Files(path_of(path), stack)
         kind = rows.partition(":")[0]
         shown_x = files.read(x, "x", X_NAMES.get(kind, ()))
         shown_inputs = files.read(inputs, "inputs")
@@ -131,7 +132,7 @@ def preview_import(
         InputError: files, labels or a chain that `import_run` would refuse.
     """
     with ExitStack() as stack:
-        files = _Files(Path(path), stack)
+        files = _Files(path_of(path), stack)
         rules = () if rows == "sample" else rules_in(y)
         of_samples = {
             "y": files.read(y, "y", rules),

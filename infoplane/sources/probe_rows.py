@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs
+from infoplane.kinds import IGNORED, kind_of_inputs, rows_without_label
 from infoplane.positions import ChosenRows, WantedRows
 from infoplane.positions.samples import sample_labels
 from infoplane.row_info import DEFAULT_LABEL, RowInfo
@@ -114,11 +114,9 @@ def _whole_samples(wanted: WantedRows, samples: Samples) -> ProbeRows:
 
 def _without_ignored(found: ProbeRows, n: int) -> ProbeRows:
     """The rows without those whose label, in any label set, means that there is none."""
-    ignored = np.zeros(n, np.bool_)
-    for labels in (found.y, *found.labels.values()):
-        if labels is not None and not ignored_rows(labels).all():
-            ignored |= ignored_rows(labels)
-    if not ignored.any():
+    first = () if found.y is None else (found.y,)
+    ignored = rows_without_label([*first, *found.labels.values()])
+    if ignored is None:
         return found
     labelled = np.flatnonzero(~ignored)
     note = (
