@@ -261,7 +261,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no layer": ({"a": np.eye(2)}, {"layers": ["z*"]}, "no layer"),
     "chain": ({"a": np.eye(2), "b": np.eye(2)}, {"chain": [("b", "a")]}, "order"),
     "one name as a chain": ({"a": np.eye(2)}, {"chain": "a"}, r"names in a row \('fc1,fc2"),
-    "a gap in a chain": ({"a": np.eye(2)}, {"chain": "a,"}, "names of names in a row"),
+    "a gap in a chain": ({"a": np.eye(2)}, {"chain": "a,"}, "names of layers in a row"),
     "stranger in chain": ({"a": np.eye(2)}, {"chain": [("a", "q")]}, "no such layers"),
     "float labels": ({"a": np.eye(2)}, {"y": [0.5, 1.5]}, "y_kind"),
     "no mapping": (np.eye(3), {}, "expected {layer: array}"),
@@ -460,8 +460,8 @@ def test_the_command_takes_the_certificate_of_a_run(
 @pytest.mark.parametrize(
     ("chain", "message"),
     [
-        ("parallel", "expected sequential, names of names in a row"),
-        ("l0,", "expected sequential, names of names in a row"),
+        ("parallel", "expected sequential, names of layers in a row"),
+        ("l0,", "expected sequential, names of layers in a row"),
         ("l0,fc9", r"no such layers \['fc9'\]"),
         ("l1,l0", "order of the layers"),
         ("l0,l1 --chain=sequential", "declares every layer"),

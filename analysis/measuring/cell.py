@@ -5,6 +5,7 @@ A failing estimator becomes a recorded failure, never a number.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -137,8 +138,11 @@ def _together(
     """
     if len(estimators) < 2:
         return {}
+    count = Counter(map(type, estimators))
     by_class: dict[type[SharesLayer], list[Estimator]] = {}
     for estimator in estimators:
+        if count[type(estimator)] < 2:
+            continue
         if isinstance(estimator, SharesLayer) and estimator.shares_layer:
             by_class.setdefault(type(estimator), []).append(estimator)
     found: dict[int, list[tuple[Quantity, Estimate]]] = {}
