@@ -413,9 +413,11 @@ def require_plane(plane: Plane, doing: str) -> None:
         InputError: no plane, or none of its cells could be measured; with the first failure.
     """
     if not isinstance(plane, Plane):
+        several = "; several are drawn by draw_side_by_side of infoplane.analysis.plot"
         raise InputError(
             f"expected a plane before {doing} it, got {type(plane).__name__}: measure a run with "
             "ip.measure(run), or read a file with ip.Plane.load(file)"
+            + (several if isinstance(plane, (list, tuple, dict)) else "")
         )
     if plane.points:
         return

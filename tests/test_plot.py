@@ -18,7 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from infoplane.analysis.plot import curves, place, save, style
+from infoplane.analysis.plot import (
+    curves,
+    draw_sensitivity,
+    draw_side_by_side,
+    place,
+    plot_profile,
+    plot_snapshots,
+    save,
+    style,
+)
 from infoplane.analysis.plot.caption import caption_of
 from infoplane.analysis.plot.labels import axis_label, wrap_label
 from infoplane.analysis.plot.matrix import plot_dpi_matrix
@@ -608,3 +617,80 @@ def test_a_finding_under_a_mark_gets_a_ring_and_a_long_one_a_line() -> None:
     assert len(ring.get_offsets()) == 1 and len(line.get_segments()) == 1  # type: ignore[attr-defined]
     (entry,) = [e for e in ax.get_legend().legend_handles if "estimator" in str(e.get_label())]  # type: ignore[union-attr]
     assert entry.get_marker() == "o" and entry.get_label() == "estimator: 2"  # type: ignore[union-attr]
+
+
+def test_marks_of_narrow_curves_stay_on_the_figure_beside_long_names() -> None:
+    plane = make_plane([f"convolution.{k}.attention" for k in range(6)])
+    points = []
+    for point in plane:
+        bits = 12.0 if point.step == 0 else point.bits
+        estimate = replace(point.estimate, bits=bits, coverage=0.01 if point.step == 0 else 0.5)
+        points.append(replace(point, estimate=estimate))
+    figure = style.new_figure(3.3, 2.6)
+    ax = curves.plot_curves(replace(plane, points=tuple(points)), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    extent = ax.get_legend().get_window_extent()  # type: ignore[union-attr]
+    assert extent.x0 > 0 and extent.x1 < figure.bbox.width + 1
+
+
+def test_how_many_layers_are_named_stands_clear_of_the_curves_and_their_label() -> None:
+    figure = style.new_figure(3.3, 2.6)
+    ax = curves.plot_curves(deep(48), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    (share,) = artists(ax, "named")
+    box = share.get_window_extent()  # type: ignore[attr-defined]
+    assert box.y1 < ax.get_window_extent().y0
+    assert not box.overlaps(ax.xaxis.label.get_window_extent())
+
+
+def test_every_checkpoint_of_one_layer_is_seen_in_a_profile() -> None:
+    ax = plot_profile(make_plane(["fc1"]), estimator="bin:szt", ax=fresh())
+    lines = artists(ax, "profile-")
+    assert [line.get_marker() for line in lines] == ["o"] * len(STEPS)  # type: ignore[attr-defined]
+    assert ax.get_xlabel() == "layer"
+
+
+def test_a_panel_of_an_estimator_without_one_quantity_says_which() -> None:
+    plane = make_plane()
+    half = [p for p in plane if p.estimator == "bin:szt" or p.quantity == "i_zy"]
+    figure = draw_sensitivity(replace(plane, points=tuple(half)))
+    words = [[text.get_text() for text in ax.texts] for ax in figure.axes[:2]]
+    assert words == [[], ["no I(X;Z)"]]
+
+
+def test_layers_of_snapshots_have_shapes_numbers_and_names() -> None:
+    ax = plot_snapshots(make_plane(), estimator="bin:szt", ax=fresh())
+    assert len(artists(ax, "last-")) == 2 and len(artists(ax, "number-")) == 2
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["1  a", "2  b"]
+
+
+def test_planes_of_other_layers_side_by_side_have_a_legend_each() -> None:
+    planes = {"small": make_plane(["fc1", "fc2"]), "large": make_plane(["conv1", "conv2", "fc"])}
+    figure = draw_side_by_side(planes, estimator="bin:szt")
+    assert not figure.legends
+    assert all(ax.get_legend() is not None for ax in figure.axes[:2])
+    figure = draw_side_by_side({"a": make_plane(), "b": make_plane()}, estimator="bin:szt")
+    assert len(figure.legends) == 1
+
+
+def test_many_planes_side_by_side_stand_in_rows_and_keep_their_shape() -> None:
+    planes = {f"seed {k}": make_plane() for k in range(7)}
+    figure = draw_side_by_side(planes, estimator="bin:szt")
+    figure.draw_without_rendering()
+    for ax in figure.axes[:7]:
+        assert ax.get_window_extent().height > 0.5 * ax.get_window_extent().width
+
+
+def test_a_plane_that_cannot_be_drawn_names_the_estimators_that_can() -> None:
+    plane = make_plane()
+    half = [p for p in plane if p.estimator != "bin:szt" or p.quantity == "i_zy"]
+    words = r"no layer has both .* from 'bin:szt'; estimators with both: \['kde:variance=0.001'\]"
+    with pytest.raises(InputError, match=words):
+        plot_plane(replace(plane, points=tuple(half)), estimator="bin:szt")
+
+
+def test_a_list_of_planes_is_answered_with_what_draws_several() -> None:
+    with pytest.raises(InputError, match="got list: .* draw_side_by_side"):
+        plot_plane([make_plane(), make_plane()])  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
 from infoplane.analysis.caveats import Caveats, caveats_of
@@ -262,3 +263,14 @@ def test_labels_of_planes_side_by_side_do_not_run_into_each_other() -> None:
     figure.draw_without_rendering()
     left, right = (ax.xaxis.label.get_window_extent() for ax in figure.axes[:2])
     assert left.x1 < right.x0
+
+
+def test_the_legend_of_pooled_runs_shows_the_band_of_each_layer() -> None:
+    planes = {f"seed {k}": plane_with(shift=0.1 * k) for k in range(3)}
+    ax = plot_pooled(planes, pool(planes), ax=fresh())
+    legend = ax.get_legend()
+    assert legend is not None
+    for index in range(2):
+        (band,) = drawn(ax, f"range-{index}")
+        entry = legend.legend_handles[index]
+        assert to_rgba(entry.get_color()) == pytest.approx(band.get_facecolor()[0])  # type: ignore[union-attr, attr-defined]

@@ -43,8 +43,6 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
     """
     height = style.height_points(ax)
     places = named(len(curves), max(2, int(height / (1.25 * _SMALLEST))))
-    if len(places) < len(curves):
-        _write_share(ax, len(places), len(curves))
     layers = [curve.layer for curve in curves]
     tones = layer_tones(layers)
     labels = drawable_names(layer_labels(plane, layers, 14 if style.is_narrow(ax) else 22))
@@ -53,18 +51,22 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
     slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
     for index, slot in zip(places, slots, strict=True):
         _write_name(ax, labels[index], curves[index], tones[layers[index]], slot, size)
+    style.settle(style.figure_of(ax))  # the names have taken room from the Axes
+    right = max(text.get_window_extent().x1 for text in ax.texts)
+    edge = float(ax.transAxes.inverted().transform((right, 0.0))[0])
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.set_bbox_to_anchor((edge, 1), transform=ax.transAxes)
+    if len(places) < len(curves):
+        _write_share(ax, f"{len(places)} of {len(curves)} layers named", edge)
 
 
-def _write_share(ax: Axes, named_count: int, count: int) -> None:
-    ax.annotate(
-        f"{named_count} of {count} layers named",
-        (0.99, 0.02),
-        xycoords="axes fraction",
-        ha="right",
-        fontsize=6.5,
-        color="#444444",
-        gid="named",
-    )
+def _write_share(ax: Axes, words: str, edge: float) -> None:
+    """Write how many layers are named, beside the label of the steps and up to an edge."""
+    label = ax.xaxis.label.get_window_extent()
+    height = float(ax.transAxes.inverted().transform((0.0, label.y0))[1])
+    look: style.Look = {"fontsize": 6.0, "color": ax.xaxis.label.get_color(), "gid": "named"}
+    ax.annotate(words, (edge, height), xycoords="axes fraction", ha="right", **look)
 
 
 def _height_of_end(ax: Axes, curve: Curve) -> float:
@@ -89,7 +91,7 @@ def _write_name(
         fontsize=size,
         va="center",
         ha="left",
-        color=tuple(0.75 * channel for channel in tone[:3]),
+        color=style.ink(tone, ax),
         parse_math=False,
         annotation_clip=False,
         gid="name",

@@ -288,6 +288,7 @@ def _draw_number(
         ha="center",
         va="center",
         fontsize=7,
+        color="black",
         zorder=7,
         gid=gid,
         arrowprops=line if float(np.hypot(*shift)) > 11 else None,

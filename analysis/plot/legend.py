@@ -24,8 +24,6 @@ SHAPE = 0.6
 """Least height of a plane as a share of its width; a figure that is ours grows for the legend."""
 SHARE = 0.55
 """Most of the height of an Axes that a legend takes from a figure that must not grow."""
-_LETTER, _HANDLE = 3.9, 24.0
-"""Points that a letter of a legend takes, and that the sign before the words takes."""
 _MARGIN = 0.1
 """Inches between a legend and the left edge of a narrow figure."""
 _FEW = {"page": 8, "column": 6}
@@ -46,12 +44,14 @@ class Legend:
         marks: keys of `MARKS`.
         flags: entries of the findings that are drawn.
         depth: the layers by depth, where they are drawn so.
+        bands: whether every layer has a band of its own colour.
     """
 
     layers: Sequence[str]
     marks: Sequence[str]
     flags: Sequence[Line2D] = ()
     depth: Depth | None = None
+    bands: bool = False
 
 
 def layers_to_name(ax: Axes, count: int, depth: Depth | None = None, *, most: int = 0) -> list[int]:
@@ -72,15 +72,14 @@ def _size(ax: Axes) -> str:
 
 
 def draw_legend(
-    ax: Axes, plane: Plane, legend: Legend, width: float, spec: str = "", *, cut: bool = False
+    ax: Axes, plane: Plane, legend: Legend, spec: str = "", *, cut: bool = False
 ) -> list[int]:
     """Draw a legend under the labels of an Axes; returns the places of the layers that it names.
 
     Args:
-        ax: the Axes.
+        ax: the Axes, laid out already.
         plane: knows the reductions of the layers.
         legend: what it lists.
-        width: of the Axes, in points.
         spec: the estimator that is drawn.
         cut: whether fewer layers are named where the legend would take too much of the Axes; there
             is none where it would even so.
@@ -89,7 +88,7 @@ def draw_legend(
     most = MOST_NAMED[_size(ax)]
     while True:
         places = layers_to_name(ax, len(legend.layers), legend.depth, most=most)
-        box = _place(ax, legend_entries(plane, legend, places, spec, _size(ax)), width)
+        box = _place(ax, legend_entries(plane, legend, places, spec, _size(ax)))
         if not cut or box.get_window_extent().height <= room:
             return places
         if most == 2:  # a plane without legend is read, one without room is not
@@ -98,7 +97,7 @@ def draw_legend(
         most = max(2, min(most, len(places)) - 2)
 
 
-def _place(ax: Axes, entries: Sequence[Line2D], width: float) -> MatplotlibLegend:
+def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     """Draw entries in as many columns as fit: at most four, none of fewer than three entries.
 
     In a narrow figure it may reach under the labels at the left, but hardly beyond the Axes at the
@@ -107,7 +106,11 @@ def _place(ax: Axes, entries: Sequence[Line2D], width: float) -> MatplotlibLegen
     lines = ax.get_xlabel().count("\n") + 1
     most = max(1, min(4, (len(entries) + 2) // 3))
     narrow, extent = style.is_narrow(ax), ax.get_window_extent()
-    for columns in range(most if narrow else min(most, _fitting(ax, entries, width)), 0, -1):
+    figure = style.figure_of(ax)
+    alone = not [other for other in figure.axes if other is not ax and not _is_scale(other)]
+    outside = min(extent.x0, figure.bbox.x1 - extent.x1)  # room at either side of the Axes
+    room = extent.width + 2 * outside if alone and not narrow else 1.12 * extent.width
+    for columns in range(most, 0, -1):
         look: style.Look = {
             "handles": entries,
             "bbox_transform": style.below(ax, 20 + 11 * lines),
@@ -118,12 +121,18 @@ def _place(ax: Axes, entries: Sequence[Line2D], width: float) -> MatplotlibLegen
         }
         box = _plain(ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), **look))
         reach = box.get_window_extent().width
-        if not narrow or reach <= 1.12 * extent.width:
+        if reach <= room:
             break
+        if not narrow:
+            continue
         box = _plain(ax.legend(loc="upper right", bbox_to_anchor=(1.06, 0), **look))
-        if reach <= 0.06 * extent.width + extent.x1 - _MARGIN * style.figure_of(ax).dpi:
+        if reach <= 0.06 * extent.width + extent.x1 - _MARGIN * figure.dpi:
             break
     return box
+
+
+def _is_scale(ax: Axes) -> bool:
+    return ax.get_label() == "<colorbar>"
 
 
 def _plain(box: MatplotlibLegend) -> MatplotlibLegend:
@@ -169,7 +178,7 @@ def legend_entries(
         letters = _WIDE if len(legend.layers) <= _FEW[size] else _CUT[size]
         labels = layer_labels(plane, legend.layers, letters, estimator=spec)
         words = [drawable(text) for text in numbered_names(legend.layers, labels)]
-        layers = [_of_layer(index, words[index]) for index in places]
+        layers = [_of_layer(index, words[index], band=legend.bands) for index in places]
         if len(places) < len(words):
             share = f"{len(places)} of {len(words)} layers named"
             layers.append(Line2D([], [], ls="none", label=share))
@@ -185,9 +194,12 @@ def _of_parts(depth: Depth, letters: int) -> list[Line2D]:
     return entries
 
 
-def _of_layer(index: int, words: str) -> Line2D:
-    look = {"ls": "none", "ms": 5.5, "mfc": "#9aa7b0", "mec": "black", "mew": 0.7}
-    return Line2D([], [], marker=style.marker(index), label=words, **look)  # type: ignore[arg-type]  # keywords of a line
+def _of_layer(index: int, words: str, *, band: bool = False) -> Line2D:
+    look: style.Look = {"ls": "none", "ms": 5.5, "mfc": "#9aa7b0", "mec": "black", "mew": 0.7}
+    if band:
+        tone = style.pale(style.layer_tone(index))
+        look |= {"ls": "-", "lw": 7, "color": tone, "solid_capstyle": "butt"}
+    return Line2D([], [], marker=style.marker(index), label=words, **look)
 
 
 def _of_marks(keys: Sequence[str]) -> list[Line2D]:
@@ -207,10 +219,3 @@ def draw_marks(ax: Axes, keys: Sequence[str]) -> None:
         )
         if box.get_window_extent().width <= ax.get_window_extent().width:
             return
-
-
-def _fitting(ax: Axes, entries: Sequence[Line2D], width: float) -> int:
-    """Return how many columns of the widest entry fit across a page, at least one."""
-    widest = max(len(str(entry.get_label())) for entry in entries)
-    room = min(width + 90, 68.0 * style.figure_of(ax).get_figwidth())
-    return max(1, int(room / (_LETTER * widest + _HANDLE)))

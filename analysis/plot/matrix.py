@@ -25,6 +25,8 @@ LETTERS = {
 }
 """Letter of the worst verdict of a pair; an empty cell had no finding."""
 FAILING = ("fault", "violation")
+_LETTER = 4.0
+"""Points of a letter of a layer's name."""
 _CELL = 9.0
 """Points from which on a cell has room for a letter, and for its layer's name beside it; in smaller
 ones squares mark what fails a check.
@@ -157,7 +159,8 @@ def name_cells(ax: Axes, names: Sequence[str]) -> bool:
     places = list(range(len(names)))
     for _ in range(3):  # names take room from the cells beside which they stand
         shown = [names[place] for place in places]
-        turned = 90 if max(map(len, names)) * len(places) > 40 else 0
+        room = min(style.width_points(ax), style.height_points(ax)) / len(places)
+        turned = 90 if _LETTER * max(map(len, shown)) + 3 > room else 0
         ax.set_xticks(places, shown, rotation=turned, parse_math=False, fontsize=7)
         ax.set_yticks(places, shown, parse_math=False, fontsize=7)
         side = min(style.width_points(ax), style.height_points(ax))

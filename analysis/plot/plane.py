@@ -31,11 +31,10 @@ from infoplane.analysis.plot.trajectory import (
     Trajectory,
     concerns,
     flag_segments,
+    require_paths,
     steps_of,
-    trajectories,
 )
 from infoplane.analysis.plot.view import View
-from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import FLAGS, DPIReport, Verdict
 
@@ -105,12 +104,7 @@ def plot_plane(
     """
     spec = choose_estimator(plane, estimator)
     shown = plane.select(layer=layers, estimator=spec)
-    paths = trajectories(shown, spec, sense)
-    if not paths:
-        raise InputError(
-            f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single "
-            "quantity"
-        )
+    paths = require_paths(plane.select(layer=layers), spec, sense)
     known = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]
     depth = depth_of(shown, [path.layer for path in paths])
@@ -125,7 +119,7 @@ def plot_plane(
         names = [path.layer for path in paths]
         moved = any(found.layer in names for found in notation)
         listed = Legend(names, marks_of(paths, known, notation=moved), flagged, depth)
-        places = draw_legend(canvas.ax, shown, listed, canvas.width, spec, cut=not grows)
+        places = draw_legend(canvas.ax, shown, listed, spec, cut=not grows)
         if grows:
             keep_shape(canvas.ax)
     canvas.finish(paths, known, places)

@@ -129,8 +129,8 @@ def plot_pooled(
     words = f", {centre} of {len(planes)} runs"
     across, up = axes_labels(plane, paths[0], spec)
     canvas.draw(paths, ceilings_of(plane, spec), Caveats(), (across + words, up + words))
-    legend = Legend([path.layer for path in paths], marks_of(paths))
-    places = draw_legend(canvas.ax, plane, legend, canvas.width, spec, cut=not grows)
+    legend = Legend([path.layer for path in paths], marks_of(paths), bands=True)
+    places = draw_legend(canvas.ax, plane, legend, spec, cut=not grows)
     if grows:
         keep_shape(canvas.ax)
     canvas.finish(paths, Caveats(), places)

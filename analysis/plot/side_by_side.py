@@ -22,6 +22,8 @@ from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
+MOST_IN_A_ROW = 3
+
 
 @style.styled
 def draw_side_by_side(
@@ -32,6 +34,8 @@ def draw_side_by_side(
     view: View | None = None,
 ) -> Figure:
     """Draw several planes on equal axes: training and test rows, runs, activations.
+
+    One legend serves all where their layers have the same names.
 
     Args:
         planes: by the name that stands above each, ``{"train": a, "test": b}``.
@@ -45,29 +49,35 @@ def draw_side_by_side(
     if not planes:
         raise InputError("expected at least one plane")
     view = view or View()
-    figure = style.new_figure(style.PAGE, style.PAGE / max(2, len(planes)) + 0.9)
+    rows = -(-len(planes) // MOST_IN_A_ROW)
+    columns = -(-len(planes) // rows)
+    layers = {plane.layers for plane in planes.values()}
+    height = style.PAGE / max(2, columns) + (1.3 if len(layers) > 1 else 0.0)
+    figure, axes = style.new_panels(len(planes), columns, height, 0.9, sharex=True, sharey=True)
     if view.title:
         figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
-    axes = figure.subplots(1, len(planes), squeeze=False, sharex=True, sharey=True)[0]
     limits = []
     moving = [name for name, plane in planes.items() if len(plane.steps) > 1]
-    for ax, (name, plane) in zip(axes, planes.items(), strict=True):
+    for index, (ax, (name, plane)) in enumerate(zip(axes, planes.items(), strict=False)):
         plot_plane(
             plane,
             ax=ax,
             estimator=estimator,
             sense=sense,
             colour_bar=name in moving[-1:],
-            legend=False,
+            legend=len(layers) > 1,
+            grow=False,
             view=replace(view, title=short_names([name], 40)[0]),
         )
         limits.append((*ax.get_xlim(), *ax.get_ylim()))
-        if ax is not axes[0]:
+        if index % columns:
             ax.set_ylabel("")
     left, right, low, high = zip(*limits, strict=True)
     axes[0].set_xlim(min(left), max(right))
     axes[0].set_ylim(min(low), max(high))
-    fit_labels_across(axes)
+    fit_labels_across(list(axes[: len(planes)]))
+    if len(layers) > 1:
+        return figure
     draw_shared_legend(figure, list(planes.values()), estimator, sense)
     return figure
 

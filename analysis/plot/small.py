@@ -40,7 +40,10 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
         spec: of the estimator.
     """
     tones = layer_tones(plane.layers)
-    for path in trajectories(plane, spec):
+    paths = trajectories(plane, spec)
+    if not paths:
+        _write_missing(ax, plane, spec)
+    for path in paths:
         index, tone = plane.layers.index(path.layer), tones[path.layer]
         ax.plot(path.x, path.y, "-", lw=0.9, color=tone, gid=f"path-{index}")
         shape: style.Look = {
@@ -51,6 +54,15 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
             "ls": "none",
         }
         ax.plot(*path.end, color=tone, gid=f"last-{index}", **shape)
+
+
+def _write_missing(ax: Axes, plane: Plane, spec: str) -> None:
+    """Write into an empty panel what the estimator did not give."""
+    given = {point.quantity for point in plane if point.estimator == spec}
+    absent = [name for key, name in (("i_xz", "I(X;Z)"), ("i_zy", "I(Z;Y)")) if key not in given]
+    words = "no " + " and no ".join(absent or ["layer has both I(X;Z) and I(Z;Y)"])
+    look: style.Look = {"ha": "center", "va": "center", "fontsize": 7, "color": "black"}
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, gid="missing", **look)
 
 
 def widen(ax: Axes) -> None:

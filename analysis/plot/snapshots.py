@@ -16,12 +16,13 @@ from infoplane.analysis.plot.frame import (
     draw_step_scale,
     label_across,
     label_up,
+    number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.legend import Legend, draw_legend
 from infoplane.analysis.plot.plane import axes_labels
-from infoplane.analysis.plot.trajectory import Trajectory, steps_of, trajectories
+from infoplane.analysis.plot.trajectory import Trajectory, require_paths, steps_of
 from infoplane.analysis.plot.view import View
-from infoplane.errors import InputError
 from infoplane.plane import Plane
 
 
@@ -37,7 +38,7 @@ def plot_snapshots(
 ) -> Axes:
     """Draw the plane as Shwartz-Ziv and Tishby (2017, arXiv 1703.00810).
 
-    Each checkpoint is one line through all layers.
+    Each checkpoint is one line through all layers; the last one has their shapes and numbers.
 
     Args:
         plane: what was measured.
@@ -51,9 +52,8 @@ def plot_snapshots(
         InputError: an unknown estimator, or no layer with both I(X;Z) and I(Z;Y).
     """
     spec = choose_estimator(plane, estimator)
-    paths = trajectories(plane, spec, sense)
-    if not paths:
-        raise InputError(f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}")
+    paths = require_paths(plane, spec, sense)
+    of_reader = ax is not None
     ax, view = style.new_axes(ax), view or View()
     steps = steps_of(paths)
     _draw_lines(ax, paths, steps, log)
@@ -61,8 +61,12 @@ def plot_snapshots(
     scale = draw_step_scale(ax, steps, log) if len(steps) > 1 else None
     draw_heading(ax, view.title)
     across, up = axes_labels(plane, paths[0], spec)
+    style.settle(style.figure_of(ax))
     label_across(ax, view.text(across), scale)
+    listed = Legend([path.layer for path in paths], ())
+    places = draw_legend(ax, plane, listed, spec, cut=of_reader)
     label_up(ax, view.text(up))
+    number_ends(ax, paths, places)
     return ax
 
 
@@ -89,3 +93,6 @@ def _draw_lines(
     )
     lines.set_array(np.asarray(steps, float))
     ax.add_collection(lines)
+    for index, path in enumerate(paths):
+        look: style.Look = {"ms": 5, "mfc": colours(norm(path.steps[-1])), "mec": "black"}
+        ax.plot(*path.end, style.marker(index), mew=0.7, gid=f"last-{index}", **look)

@@ -22,7 +22,7 @@ from matplotlib.colors import (
 )
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot.fonts import families
@@ -57,6 +57,22 @@ RC: Any = {  # Any: matplotlib types every key
     "figure.facecolor": "white",
     "axes.facecolor": "white",
 }
+INKS: Any = (  # Any: matplotlib types every key
+    "text.color",
+    "axes.labelcolor",
+    "axes.edgecolor",
+    "axes.titlecolor",
+    "xtick.color",
+    "ytick.color",
+    "xtick.labelcolor",
+    "ytick.labelcolor",
+    "legend.labelcolor",
+    "savefig.facecolor",
+)
+"""Colours that a figure of ours takes from matplotlib's default, whatever the reader's style.
+
+The words of a dark style are white, and so is our paper.
+"""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8", "H")
 """End marker of layer k: shapes tell layers apart without colour."""
@@ -109,12 +125,13 @@ VERDICT_COLOURS = {
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """``draw`` running inside our rcParams.
 
-    The caller's own style is untouched before and after.
+    The caller's own style is untouched before and after. Words on an Axes of the caller's keep
+    their colour.
     """
 
     @functools.wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with context():
+        with _sizes() if kwargs.get("ax") is not None else context():
             return draw(*args, **kwargs)
 
     return inside
@@ -125,6 +142,11 @@ def context() -> AbstractContextManager[None]:
 
     Text stays text in SVG, fonts are embedded in PDF.
     """
+    inks: Any = {key: mpl.rcParamsDefault[key] for key in INKS}
+    return mpl.rc_context({**RC, **inks, "font.family": families()})
+
+
+def _sizes() -> AbstractContextManager[None]:
     return mpl.rc_context({**RC, "font.family": families()})
 
 
@@ -136,6 +158,8 @@ def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE *
         width, height: of a new figure in inches.
     """
     if ax is not None:
+        if luminance(to_rgba(ax.get_facecolor())) < 0.5:
+            ax.set_facecolor("white")  # our colours are made for white paper
         return ax
     import matplotlib.pyplot as plt
 
@@ -153,13 +177,25 @@ def figure_of(ax: Axes) -> Figure:
 def settle(figure: Figure) -> None:
     """Lay the figure out as drawing it would: sizes in pixels mean something then.
 
-    Drawing it to find out would take twice as long.
+    Drawing it to find out would take twice as long. Where the figure has no layout, words and
+    legends that stand off it are brought back.
     """
     engine = figure.get_layout_engine()
-    if engine is None:
-        figure.draw_without_rendering()
-    else:
+    if engine is not None:
         engine.execute(figure)
+        return
+    figure.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in figure.axes]
+    held = Bbox.union([box for box in boxes if box is not None])
+    width, height = figure.bbox.size
+    now = figure.subplotpars
+    left = now.left + max(0.0, -held.x0 / width)
+    right = now.right - max(0.0, held.x1 / width - 1)
+    bottom = now.bottom + max(0.0, -held.y0 / height)
+    top = now.top - max(0.0, held.y1 / height - 1)
+    moved = (left, right, bottom, top) != (now.left, now.right, now.bottom, now.top)
+    if moved and left < right and bottom < top:
+        figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top)
 
 
 def width_points(ax: Axes) -> float:
@@ -264,6 +300,24 @@ def pale(tone: Tone, share: float = 0.22) -> Tone:
         1 - share * (1 - blue),
         1.0,
     )
+
+
+def luminance(tone: Tone) -> float:
+    """Return how light a colour is, 0 (black) to 1 (white), linear in sRGB's parts (Rec. 709)."""
+    red, green, blue, _ = tone
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def ink(tone: Tone, ax: Axes) -> Tone:
+    """Return a colour for words outside an Axes.
+
+    The tone, as dark as words on white paper must be; white on a dark figure of the reader's own.
+    """
+    if luminance(to_rgba(figure_of(ax).get_facecolor())) < 0.5:
+        return to_rgba("white")
+    share = min(1.0, 0.42 / max(luminance(tone), 1e-9))
+    red, green, blue, _ = tone
+    return (share * red, share * green, share * blue, 1.0)
 
 
 def heat_map(empty: str = "white") -> Colormap:

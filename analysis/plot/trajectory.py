@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, Estimate, Finding, Verdict
 
@@ -108,6 +109,28 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
             estimates = [across[step] for step in steps], [up[step] for step in steps]
             paths.append(_path(layer, steps, *estimates))
     return paths
+
+
+def require_paths(plane: Plane, estimator: str, sense: str | None) -> list[Trajectory]:
+    """Return `trajectories`; refuse to draw none.
+
+    Args:
+        plane: what was measured.
+        estimator: its spec.
+        sense: exact, point, upper or lower; None takes the first that is present.
+
+    Raises:
+        InputError: no layer has both quantities; with the first failure and what can be drawn.
+    """
+    paths = trajectories(plane, estimator, sense)
+    if paths:
+        return paths
+    reason = next((lost.message for lost in plane.failures if lost.estimator == estimator), "")
+    drawable = [spec for spec in plane.estimators if trajectories(plane, spec)]
+    raise InputError(
+        f"no layer has both I(X;Z) and I(Z;Y) from {estimator!r}{reason and f' ({reason})'}; "
+        f"estimators with both: {drawable or 'none'}; plot_curves draws a single quantity"
+    )
 
 
 def steps_of(paths: Sequence[Trajectory]) -> list[int]:

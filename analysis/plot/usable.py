@@ -56,12 +56,15 @@ def plot_profile(
         raise InputError(f"the plane has no i_zy from {spec!r}")
     ax = style.new_axes(ax, style.COLUMN, style.COLUMN * 0.8)
     norm, colours = style.step_norm(list(estimates), log), style.colour_map()
+    dot = "o" if len(plane.layers) == 1 else ""  # a line through one layer would not be seen
     for step, of_layers in estimates.items():
         ax.plot(
             list(of_layers),
             [estimate.bits for estimate in of_layers.values()],
             color=colours(norm(step)),
             lw=0.9,
+            marker=dot,
+            ms=3,
             alpha=0.85,
             gid=f"profile-{step}",
         )
@@ -110,15 +113,12 @@ def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
     """Write the layers along the flat axis; of many, as many as fit."""
     labels = [drawable(text) for text in numbered_names(layers, short_names(layers, 14))]
     places = named(len(labels), max(2, int(style.width_points(ax) / 9)))
-    ax.set_xticks(
-        places,
-        [labels[place] for place in places],
-        rotation=60,
-        ha="right",
-        rotation_mode="anchor",
-        parse_math=False,
-        fontsize=6.5,
-    )
+    shown = [labels[place] for place in places]
+    look: style.Look = {"parse_math": False, "fontsize": 6.5}
+    if 3.9 * max(map(len, shown)) * len(shown) > style.width_points(ax):
+        look |= {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(places, shown, **look)
+    ax.set_xlabel("layer")
 
 
 @style.styled
