@@ -56,6 +56,18 @@ def test_a_layer_matrix_holds_the_estimator_of_every_pair_and_is_symmetric(run: 
     assert "-" in str(found) and "I(Z_i;Z_j) [bits], mixed:k=3, step 1" in str(found)
 
 
+@pytest.mark.parametrize("spec", ["knn", "ksg", "mixed"])
+def test_pairs_of_layers_have_errors_and_intervals_where_they_are_asked_for(
+    run: Path, spec: str
+) -> None:
+    plain = ip.layer_information(run, spec)
+    found = ip.layer_information(run, spec, errorbars=4)
+    assert plain.errors().mask.all() and "standard errors" not in str(plain)
+    assert (found.errors().compressed() > 0).all() and "standard errors [bits]" in str(found)
+    assert all(found.estimates[pair].bits == one.bits for pair, one in plain.estimates.items())
+    assert {"stderr", "low", "high"} < set(found.rows()[0])
+
+
 def test_the_diagonal_of_codes_is_their_entropy_and_no_pair_exceeds_it(run: Path) -> None:
     for spec in ("exact", "bin:saxe,width=0.5"):
         bits = ip.layer_information(run, spec, step=0).bits()

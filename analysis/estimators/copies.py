@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.near_copies import near_copy_groups
 from infoplane.analysis.estimators.quantisation import is_rounded
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
@@ -35,7 +36,8 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
         a: shape ``(n, da)``.
         b: shape ``(n, db)``.
     """
-    groups = copy_groups(a, b)
+    exact = exact_copy_groups(a, b)
+    groups = near_copy_groups([a, b]) if exact is None else exact
     if groups is None:
         return a, b, []
     rows = np.sort(first_of_every(groups))
@@ -43,11 +45,28 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
     once_b = b.take(rows)
     if _lonely(once_a) > _lonely(a) or _lonely(once_b) > _lonely(b):
         return a, b, []
-    times = a.n // len(rows)
-    return once_a, once_b, [f"every row comes {times} times, counted once: {len(rows)} rows"]
+    times = f"{a.n // len(rows)} times"
+    if exact is None:
+        times += " up to tiny differences"
+    return once_a, once_b, [f"every row comes {times}, counted once: {len(rows)} rows"]
 
 
 def copy_groups(*variables: Variable) -> Codes | None:
+    """Return which rows are one row of a sample, exactly or nearly, where all come equally often.
+
+    See `exact_copy_groups` and `near_copy_groups`.
+
+    Args:
+        variables: paired rows, shape ``(n, dim)`` each.
+
+    Returns:
+        Shape ``(n,)``; None where there are no copies.
+    """
+    exact = exact_copy_groups(*variables)
+    return near_copy_groups(variables) if exact is None else exact
+
+
+def exact_copy_groups(*variables: Variable) -> Codes | None:
     """Return which rows are one row of a sample, shape ``(n,)``, where all come equally often.
 
     Rows of one number 0..K-1 are equal in all variables. None where there are no copies, where rows

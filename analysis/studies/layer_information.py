@@ -17,6 +17,7 @@ from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import layer_variable
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.new_file import write_csv
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 Pair = tuple[str, str]
+Matrix = np.ma.MaskedArray[Any, np.dtype[np.float64]]  # Any: numpy's shape
 _CONTRADICTION = 0.1
 """Bits by which a farther layer must exceed a nearer one to be called a contradiction."""
 
@@ -52,17 +54,30 @@ class LayerMatrix:
     failures: Mapping[Pair, str]
     caveats: tuple[str, ...] = ()
 
-    def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]:  # Any: numpy's shape
+    def bits(self) -> Matrix:
         """Return symmetric matrix of bits, shape ``(L, L)``; pairs without a number are masked."""
+        return self._matrix({pair: estimate.bits for pair, estimate in self.estimates.items()})
+
+    def errors(self) -> Matrix:
+        """Return standard errors in bits, shape ``(L, L)``; pairs without one are masked."""
+        return self._matrix({pair: estimate.stderr for pair, estimate in self.estimates.items()})
+
+    def _matrix(self, values: Mapping[Pair, float | None]) -> Matrix:
         size = (len(self.layers), len(self.layers))
-        values = np.ma.array(np.zeros(size), mask=np.ones(size, bool))
-        for pair, estimate in self.estimates.items():
-            row, column = map(self.layers.index, pair)
-            values[row, column] = values[column, row] = estimate.bits
-        return values
+        matrix = np.ma.array(np.zeros(size), mask=np.ones(size, bool))
+        for (first, second), value in values.items():
+            if value is None:
+                continue
+            row = self.layers.index(first)
+            column = self.layers.index(second)
+            matrix[row, column] = matrix[column, row] = value
+        return matrix
 
     def rows(self) -> list[dict[str, object]]:
-        """Return one row per pair: step, estimator, first, second, bits, stderr, n, notes."""
+        """Return one row per pair.
+
+        Its columns: step, estimator, first, second, bits, stderr, low, high, n, notes.
+        """
         listed: list[dict[str, object]] = []
         for (first, second), estimate in self.estimates.items():
             listed.append(
@@ -73,6 +88,8 @@ class LayerMatrix:
                     "second": second,
                     "bits": estimate.bits,
                     "stderr": estimate.stderr,
+                    "low": estimate.low,
+                    "high": estimate.high,
                     "n": estimate.n,
                     "notes": "; ".join(estimate.notes),
                 }
@@ -94,17 +111,25 @@ class LayerMatrix:
         return write_csv(path, list(rows[0]), rows)
 
     def __str__(self) -> str:
-        names = [printable(name, 24) for name in self.layers]
-        width = max(8, *map(len, names))
         lines = [f"I(Z_i;Z_j) [bits], {self.estimator}, step {self.step}"]
-        lines.append(" ".join(f"{name:>{width}s}" for name in ("", *names)))
-        for name, bits in zip(names, self.bits(), strict=True):
-            texts = [f"{one:.3f}" if isinstance(one, float) else "-" for one in bits.tolist()]
-            lines.append(" ".join([f"{name:{width}s}", *(f"{text:>{width}s}" for text in texts)]))
+        lines += self._table(self.bits())
+        errors = self.errors()
+        if errors.count():
+            lines += ["standard errors [bits]", *self._table(errors)]
         lines += [f"note: {printable(text, 400)}" for text in self.caveats]
         reasons = dict.fromkeys(self.failures.values())
         lines += [f"not measured: {printable(text, 400)}" for text in reasons]
         return "\n".join(lines)
+
+    def _table(self, values: Matrix) -> list[str]:
+        """Return lines of a symmetric matrix, ``(L, L)``, under the names of the layers."""
+        names = [printable(name, 24) for name in self.layers]
+        width = max(8, *map(len, names))
+        lines = [" ".join(f"{name:>{width}s}" for name in ("", *names))]
+        for name, row in zip(names, values, strict=True):
+            texts = [f"{value:.3f}" if isinstance(value, float) else "-" for value in row.tolist()]
+            lines.append(" ".join([f"{name:{width}s}", *(f"{text:>{width}s}" for text in texts)]))
+        return lines
 
 
 def layer_information(
@@ -113,6 +138,7 @@ def layer_information(
     *,
     step: int | None = None,
     layers: Sequence[str] | None = None,
+    errorbars: int = 0,
     seed: int = 0,
 ) -> LayerMatrix:
     """Measure I(Z_i;Z_j) in bits of every pair of layers at one checkpoint, by default the last.
@@ -129,7 +155,9 @@ def layer_information(
         estimator: or its spec.
         step: the checkpoint.
         layers: some of the run's; all by default.
-        seed: of estimators that draw.
+        errorbars: half-sample splits for standard errors and 95 % intervals; 0 for none, unless
+            the estimator has its own.
+        seed: of splits, and of estimators that draw.
 
     Raises:
         InputError: unknown layers or step; an estimator that takes no two layers, such as `kde`.
@@ -143,7 +171,7 @@ def layer_information(
         >>> float(layer_information(path, "exact").bits().max())
         12.0
     """
-    require_whole(0, seed=seed)
+    require_whole(0, seed=seed, errorbars=errorbars)
     archive = open_run(archive)
     estimator = parse(estimator)
     codes = estimator.traits.wants == "row hashes"
@@ -158,6 +186,7 @@ def layer_information(
     pairs = list(combinations(names, 2))
     if codes or isinstance(estimator, HasCodes):
         pairs = list(combinations_with_replacement(names, 2))
+    measured = Resampled(estimator, errorbars) if errorbars else estimator
     estimates: dict[Pair, Estimate] = {}
     failures: dict[Pair, str] = {}
     noise = {name: noise_seen(archive, step, name) if codes else "" for name in names}
@@ -168,7 +197,7 @@ def layer_information(
             continue
         rng = cell_rng(seed, step, f"{first}|{second}", estimator.name)
         try:
-            estimate = possible(estimator, variables[first], variables[second], rng)
+            estimate = possible(measured, variables[first], variables[second], rng)
             estimates[first, second] = estimate
         except InfoplaneError as error:
             failures[first, second] = str(error)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Csv, Layers, Picture, Run, Seed
+from infoplane.commands.options import Csv, Layers, Picture, Run, Seed, at_least
 from infoplane.display.terminal import say
 from infoplane.errors import InputError
 
@@ -24,6 +24,13 @@ def layer_info(
     ] = "knn",
     step: Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")] = None,
     layer: Layers = None,
+    errorbars: Annotated[
+        int,
+        typer.Option(
+            help="Half-sample splits for standard errors and 95 % intervals; 0 for none.",
+            callback=at_least(0),
+        ),
+    ] = 0,
     seed: Seed = 0,
     csv: Csv = None,
     output: Picture = None,
@@ -46,7 +53,9 @@ def layer_info(
     prepare(output, PICTURES)
     prepare(csv)
     with working("measuring pairs of layers"):
-        found = layer_information(archive, estimator, step=step, layers=layers, seed=seed)
+        found = layer_information(
+            archive, estimator, step=step, layers=layers, errorbars=errorbars, seed=seed
+        )
     say(found)
     if csv is not None:
         say(found.to_csv(csv))
