@@ -128,3 +128,30 @@ def test_whitened_rows_have_unit_variance_and_the_log_volume_of_the_map() -> Non
     np.testing.assert_allclose(np.cov(found.rows, rowvar=False, bias=True), np.eye(3), atol=1e-9)
     half_log_det = np.linalg.slogdet(np.cov(z, rowvar=False, bias=True))[1] / 2
     assert found.log_volume == pytest.approx(half_log_det)
+
+
+@pytest.mark.parametrize(("inputs", "passes"), [(160, 5), (200, 4), (400, 2)])
+def test_inputs_that_are_passed_several_times_lend_no_entropy_to_a_reading(
+    inputs: int, passes: int
+) -> None:
+    """Five noisy passes of each input gave 0.8 bit too much: distances of 0 among its copies."""
+    errors = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        embedded = rng.normal(size=(inputs, 4))
+        x = np.tile(embedded, (passes, 1))
+        z = x[:, 0] + 0.5 * rng.normal(size=len(x))
+        logs = -((z[:, None] - embedded[None, :, 0]) ** 2) / 0.5  # noise of variance 1/4
+        density = np.exp(logs).mean(axis=1) / math.sqrt(0.5 * math.pi)
+        truth = (-np.log(density).mean() - 0.5 * math.log(0.5 * math.pi * math.e)) / math.log(2)
+        errors.append(bits("knn", x, z) - truth)
+    assert abs(float(np.mean(errors))) < 0.3
+
+
+def test_two_layers_whose_rows_all_repeat_are_read_without_residuals() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    z = x + rng.normal(size=x.shape)
+    rows = np.repeat(np.arange(200), 3)
+    found = parse("knn").estimate(ip.continuous(x[rows]), ip.continuous(z[np.roll(rows, 1)]))
+    assert "not corrected: rows of both variables repeat" in found.notes

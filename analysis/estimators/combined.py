@@ -13,7 +13,7 @@ from infoplane.analysis.estimators.readings import (
     ksg_reading,
     weighted_nats,
 )
-from infoplane.analysis.estimators.residuals import residual_readings
+from infoplane.analysis.estimators.residuals import has_density, residual_readings
 from infoplane.analysis.kernels.neighbours import Distances
 from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Floats
@@ -49,25 +49,16 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     of_x = Distances(x)
     of_z = Distances(z)
     plain = ksg_reading(of_x, of_z, neighbours)
-    readings = [plain]
     units = x.shape[1] + z.shape[1]
     if units > n / _LEAST_ROWS_PER_UNIT:
-        if units > _MOST_UNITS_UNCORRECTED:
-            raise EstimatorError(
-                f"{n} rows are too few for {x.shape[1]} + {z.shape[1]} units: neighbours would "
-                f"read about 0 bits whatever the truth, and the correction needs "
-                f"{_LEAST_ROWS_PER_UNIT} rows for each unit ({units * _LEAST_ROWS_PER_UNIT}); give "
-                "more rows, reduce the layer (reduce='pca:4'), or use vinfo or wide"
-            )
+        _require_few_units(x, z)
         return plain.near / _LN2, ("not corrected: too many units for so few rows",)
-    for predictor, predicted in ((of_x, of_z), (of_z, of_x)):
-        readings += residual_readings(predictor, predicted, neighbours)
-    if len(readings) == 1:
-        return plain.near / _LN2, (
-            "not corrected: one variable is a linear function of the other up to rounding, "
-            "so that the information is infinite",
-        )
-    if x.shape[1] + z.shape[1] > 2:
+    residuals = residual_readings(of_x, of_z, neighbours)
+    residuals += residual_readings(of_z, of_x, neighbours)
+    if not residuals:
+        return plain.near / _LN2, (_why_no_residuals(x, z),)
+    readings = [plain, *residuals]
+    if units > 2:
         readings += _score_readings(
             Distances(rank_scores(x)), Distances(rank_scores(z)), neighbours
         )
@@ -81,6 +72,28 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
         "features tell beyond KSG"
     )
     return nats / _LN2, (note,)
+
+
+def _require_few_units(x: Floats, z: Floats) -> None:
+    """Refuse more units than neighbours alone can see, of two arrays of shape ``(n, dim)``."""
+    units = x.shape[1] + z.shape[1]
+    if units > _MOST_UNITS_UNCORRECTED:
+        raise EstimatorError(
+            f"{len(x)} rows are too few for {x.shape[1]} + {z.shape[1]} units: neighbours would "
+            f"read about 0 bits whatever the truth, and the correction needs "
+            f"{_LEAST_ROWS_PER_UNIT} rows for each unit ({units * _LEAST_ROWS_PER_UNIT}); give "
+            "more rows, reduce the layer (reduce='pca:4'), or use vinfo or wide"
+        )
+
+
+def _why_no_residuals(x: Floats, z: Floats) -> str:
+    """Return why nothing is left of a prediction, of two arrays of shape ``(n, dim)``."""
+    if has_density(x) or has_density(z):
+        return (
+            "not corrected: one variable is a linear function of the other up to rounding, so that "
+            "the information is infinite"
+        )
+    return "not corrected: rows of both variables repeat"
 
 
 def _score_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:

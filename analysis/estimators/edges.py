@@ -20,6 +20,7 @@ from infoplane.analysis.estimators.residuals import (
     DETERMINED,
     Whitened,
     ball_entropies,
+    has_density,
     linear_residuals,
     log_scale_of,
     whiten,
@@ -37,8 +38,11 @@ def edge_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Re
         neighbours: fewer and more.
 
     Returns:
-        Nothing where what is left has no edges, or where units depend other than as normal ones.
+        Nothing where what is left has no edges, where units depend other than as normal ones, or
+        where rows of Z repeat.
     """
+    if not has_density(z.points):
+        return []
     predictor = whiten(x.points).rows
     predicted = z.points[:, np.ptp(z.points, axis=0) > 0]
     if not predictor.shape[1] or predicted.shape[1] < 2:

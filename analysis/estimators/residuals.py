@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
+from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.readings import (
     Neighbours,
     Reach,
@@ -25,10 +26,13 @@ from infoplane.analysis.estimators.readings import (
     reaches,
 )
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.rows import row_codes
 from infoplane.types.arrays import Floats
 
 _SINGULAR = 1e-10
 DETERMINED = 1e-12
+_REPEATED = 0.05
+"""Share of rows that may repeat another where a density is assumed."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,17 @@ class Whitened:
 
 
 def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:
-    """Read the information by what X leaves of Z; nothing where X determines Z up to rounding.
+    """Read the information by what X leaves of Z.
+
+    Nothing where X determines Z up to rounding, or where rows of Z repeat: they have no entropy.
 
     Args:
         x: distances of the predictor, of shape ``(n, dx)``.
         z: of the predicted, of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
+    if not has_density(z.points):
+        return []
     predictor = whiten(x.points)
     predicted = whiten(z.points)
     if not predictor.rows.shape[1] * predicted.rows.shape[1]:
@@ -71,6 +79,12 @@ def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> lis
     rest = ball_entropies(of_rest, neighbours)
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
     return [Reading(entropies, ksg_reading(x, of_rest, neighbours).information)]
+
+
+def has_density(rows: Floats) -> bool:
+    """Return whether hardly any row of ``(n, dim)`` repeats another."""
+    counts = counts_of(row_codes(rows))
+    return float(counts[counts > 1].sum()) <= _REPEATED * len(rows)
 
 
 def whiten(z: Floats) -> Whitened:
