@@ -28,9 +28,7 @@ def augmented(z: np.ndarray, rows: np.ndarray, noise: float) -> np.ndarray:
 
 @pytest.mark.parametrize("spec", ["knn", "ross", "mixed", "gauss"])
 @pytest.mark.parametrize(("times", "units"), [(2, 2), (3, 5), (5, 2), (2, 64)])
-def test_an_augmented_sample_says_what_its_rows_say_once(
-    spec: str, times: int, units: int
-) -> None:
+def test_an_augmented_sample_says_what_its_rows_say_once(spec: str, times: int, units: int) -> None:
     z, y = classes(600, units)
     rows = np.random.default_rng(2).permutation(np.tile(np.arange(600), times))
     once = parse(spec).estimate(continuous(z), discrete(y))

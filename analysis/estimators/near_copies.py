@@ -1,4 +1,4 @@
-"""Rows that come several times up to tiny differences, as augmentation with little noise makes them.
+"""Rows that come several times up to tiny differences, as by augmentation with little noise.
 
 A near copy has the same label and lies far nearer than any other row. Neighbours, held-out rows and
 errors take it for evidence, as they would an exact copy.
@@ -34,7 +34,7 @@ _SEPARATE = 0.8
 
 
 def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
-    """Return which rows are near copies of one another, shape ``(n,)``, where all come equally often.
+    """Return which rows are near copies of one another where all come equally often.
 
     Each row is linked to its m - 1 nearest neighbours. Of m near copies of each row these links
     make groups, of which all sizes are multiples of m and few are linked by chance. Rows of a
@@ -44,7 +44,7 @@ def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
         variables: paired rows, shape ``(n, dim)`` each. Symbols that no other row has are left out.
 
     Returns:
-        Groups of m rows each; None where there are none.
+        Groups of m rows each, shape ``(n,)``; None where there are none.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -67,6 +67,21 @@ def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
     groups = np.empty(n, np.int64)
     groups[np.argsort(members, kind="stable")] = np.arange(n) // copies
     return groups
+
+
+def near_copies_note(variables: Sequence[Variable]) -> tuple[str, ...]:
+    """Return a note where many rows nearly repeat others, see `share_of_near_copies`.
+
+    Args:
+        variables: as in `near_copy_groups`.
+    """
+    share = share_of_near_copies(variables)
+    if share == 0:
+        return ()
+    return (
+        f"about {share:.0%} of the rows nearly repeat others (augmented or upsampled with little "
+        "noise): neighbours take them for evidence and read too high; give each input once",
+    )
 
 
 def share_of_near_copies(variables: Sequence[Variable]) -> float:
@@ -107,14 +122,14 @@ def _comparable(variables: Sequence[Variable]) -> Floats | None:
     """
     if variables[0].n < _FEWEST_ROWS or all(v.kind == "discrete" for v in variables):
         return None
-    coordinates = []
+    coordinates: list[Floats] = []
     for v in variables:
         if v.kind == "continuous":
             coordinates.append(_standard_units(v))
             continue
         codes = codes_of(v)
         if codes.max() + 1 < v.n:
-            coordinates.append(_OTHER_LABEL * codes[:, None])
+            coordinates.append(_OTHER_LABEL * codes[:, None].astype(np.float64))
     return np.concatenate(coordinates, axis=1)
 
 

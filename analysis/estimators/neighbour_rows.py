@@ -15,7 +15,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.lattice import is_coarse_lattice
-from infoplane.analysis.estimators.near_copies import share_of_near_copies
+from infoplane.analysis.estimators.near_copies import near_copies_note
 from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
@@ -137,14 +137,7 @@ def prepare_pair(
     a, b, copied = without_copies(a, b)
     a, b, repeated = without_repeats(a, b)
     a, b, alone = with_shared_symbols(a, b)
-    notes = [*copied, *repeated, *alone]
-    near_copies = share_of_near_copies([a, b])
-    if near_copies:
-        notes.append(
-            f"about {near_copies:.0%} of the rows nearly repeat others (augmented or upsampled with "
-            "little noise): neighbours take them for evidence and read too high; give each input "
-            "once"
-        )
+    notes = [*copied, *repeated, *alone, *near_copies_note([a, b])]
     if a.n < k + 2:
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"
