@@ -33,7 +33,7 @@ from infoplane.contract import (
     SharesLabels,
     Traits,
 )
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable, discrete
 
@@ -113,11 +113,8 @@ class Resampled:
             return self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits
 
         groups = groups_in_halves(a, b)
-        try:
-            halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
-            nearer = None if self._fewer is None else self._fewer.estimate(a, b, rng=rng).bits
-        except EstimatorError:
-            return replace(one, notes=(*one.notes, NO_ERROR))
+        halves = half_sample_values(bits, a.n, splits=self.splits, rng=rng, groups=groups)
+        nearer = None if self._fewer is None else self._fewer.estimate(a, b, rng=rng).bits
         return self._interval(one, halves, nearer, a, b)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,11 @@ from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import layer_variable
-from infoplane.analysis.resampling.resampled import Resampled
+from infoplane.analysis.resampling.resampled import NO_ERROR, Resampled
 from infoplane.contract import Estimator, HasCodes
-from infoplane.errors import InfoplaneError, InputError
+from infoplane.errors import EstimatorError, InfoplaneError, InputError
 from infoplane.new_file import write_csv
-from infoplane.types import Chain, Estimate, printable
+from infoplane.types import Chain, Estimate, Variable, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -186,7 +186,6 @@ def layer_information(
     pairs = list(combinations(names, 2))
     if codes or isinstance(estimator, HasCodes):
         pairs = list(combinations_with_replacement(names, 2))
-    measured = Resampled(estimator, errorbars) if errorbars else estimator
     estimates: dict[Pair, Estimate] = {}
     failures: dict[Pair, str] = {}
     noise = {name: noise_seen(archive, step, name) if codes else "" for name in names}
@@ -197,12 +196,37 @@ def layer_information(
             continue
         rng = cell_rng(seed, step, f"{first}|{second}", estimator.name)
         try:
-            estimate = possible(measured, variables[first], variables[second], rng)
-            estimates[first, second] = estimate
+            estimates[first, second] = _estimate_pair(
+                estimator, variables[first], variables[second], errorbars, rng
+            )
         except InfoplaneError as error:
             failures[first, second] = str(error)
     caveats = (*_infinite(estimator), *_contradictions(names, estimates, archive.chain))
     return LayerMatrix(step, estimator.name, names, estimates, failures, caveats)
+
+
+def _estimate_pair(
+    estimator: Estimator,
+    first: Variable,
+    second: Variable,
+    errorbars: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Estimate the information of two layers, with its error where that is asked for.
+
+    Args:
+        estimator: of two layers.
+        first, second: the layers, n rows each.
+        errorbars: half-sample splits; 0 for none.
+        rng: of the splits, and of an estimator that draws.
+    """
+    if errorbars:
+        try:
+            return possible(Resampled(estimator, errorbars), first, second, rng)
+        except EstimatorError:
+            found = possible(estimator, first, second, rng)
+            return replace(found, notes=(*found.notes, NO_ERROR))
+    return possible(estimator, first, second, rng)
 
 
 def _infinite(estimator: Estimator) -> tuple[str, ...]:
