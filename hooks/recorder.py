@@ -1,12 +1,6 @@
 """The recorder: attach to a network, capture at the due steps, leave all as it was.
 
-| what | is decided in `infoplane.hooks.recording` |
-|---|---|
-| what is captured, in which form | `plan` |
-| which steps are captured | `step_filter` |
-| how one is captured, and what is told when it fails | `recording`, `captures`, `error_log` |
-| which layers are comparable | `certification` |
-| what measures the run as it grows | `companions` |
+Its parts are in `infoplane.hooks.recording`, which says what each decides.
 """
 
 from __future__ import annotations
@@ -22,12 +16,10 @@ from torch import nn
 from infoplane.archive import Archive, open_archive
 from infoplane.errors import InputError
 from infoplane.hooks.choice.requests import Layers
-from infoplane.hooks.network.isolate import Mode, dtype_of, unwrap
+from infoplane.hooks.network.isolate import Mode, unwrap
 from infoplane.hooks.option_types import check_option
 from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
-from infoplane.hooks.probing.ignored import without_ignored_rows
-from infoplane.hooks.probing.labels import warn_of_other_labels
-from infoplane.hooks.probing.probe import make_probe
+from infoplane.hooks.probing.settle import settle_probe
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.session import Session
 from infoplane.hooks.schedule import Every, Schedule
@@ -135,10 +127,7 @@ class Recorder:
             resume=resume,
             verbose=layers == "auto" if verbose is None else verbose,
         )
-        given = make_probe(probe, tuple(map(str, asked.fixed)), dtype=dtype_of(self.model))
-        warn_of_other_labels(given.y, y)
-        self.probe, self.options = without_ignored_rows(given, asked)
-        self.options.check_labels(self.probe)
+        self.probe, self.options = settle_probe(self.model, probe, asked)
         self.path, self.schedule = asked.to, asked.schedule
         self._session = Session(self.model, self.probe, self.options)
 

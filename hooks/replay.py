@@ -19,7 +19,7 @@ from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
 from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
-from infoplane.hooks.recording.weights import weight_steps, weights_file
+from infoplane.hooks.recording.weights import stored_weights, weight_steps
 from infoplane.hooks.rows.replayed_rows import require_same_rows
 from infoplane.user_path import path_of
 
@@ -83,7 +83,7 @@ def replay(
     settings |= options
     rows = probe_of(archive) if probe is None else probe
     with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
-        series.capture([Checkpoint(step, weights_file(path, step)) for step in steps])
+        series.capture([Checkpoint(step, stored_weights(path, step)) for step in steps])
     if of_positions:
         require_same_rows(archive, open_archive(to))
     bitwise, rounded = _verify(archive, open_archive(to), tolerance)

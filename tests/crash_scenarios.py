@@ -355,11 +355,13 @@ def _act_weights(folder: Path, said: Say) -> None:
 
 
 def _sound_weights(folder: Path, reported: set[int]) -> None:
-    from infoplane.hooks.recording.weights import load_weights, weight_steps
+    from infoplane.hooks.checkpoints.formats import read_checkpoint
+    from infoplane.hooks.recording.weights import stored_weights, weight_steps
 
     assert reported <= set(weight_steps(folder / "run"))
     for step in weight_steps(folder / "run"):
-        assert set(load_weights(folder / "run", step)[0]) == {"weight", "bias"}
+        stored = read_checkpoint(stored_weights(folder / "run", step), ())
+        assert set(stored.entries["state_dict"]) == {"weight", "bias"}
 
 
 def _recorder(**options: object) -> Scenario:

@@ -10,8 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
-from infoplane.hooks.recording.weights import load_weights, save_weights
+from infoplane.errors import DamagedArchive, DamagedCheckpoint, InfoplaneError, NotAnArchive
+from infoplane.hooks.checkpoints.formats import StoredState, read_checkpoint
+from infoplane.hooks.recording.weights import save_weights, stored_weights
+
+
+def read(run: Path, step: int) -> StoredState:
+    """Read as a replay does."""
+    return read_checkpoint(stored_weights(run, step), ())
 
 
 @pytest.fixture
@@ -21,8 +27,9 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_weights_that_are_sound_are_read(weights: Path, tmp_path: Path) -> None:
-    state, metrics = load_weights(tmp_path, 1)
-    assert state["weight"].shape == (300, 300) and metrics == {"loss": 0.5}
+    stored = read(tmp_path, 1)
+    assert stored.entries["state_dict"]["weight"].shape == (300, 300)
+    assert stored.metrics["loss"] == 0.5
 
 
 @pytest.mark.timeout(20)
@@ -32,7 +39,7 @@ def test_a_pipe_in_the_place_of_weights_is_refused_and_not_waited_for(
     weights.unlink()
     os.mkfifo(weights)
     with pytest.raises(NotAnArchive, match="expected a regular file"):
-        load_weights(tmp_path, 1)
+        read(tmp_path, 1)
 
 
 def test_a_link_is_not_followed(weights: Path, tmp_path: Path) -> None:
@@ -40,14 +47,14 @@ def test_a_link_is_not_followed(weights: Path, tmp_path: Path) -> None:
     weights.rename(elsewhere)
     weights.symlink_to(elsewhere)
     with pytest.raises(NotAnArchive, match="is a symbolic link"):
-        load_weights(tmp_path, 1)
+        read(tmp_path, 1)
 
 
 def test_a_folder_of_weights_that_is_a_link_is_not_followed(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/weights").symlink_to(weights.parent)
     with pytest.raises(DamagedArchive, match="is a symbolic link"):
-        load_weights(tmp_path / "other", 1)
+        read(tmp_path / "other", 1)
 
 
 def test_a_compressed_archive_is_refused_before_it_is_inflated(
@@ -60,12 +67,20 @@ def test_a_compressed_archive_is_refused_before_it_is_inflated(
                 new.writestr(entry.filename, bytes(entry.file_size))
     small.replace(weights)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("was read"))
-    with pytest.raises(DamagedArchive, match="in a file of"):
-        load_weights(tmp_path, 1)
+    with pytest.raises(DamagedCheckpoint, match="in a file of"):
+        read(tmp_path, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x80\x02}q\x00."])
 def test_another_file_is_named(content: bytes, weights: Path, tmp_path: Path) -> None:
     weights.write_bytes(content)
-    with pytest.raises(ArchiveError, match=r"000000000001\.pt: not a file of weights"):
-        load_weights(tmp_path, 1)
+    with pytest.raises(InfoplaneError, match=r"000000000001\.pt: "):
+        read(tmp_path, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_script_module_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "script.pt"
+    torch.jit.save(torch.jit.trace(nn.Linear(3, 2), torch.zeros(1, 3)), path)
+    with pytest.raises(DamagedCheckpoint, match="TorchScript"):
+        read_checkpoint(path, ())

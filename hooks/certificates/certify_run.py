@@ -17,7 +17,7 @@ from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
-from infoplane.hooks.recording.weights import weight_steps, weights_file
+from infoplane.hooks.recording.weights import stored_weights, weight_steps
 from infoplane.types import Chain
 
 
@@ -75,7 +75,7 @@ def certify(
         )
     step = _step_of(archive, step)
     if step in weight_steps(archive.path):
-        Loader(unwrap(model)).load(Checkpoint(step, weights_file(archive.path, step)))
+        Loader(unwrap(model)).load(Checkpoint(step, stored_weights(archive.path, step)))
     rows = probe_of(archive) if probe is None else probe
     settings = settings_of(archive, None, probe, options.get("mask")) | options | {"verbose": False}
     recorder = Recorder(model, probe=rows, to=archive.path, **settings)

@@ -143,11 +143,22 @@ def _check_sums(path: Path) -> None:
     """Compare a torch file with the checksums in it, which torch does not look at.
 
     Raises:
-        DamagedCheckpoint: a part has changed since it was written.
+        DamagedCheckpoint: a part has changed since it was written, is compressed or claims more
+            bytes than the file has: torch writes neither, and reading them could fill the memory.
     """
     if not zipfile.is_zipfile(path):
         return
+    size = path.stat().st_size
     with zipfile.ZipFile(path) as parts:
+        if any(name.endswith("/constants.pkl") for name in parts.namelist()):
+            return  # TorchScript, which `torch.load` refuses unread
+        claimed = sum(part.file_size for part in parts.infolist())
+        inflated = any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist())
+        if inflated or claimed > size:
+            raise DamagedCheckpoint(
+                f"{path}: claims {claimed} bytes in a file of {size}, or compresses them; weights "
+                "are stored as they are"
+            )
         for part in parts.infolist():
             if part.CRC == 0:  # torch was told to store none
                 continue

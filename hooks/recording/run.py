@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from infoplane.types import Chain, Kind
 
 @dataclass(frozen=True, eq=False)
 class ArchivedRows:
-    """The rows of a run as its archive has them, draws not counted: N of them.
+    """The rows of a run as its archive has them: N of them.
 
     Attributes:
         x: shape ``(N, ...)``, None where X is no array (a prefix).
@@ -38,6 +38,7 @@ class ArchivedRows:
         ids: shape ``(N,)``, equal X, equal id.
         info: what a row is.
         positions: shape ``(N, 2)``, None of samples.
+        split: shape ``(N,)`` of ``train``/``test``, None where nobody said.
     """
 
     x: NDArray[Any] | None  # Any: dtype of the inputs
@@ -46,12 +47,31 @@ class ArchivedRows:
     labels: dict[str, NDArray[Any]]  # Any: dtype of the labels
     info: RowInfo
     positions: NDArray[np.int64] | None = None
+    split: NDArray[Any] | None = None  # Any: texts
+
+    def repeated(self, draws: int) -> ArchivedRows:
+        """Return the rows of several draws, one draw after another."""
+        if draws == 1:
+            return self
+        return replace(
+            self,
+            x=_repeated(self.x, draws),
+            y=_repeated(self.y, draws),
+            ids=np.tile(self.ids, draws),
+            labels={name: np.concatenate([y] * draws) for name, y in self.labels.items()},
+            positions=_repeated(self.positions, draws),
+            split=_repeated(self.split, draws),
+        )
 
     def x_kind(self, probe: Probe, stated: str | None) -> Kind:
         """Whether X are symbols or amounts: the inputs, or the tokens or features of a row."""
         if self.positions is None or self.x is None:
             return probe.kind_of_inputs(stated)
         return kind_of_inputs(self.x.dtype.kind, stated)
+
+
+def _repeated(array: NDArray[Any] | None, draws: int) -> NDArray[Any] | None:  # Any: every dtype
+    return None if array is None else np.concatenate([array] * draws)
 
 
 def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
@@ -75,7 +95,9 @@ def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
         )
     labels = sample_labels(wanted.y, probe.y, probe.n, options.y_kind)
     first = next(iter(labels), DEFAULT_LABEL)
-    return ArchivedRows(x, labels.pop(first, None), ids, labels, RowInfo(label=first))
+    split = None if options.split is None else np.asarray(options.split)
+    y = labels.pop(first, None)
+    return ArchivedRows(x, y, ids, labels, RowInfo(label=first), split=split)
 
 
 def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
@@ -84,7 +106,12 @@ def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
     info = chosen.info(plan.options.rows, plan.row_kind.samples)
     labels = dict(chosen.labels)
     y = labels.pop(info.label, None)
-    return ArchivedRows(chosen.x_values, y, chosen.x_ids, labels, info, chosen.places)
+    split = plan.options.split
+    if split is not None:
+        split = np.asarray(split)
+        if len(split) == plan.row_kind.samples:  # a position has that of its sample
+            split = split[chosen.places[:, 0]]
+    return ArchivedRows(chosen.x_values, y, chosen.x_ids, labels, info, chosen.places, split)
 
 
 def create_run(
@@ -105,58 +132,47 @@ def create_run(
         InputError: row ids or draws that do not fit.
         ArchiveError: the run cannot be created there.
     """
-    options, rows = plan.options, archived_rows(plan, probe)
+    options = plan.options
+    rows = archived_rows(plan, probe).repeated(options.draws)
     if team.split and options.draws > 1:
         raise InputError(
             "draws > 1 and ranks='split' cannot be combined: take the draws on one rank"
         )
     if options.overwrite:
         forget_weights(options.to)
-    mine = plan.row_kind.span(*team.rows(probe.n))
-    share: dict[str, Any] = {}  # Any: known keywords
-    if team.split:
-        share = {
-            "rank": team.rank,
-            "world_size": team.world,
-            "row_start": mine.start,
-            "row_stop": mine.stop,
-        }
-
-    def tiled(
-        a: NDArray[Any] | None,
-    ) -> NDArray[Any] | None:  # Any: every dtype of inputs and labels
-        return a if a is None or options.draws == 1 else np.concatenate([a] * options.draws)
-
     return RunWriter.create(
         options.to,
         layers=plan.infos,
-        x=tiled(rows.x),
-        y=tiled(rows.y),
+        x=rows.x,
+        y=rows.y,
         y_kind=options.y_kind,
         x_kind=rows.x_kind(probe, options.x_kind),
-        row_ids=tiled(rows.ids),
-        split=tiled(_split_of(options.split, rows, probe.n)),
+        row_ids=rows.ids,
+        split=rows.split,
         chain=chain,
-        labels={name: np.concatenate([v] * options.draws) for name, v in rows.labels.items()},
+        labels=rows.labels,
         row_info=rows.info,
-        positions=tiled(rows.positions),
+        positions=rows.positions,
         store_x=options.store_x,
         config=_config(plan, model, probe, team),
         overwrite=options.overwrite,
         resume=options.resume,
         durable=options.durable,
-        **share,
+        **_share_of_rows(plan, probe, team),
     )
 
 
-def _split_of(split: object, rows: ArchivedRows, samples: int) -> NDArray[Any] | None:  # Any: texts
-    """The split of every row; a position has that of its sample."""
-    if split is None:
-        return None
-    given = np.asarray(split)
-    if rows.positions is None or len(given) != samples:
-        return given
-    return given[rows.positions[:, 0]]
+def _share_of_rows(plan: Plan, probe: Probe, team: ProcessGroup) -> dict[str, Any]:
+    """The keywords by which a writer knows which rows are its own, where several write."""
+    if not team.split:
+        return {}
+    own = plan.row_kind.span(*team.rows(probe.n))
+    return {
+        "rank": team.rank,
+        "world_size": team.world,
+        "row_start": own.start,
+        "row_stop": own.stop,
+    }
 
 
 def _config(plan: Plan, model: nn.Module, probe: Probe, team: ProcessGroup) -> dict[str, object]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import uuid
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import torch
 from torch import Tensor, nn
 
 from infoplane.archive.guarded_file import open_regular, refuse_link
-from infoplane.errors import ArchiveError, DamagedArchive, InputError, NotAnArchive
+from infoplane.errors import InputError, NotAnArchive
 from infoplane.hooks.recording.ranks import ProcessGroup
 
 FOLDER = "weights"
@@ -82,14 +80,15 @@ def weights_file(run: Path, step: int) -> Path:
     return run / FOLDER / f"{step:012d}.pt"
 
 
-def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """Return the state dict and the metrics of one step.
+def stored_weights(run: Path, step: int) -> Path:
+    """Return the file of weights of one step, once it is sure that it may be read.
 
-    Loaded with ``weights_only=True``, so that a file can execute nothing.
+    `infoplane.hooks.checkpoints.formats` reads it, as any checkpoint.
 
     Raises:
-        NotAnArchive: no weights of this step.
-        DamagedArchive: the file is torn or holds anything but tensors.
+        NotAnArchive: no weights of this step, or no regular file: a link is not followed, a pipe
+            not waited for.
+        DamagedArchive: the folder is a link.
     """
     path = weights_file(run, step)
     if not os.path.lexists(path):
@@ -97,38 +96,8 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
             f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}"
         )
     refuse_link(path.parent)
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            _require_stored(file, path)
-            record = torch.load(file, map_location="cpu", weights_only=True)
-        return record["state_dict"], record["metrics"]
-    except ArchiveError:
-        raise
-    except Exception as error:  # torch raises many kinds for a torn or hostile file
-        raise DamagedArchive(
-            f"{path}: not a file of weights: {type(error).__name__}: {str(error)[:200]}"
-        ) from error
-
-
-def _require_stored(file: IO[bytes], path: Path) -> None:
-    """Refuse an archive whose entries are compressed, or claim more bytes than the file has.
-
-    Torch writes neither.
-
-    Raises:
-        DamagedArchive: it is one.
-        BadZipFile: it is no such archive.
-    """
-    size = os.fstat(file.fileno()).st_size
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-    claimed = sum(entry.file_size for entry in entries)
-    if claimed > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise DamagedArchive(
-            f"{path}: claims {claimed} bytes in a file of {size}, or compresses them; weights are "
-            "stored as they are"
-        )
-    file.seek(0)
+    os.close(open_regular(path))
+    return path
 
 
 def forget_weights(run: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from infoplane.archive import layout
 from infoplane.archive.guarded_file import open_regular, refuse_link
@@ -102,25 +102,37 @@ class ResultLog:
             return {}
         refuse_link(self.path.parent)
         with os.fdopen(open_regular(self.path), "rb") as file:
-            status = os.fstat(file.fileno())
-            place = (status.st_dev, status.st_ino)
-            if place != self._file or (
-                self._at and os.pread(file.fileno(), 1, self._at - 1) != b"\n"
-            ):  # another file, or a shorter or changed one
-                self._file, self._found, self._at, self.foreign = place, {}, 0, 0
+            self._forget_another_file(file)
             file.seek(self._at)
-            torn: dict[str, Json] = {}
-            key = own_key()
-            for line in iter(lambda: file.readline(layout.MAX_JSON), b""):
-                body = _sound_body(line)
-                own = body is not None and _is_own(body, key)
-                whole = line.endswith(b"\n")
-                if whole:
-                    self._at = file.tell()
-                    self.foreign += body is not None and not own
-                if body is not None and own:
-                    (self._found if whole else torn).update(record_of(body))
+            torn = self._read_lines(file)
         return self._found | torn
+
+    def _forget_another_file(self, file: IO[bytes]) -> None:
+        """Read from the start where it is another file, or a shorter or changed one."""
+        status = os.fstat(file.fileno())
+        place = (status.st_dev, status.st_ino)
+        same = place == self._file
+        if same and self._at:
+            same = os.pread(file.fileno(), 1, self._at - 1) == b"\n"
+        if not same:
+            self._file, self._found, self._at, self.foreign = place, {}, 0, 0
+
+    def _read_lines(self, file: IO[bytes]) -> dict[str, Json]:
+        """Add the records of whole lines; return that of a last line without its end."""
+        torn: dict[str, Json] = {}
+        key = own_key()
+        for line in iter(lambda: file.readline(layout.MAX_JSON), b""):
+            whole = line.endswith(b"\n")
+            if whole:
+                self._at = file.tell()
+            body = _sound_body(line)
+            if body is None:
+                continue
+            if _is_own(body, key):
+                (self._found if whole else torn).update(record_of(body))
+            elif whole:
+                self.foreign += 1
+        return torn
 
 
 class BorrowedResultLog(ResultLog):

@@ -137,12 +137,7 @@ def from_arrays(
         seed=seed,
     )
     found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
-    unknown = sorted(set(metrics or ()) - set(found.steps))
-    if unknown:
-        raise InputError(
-            f"metrics: expected the steps of the arrays, {list(found.steps)[:8]}, got also "
-            f"{unknown[:8]}"
-        )
+    _require_steps_of(found, metrics or {})
     if verify_with is not None:
         verify(found, verify_with, given)
     samples = samples_of(
@@ -177,6 +172,15 @@ def from_arrays(
     ) as writer:
         store_steps(writer, found, probe, metrics or {}, nonfinite, progress=progress)
     return open_archive(to)
+
+
+def _require_steps_of(found: Import, metrics: Mapping[int, object]) -> None:
+    unknown = sorted(set(metrics) - set(found.steps))
+    if unknown:
+        raise InputError(
+            f"metrics: expected the steps of the arrays, {list(found.steps)[:8]}, got also "
+            f"{unknown[:8]}"
+        )
 
 
 def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:
