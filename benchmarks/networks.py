@@ -25,7 +25,6 @@ from torch import Tensor, nn
 
 import infoplane as ip
 from benchmarks.tokens import peak_of
-from infoplane.hooks.certificates.chosen_rows import how_many
 from infoplane.types import Chain
 
 MIB = 2**20
@@ -156,7 +155,6 @@ def measure(name: str, rows: int, *, small: bool) -> str:
     bare = list[float]()
     second = ip.Recorder(network, to=folder / "b", chain=False, verbose=False, **options)  # type: ignore[arg-type]  # as above
     plan = second.look()
-    pairs = how_many(network, second.probe, plan.sites)
     second.open(capture=False)
     for step in range(TURNS):
         with peak_of(peaks):
@@ -170,7 +168,7 @@ def measure(name: str, rows: int, *, small: bool) -> str:
         len(plan.infos),
         f"{words.at - began:.1f} s",
         f"{spent['attach'] / forward:.1f}",
-        f"{spent['attach'] / forward * 8 / (2 * pairs):.1f}",
+        f"{spent['attach'] / forward * 8 / (2 * made[0].rows):.1f}",
         f"{spent['test'] / forward:.1f}",
         f"{min(captures) / min(bare):.2f}",
         plan.batch_size,

@@ -124,6 +124,31 @@ def test_large_rounding_costs_one_more_forward_of_the_rows() -> None:
     assert {chain.relation(name, "4") for name in names} == {"cut"}
 
 
+class Wide(nn.Module):
+    """Gives 4 MiB a row."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :1].expand(-1, 1 << 20) + 1
+
+
+class MeanOfRow(nn.Module):
+    """One unit from many."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1, keepdim=True)
+
+
+def test_fewer_rows_are_exchanged_where_an_output_between_the_layers_is_wide(
+    tmp_path: Path,
+) -> None:
+    net = nn.Sequential(nn.Linear(6, 6), Wide(), MeanOfRow(), nn.Linear(1, 3))
+    probe = torch.randn(200, 6)
+    with ip.Recorder(net, probe=probe, to=tmp_path / "run", layers=["0", "3"]) as recorder:
+        assert recorder.chain is not None
+        assert recorder.chain.rows == 8
+        assert recorder.chain.relation("0", "3") == "cut"
+
+
 @pytest.mark.usefixtures("no_time")
 def test_a_large_network_costs_no_more_than_its_budget(tmp_path: Path) -> None:
     net = Dense()

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.certificates.exchanged_part import Focus
+from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.network.isolate import device_of, seed_all
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.network.outputs import parts, put
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
 
-Values = dict[str, Tensor]
 Patch = Callable[[Tensor], Tensor]
-"""What becomes of a layer's value, rows first."""
+"""What becomes of a layer's value, rows first; it is not to be written into."""
 BEFORE, OTHER, AFTER, AFTER_OTHER = 11, 12, 13, 14
 """Seeds: from the start and another one, from the patched layer on and another one."""
 
@@ -73,23 +73,21 @@ class Bench:
         seed: int = BEFORE,
         patches: Mapping[str, Patch] | None = None,
         *,
+        see: Callable[[str, Tensor], object],
         after: int | None = None,
         carry: bool = False,
-        see: Callable[[str, Tensor], object] | None = None,
-    ) -> Values:
-        """Values of every layer on ``rows`` as they arrive, before a patch is put in their place.
+    ) -> None:
+        """Run the network on some rows, and show every layer as it arrives, before its patch.
 
         Args:
             rows: the inputs.
             seed: of the noise.
             patches: by layer, what is to become of its value.
+            see: is shown the name and the value of every layer, ``(rows, ...)``.
             after: seed from which the noise goes on at every patched layer.
             carry: go on from the state that the run before left, as the second batch of a pass
                 does.
-            see: looks at every value as it arrives; nothing is returned then, so that no layer is
-                held.
         """
-        arrived: Values = {}
         wanted = patches or {}
         count = rows.n
         repeated = torch.arange(count if self.batch is None else self.batch) % count
@@ -97,10 +95,7 @@ class Bench:
         def visit(site: Site, value: Any) -> Any:  # Any: layer output
             tensor = tensor_of(site, value)
             here = self.focus.look(site, tensor.detach(), count)[:count]
-            if see is None:
-                here = arrived[site.name] = here.clone()
-            else:
-                see(site.name, here)
+            see(site.name, here)
             if site.name not in wanted:
                 return None
             if after is not None:
@@ -122,11 +117,16 @@ class Bench:
             call(self.model, inputs, self.forward)
             next_forward()
         self._count(shown.n)
+
+    def values(self, rows: Probe, seed: int = BEFORE, **options: Any) -> LayerValues:
+        """Return what every layer gives; options are further ones of `run`."""
+        arrived = LayerValues()
+        self.run(rows, seed, see=arrived.add, **options)
         return arrived
 
     def differing(
         self,
-        reference: Values,
+        reference: LayerValues,
         tolerance: Callable[[str], float],
         rows: Probe,
         seed: int = BEFORE,

@@ -73,8 +73,8 @@ def certify(
         sites: in the order in which they fire.
         mode: as for the recorder.
         autocast: as for the recorder.
-        rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when
-            left out.
+        rows: rows x, and as many rows x'; 4 to 8 of a large network and up to 128 of a small one
+            when left out.
         pairs: gives the rows themselves, where the caller chooses them.
         batch: rows of a forward, where the network takes no other number.
         written: what forwards write into, see `infoplane.hooks.network.network_state.NetworkState`.

@@ -65,6 +65,8 @@ class ChainTest:
         """The rows of the test, chosen once."""
         probe, sites = self._probe, self._plan.sites
         if self._pairs is None:
-            count = how_many(self._model, probe, sites)
-            self._pairs = choose_pairs(probe, self._focus, count, self._plan.seen.fixed_rows)
+            seen = self._plan.seen
+            widest = max(seen.widest_bytes, seen.scores_bytes)
+            count = how_many(self._model, probe, sites, widest_bytes=widest)
+            self._pairs = choose_pairs(probe, self._focus, count, seen.fixed_rows)
         return self._pairs.beside_a_capture(probe, sites) if self.beside_training else self._pairs

@@ -17,11 +17,10 @@ from infoplane.hooks.network.sites import Site
 from infoplane.hooks.probing.probe import Probe, to_numpy
 
 FEWEST, MOST = 8, 128
-_FEWEST_WIDE, _BYTES_WIDE = 4, 16 << 20
-"""So few rows are taken where one row of all layers has more than so many bytes: a test holds two
-to three times the rows.
-"""
+_FEWEST_WIDE = 4
+"""Fewest rows where `FEWEST` would take more than `_BYTES`."""
 _BYTES = 32 << 20
+"""What the rows x may take in all layers, or in the widest output."""
 _BYTES_AGAIN = 2 << 20
 """What a test may hold beside a capture."""
 _COPIES = 6
@@ -32,13 +31,23 @@ _COLUMNS = 256
 Rows = NDArray[np.int64]
 
 
-def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
-    """Return rows of one test forward: 8 of a large network, up to 128 of a small one."""
+def how_many(
+    model: nn.Module, probe: Probe, sites: Sequence[Site], *, widest_bytes: int = 0
+) -> int:
+    """Return the number of rows x: 4 to 8 of a large network, up to 128 of a small one.
+
+    Args:
+        model: the bare network.
+        probe: rows to choose from.
+        sites: the layers.
+        widest_bytes: of one row of the widest output, which may be none of the layers.
+    """
     parameters = sum(p.numel() for p in model.parameters())
-    wide = _layer_bytes(sites)
-    by_memory = _BYTES // max(wide + 16 * _input_bytes(probe), 1)  # a layer between may be wider
+    layers = _layer_bytes(sites)
+    inner = 16 * _input_bytes(probe)  # what is computed between the layers
+    by_memory = _BYTES // max(layers + inner, widest_bytes, 1)
     by_time = _PARAMETERS // max(parameters, 1)
-    fewest = _FEWEST_WIDE if wide > _BYTES_WIDE else FEWEST
+    fewest = max(_FEWEST_WIDE, min(FEWEST, _BYTES // max(layers, widest_bytes, 1)))
     return min(max(fewest, min(by_memory, by_time)), MOST)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ _LAST_BITS = 4.0
 """Rounding of a layer, in units of its last place."""
 _SMALLEST = 1e-30
 """Scale of a layer that is zero everywhere."""
+_BLOCK = 1 << 20
+"""Values that are compared at a time."""
 
 
 def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
@@ -20,20 +23,14 @@ def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
 
     An infinity or NaN equals itself only.
     """
-    alike = first.dtype == second.dtype
-    if first is second or (alike and torch.equal(first, second)):
+    if first is second or (first.dtype == second.dtype and torch.equal(first, second)):
         return True
     if first.shape != second.shape or not first.numel():
         return first.shape == second.shape
-    if not alike or first.dtype not in _PRECISE:
-        first, second = first.double(), second.double()
-    sizes = _largest(first), _largest(second)
-    if all(map(math.isfinite, sizes)):
-        return _largest(first - second) <= tolerance * max(*sizes, _SMALLEST)
-    first, second = first.double(), second.double()
-    apart = (first != second) & ~(first.isnan() & second.isnan())
-    scale = max(_largest(_finite(first)), _largest(_finite(second)), _SMALLEST)
-    return bool(((first[apart] - second[apart]).abs() <= tolerance * scale).all())
+    dtype = _common_dtype(first, second)
+    largest = max(_largest_finite(first, dtype), _largest_finite(second, dtype), _SMALLEST)
+    blocks = zip(_blocks(first, dtype), _blocks(second, dtype), strict=True)
+    return all(_alike(one, other, tolerance * largest) for one, other in blocks)
 
 
 def constant(value: Tensor, tolerance: float) -> bool:
@@ -45,13 +42,12 @@ def relative_change(before: Tensor, after: Tensor) -> float:
     """Largest finite difference of two values, relative to the largest finite magnitude."""
     if not before.numel():
         return 0.0
-    if before.dtype != after.dtype or before.dtype not in _PRECISE:
-        before, after = before.double(), after.double()
-    sizes = _largest(before), _largest(after)
-    if not all(map(math.isfinite, sizes)):
-        before, after = _finite(before), _finite(after)
-    scale = _largest(before)
-    return _largest(before - after) / scale if scale > 0 else 0.0
+    dtype = _common_dtype(before, after)
+    scale = _largest_finite(before, dtype)
+    if scale == 0:
+        return 0.0
+    blocks = zip(_blocks(before, dtype), _blocks(after, dtype), strict=True)
+    return max(_largest(_finite(one) - _finite(other)) for one, other in blocks) / scale
 
 
 def rounded(value: Tensor, own: torch.Generator) -> Tensor:
@@ -67,8 +63,42 @@ def rounded(value: Tensor, own: torch.Generator) -> Tensor:
         return value
     units = _LAST_BITS if value.dtype in _PRECISE else 1.0
     coins = torch.randint(0, 2, value.shape, generator=own, dtype=torch.int8)
-    signs = coins.to(value) * 2 - 1
-    return value * (1 + units * torch.finfo(value.dtype).eps * signs)
+    signs = coins.to(value).mul_(2).sub_(1)
+    factors = signs.mul_(units * torch.finfo(value.dtype).eps).add_(1)
+    return value * factors
+
+
+def _alike(first: Tensor, second: Tensor, most: float) -> bool:
+    """Whether no difference is larger than ``most``; an infinity or NaN equals itself only."""
+    largest = _largest(first - second)
+    if math.isfinite(largest):
+        return largest <= most
+    apart = (first != second) & ~(first.isnan() & second.isnan())
+    differences = first[apart].double() - second[apart].double()
+    return bool((differences.abs() <= most).all())
+
+
+def _common_dtype(first: Tensor, second: Tensor) -> torch.dtype:
+    """Floats of which differences are exact enough."""
+    if first.dtype == second.dtype and first.dtype in _PRECISE:
+        return first.dtype
+    return torch.float64
+
+
+def _blocks(value: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
+    """The value by a few rows at a time, so that nothing as large as itself is made of it."""
+    rows = max(1, _BLOCK // value[:1].numel())
+    for block in torch.split(value, rows):
+        yield block.to(dtype)
+
+
+def _largest_finite(value: Tensor, dtype: torch.dtype) -> float:
+    """Largest finite magnitude."""
+    largest = 0.0
+    for block in _blocks(value, dtype):
+        here = _largest(block)
+        largest = max(largest, here if math.isfinite(here) else _largest(_finite(block)))
+    return largest
 
 
 def _largest(value: Tensor) -> float:

@@ -15,9 +15,9 @@ from infoplane.hooks.certificates.bench import (
     OTHER,
     Bench,
     Patch,
-    Values,
 )
 from infoplane.hooks.certificates.comparing import same
+from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.certificates.references import (
     AT_THEIR_PLACES,
     IN_TURNS,
@@ -52,7 +52,6 @@ class Exchange:
         bench: the network and its layers.
         rows: of the test.
         found: what the layers give without an exchange.
-        plain: what they give on the rows x.
         far: what they give on the rows x'.
         tolerance: relative, see `certify`.
     """
@@ -62,12 +61,11 @@ class Exchange:
         bench: Bench,
         rows: TestRows,
         found: References,
-        plain: Values,
-        far: Values,
+        far: LayerValues,
         tolerance: float,
     ) -> None:
         self._bench, self._rows, self._found = bench, rows, found
-        self._plain, self._far, self._tolerance = plain, far, tolerance
+        self._plain, self._far, self._tolerance = found.plain, far, tolerance
 
     def of(self, site: Site) -> Exchanged:
         """Return how one layer relates to all, and with which it shares noise or has fresh noise.
@@ -81,19 +79,21 @@ class Exchange:
         shared, fresh = self._noise_of(site, put_back, near)
         return Exchanged(row, self._on_a_path(site, row, shared), self._on_a_path(site, row, fresh))
 
-    def _near(self, put_back: Mapping[str, Patch]) -> Values:
+    def _near(self, put_back: Mapping[str, Patch]) -> LayerValues:
         """The layers on x with one of them as it is there; noise restarts at it."""
         if not self._found.random:
             return self._plain
-        return self._bench.run(self._rows.x, patches=put_back, after=AFTER)
+        return self._bench.values(self._rows.x, patches=put_back, after=AFTER)
 
-    def _row(self, site: Site, put_back: Mapping[str, Patch], near: Values) -> dict[str, Relation]:
+    def _row(
+        self, site: Site, put_back: Mapping[str, Patch], near: LayerValues
+    ) -> dict[str, Relation]:
         """How one layer relates to all."""
         after = AFTER if self._found.random else None
         away = self._far
         if self._found.random:
             own: dict[str, Patch] = {site.name: _same_again}
-            away = self._bench.run(self._rows.other, patches=own, after=after)
+            away = self._bench.values(self._rows.other, patches=own, after=after)
         row: dict[str, Relation] = {}
 
         def compare(name: str, value: Tensor) -> None:
@@ -108,7 +108,7 @@ class Exchange:
         return {other.name: row[other.name] for other in self._bench.sites}
 
     def _noise_of(
-        self, site: Site, put_back: Mapping[str, Patch], near: Values
+        self, site: Site, put_back: Mapping[str, Patch], near: LayerValues
     ) -> tuple[set[str], set[str]]:
         """Layers that depend, given this one, on noise that it has (shared) or has not (fresh).
 
@@ -158,4 +158,4 @@ def _put(new: Tensor, _arrived: Tensor) -> Tensor:
 
 
 def _same_again(value: Tensor) -> Tensor:
-    return value
+    return value.clone()

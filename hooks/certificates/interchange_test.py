@@ -1,4 +1,12 @@
-"""One interchange test of a network: references, lines, exchanges.
+"""One interchange test of a network, from its references to the certificate.
+
+1. References: every layer on the rows x, and again with all that may change a row: other noise,
+   other rows in the batch, other last bits.
+2. Lines: one forward tells which layers are functions of the layer before them alone. A network
+   that is one line is finished.
+3. Exchanges: one layer after another returns its values for x while the rows x' run. Every layer is
+   compared with what it gives for x and for x'. This ends when every pair is known, or the budget
+   is spent.
 
 `infoplane.hooks.certificates.chain` says what it is for.
 """
@@ -7,15 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from itertools import chain
+from dataclasses import dataclass, field, replace
 
 from infoplane.display.progress import Advance, progress
 from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.certificates.bench import Bench
 from infoplane.hooks.certificates.budget import Spending
 from infoplane.hooks.certificates.comparing import same
-from infoplane.hooks.certificates.exchange import Exchange, Exchanged
+from infoplane.hooks.certificates.exchange import Exchange, Exchanged, LayerPairs
+from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.certificates.lines import Lines, find_lines
 from infoplane.hooks.certificates.references import (
     REFERENCE_FORWARDS,
@@ -28,6 +36,32 @@ from infoplane.types import Chain, Relation
 
 PROGRESS_SECONDS = 5.0
 """How often a log gets a line of a test that takes long."""
+
+
+@dataclass
+class Findings:
+    """What the exchanges have shown so far.
+
+    Attributes:
+        relations: how the layers relate to each other.
+        shared_noise, fresh_noise: pairs of layers, see `Exchanged`.
+        problems: by layer, why no value can be put into it.
+    """
+
+    relations: Relations
+    shared_noise: LayerPairs = field(default_factory=list)
+    fresh_noise: LayerPairs = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, exchanged: Exchanged) -> None:
+        """Enter the exchange of one layer."""
+        self.relations.tested[name] = exchanged.row
+        self.shared_noise += exchanged.shared
+        self.fresh_noise += exchanged.fresh
+
+    def untested(self) -> tuple[str, ...]:
+        """Return the layers of which something is unknown that an exchange would tell."""
+        return tuple(name for name in self.relations.open() if name not in self.problems)
 
 
 class Interchange:
@@ -59,15 +93,19 @@ class Interchange:
     def certificate(self, blank: Chain) -> Chain:
         """Return the chain of all pairs, as far as the budget goes."""
         with self._progress("interchange test, preparing", REFERENCE_FORWARDS) as advance:
-            found = find_references(self._bench, self._rows, self._tolerance, advance)
-        certain = self._with_noise(blank, found)
-        lines = None
-        if found.both is not None and self._bench.focus.movable:
-            lines = find_lines(self._bench, self._rows, found.both, self._tolerance)
-            if lines.single:
-                matrix = Relations(self._names, lines).matrix()
-                return replace(certain, matrix=matrix, reason=self._asleep(lines.awake))
-        return self._pair_by_pair(certain, found, lines)
+            references = find_references(self._bench, self._rows, self._tolerance, advance)
+        chain = self._with_noise(blank, references)
+        lines = self._find_lines(references)
+        if lines is None or not lines.single:
+            return self._by_exchanges(chain, references, lines)
+        matrix = Relations(self._names, lines).matrix()
+        return replace(chain, matrix=matrix, reason=self._constant_layers(lines.awake))
+
+    def _find_lines(self, references: References) -> Lines | None:
+        """None where a row may not be given what another row has."""
+        if references.both is None or not self._bench.focus.movable:
+            return None
+        return find_lines(self._bench, self._rows, references.both, self._tolerance)
 
     def _progress(self, label: str, total: int) -> AbstractContextManager[Advance]:
         return progress(label, total, shown=self._shown, every=PROGRESS_SECONDS)
@@ -81,47 +119,59 @@ class Interchange:
             blank, rows=self._rows.count, rounding=found.rounding, noisy=noisy, coupled=coupled
         )
 
-    def _asleep(self, awake: Collection[str]) -> str:
-        """Say which layers gave the same for all rows."""
-        blind = [name for name in self._names if name not in awake]
-        return f"{blind} gave the same output for all test rows" if blind else ""
-
-    def _pair_by_pair(self, certain: Chain, found: References, lines: Lines | None) -> Chain:
+    def _by_exchanges(self, chain: Chain, references: References, lines: Lines | None) -> Chain:
         """Exchange layer by layer until every pair is known or the budget is spent."""
-        plain, far = found.plain, self._bench.run(self._rows.other)
-        exchange = Exchange(self._bench, self._rows, found, plain, far, self._tolerance)
-        relations = Relations(self._names, lines)
-        sites = {site.name: site for site in self._bench.sites}
-        exchanged: list[Exchanged] = []
-        problems: dict[str, str] = {}
-
-        def exchange_one(name: str) -> None:
-            if name in problems or name in self._skipped or self._spending.exhausted:
-                return
-            try:
-                found_here = exchange.of(sites[name])
-            except UnsupportedOutput as error:
-                problems[name] = str(error)
-                return
-            relations.tested[name] = found_here.row
-            exchanged.append(found_here)
-            advance()
-
-        with self._progress("interchange test, layers", len(self._names)) as advance:
-            relations.settle(exchange_one)
-        untested = tuple(name for name in relations.open() if name not in problems)
-        awake = {name for name in self._names if not same(plain[name], far[name], self._tolerance)}
-        reasons = [self._asleep(awake)]
-        reasons += [f"{name}: {text}" for name, text in problems.items()]
-        reasons.append(self._left_out(untested))
+        far = self._bench.values(self._rows.other)
+        findings = self._exchange_layers(references, far, lines)
+        awake = self._differing(references.plain, far)
+        problems = [f"{name}: {text}" for name, text in findings.problems.items()]
+        untested = findings.untested()
+        reasons = [self._constant_layers(awake), *problems, self._left_out(untested)]
         return replace(
-            certain,
-            matrix=self._visible(relations, awake),
-            shared_noise=tuple(chain.from_iterable(one.shared for one in exchanged)),
-            fresh_noise=tuple(chain.from_iterable(one.fresh for one in exchanged)),
+            chain,
+            matrix=self._visible(findings.relations, awake),
+            shared_noise=tuple(findings.shared_noise),
+            fresh_noise=tuple(findings.fresh_noise),
             reason="; ".join(filter(None, reasons)),
             untested=untested,
         )
+
+    def _exchange_layers(
+        self, references: References, far: LayerValues, lines: Lines | None
+    ) -> Findings:
+        """Exchange every layer of which something is unknown.
+
+        Args:
+            references: what the layers give on the rows x.
+            far: what they give on the rows x'.
+            lines: which layers follow from each other.
+        """
+        exchange = Exchange(self._bench, self._rows, references, far, self._tolerance)
+        sites = {site.name: site for site in self._bench.sites}
+        findings = Findings(Relations(self._names, lines))
+
+        def exchange_one(name: str) -> None:
+            if name in findings.problems or name in self._skipped or self._spending.exhausted:
+                return
+            try:
+                findings.add(name, exchange.of(sites[name]))
+            except UnsupportedOutput as error:
+                findings.problems[name] = str(error)
+            else:
+                advance()
+
+        with self._progress("interchange test, layers", len(self._names)) as advance:
+            findings.relations.settle(exchange_one)
+        return findings
+
+    def _differing(self, plain: LayerValues, far: LayerValues) -> set[str]:
+        """Return the layers that tell both sets of rows apart."""
+        return {name for name in self._names if not same(plain[name], far[name], self._tolerance)}
+
+    def _constant_layers(self, awake: Collection[str]) -> str:
+        """Say which layers gave the same for all rows."""
+        blind = [name for name in self._names if name not in awake]
+        return f"{blind} gave the same output for all test rows" if blind else ""
 
     def _visible(
         self, relations: Relations, awake: Collection[str]

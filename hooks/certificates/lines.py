@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import UnsupportedOutput
-from infoplane.hooks.certificates.bench import Bench, Patch, Values
+from infoplane.hooks.certificates.bench import Bench, Patch
 from infoplane.hooks.certificates.comparing import constant, same
+from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.certificates.references import TestRows
 from infoplane.hooks.network.sites import Site
 from infoplane.types import Relation
@@ -70,7 +71,7 @@ class Lines:
         return known
 
 
-def find_lines(bench: Bench, rows: TestRows, plain: Values, tolerance: float) -> Lines:
+def find_lines(bench: Bench, rows: TestRows, plain: LayerValues, tolerance: float) -> Lines:
     """Return which layers follow from the one before them alone.
 
     Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry
@@ -98,13 +99,13 @@ def find_lines(bench: Bench, rows: TestRows, plain: Values, tolerance: float) ->
 
 
 def _follow(
-    bench: Bench, rows: TestRows, members: Sequence[Site], plain: Values, tolerance: float
+    bench: Bench, rows: TestRows, members: Sequence[Site], plain: LayerValues, tolerance: float
 ) -> list[bool]:
     """Whether each layer but the first is a function of the one before it."""
     patches: dict[str, Patch] = {}
     moved_by: dict[str, int] = {}
     for by, (site, next_site) in enumerate(pairwise(members), start=1):
-        patches[site.name] = partial(_put_moved, plain[site.name], by)
+        patches[site.name] = partial(_put_moved, plain, site.name, by)
         moved_by[next_site.name] = by
     follows: dict[str, bool] = {}
 
@@ -119,5 +120,5 @@ def _follow(
     return [follows[site.name] for site in members[1:]]
 
 
-def _put_moved(values: Tensor, rows: int, _arrived: Tensor) -> Tensor:
-    return torch.roll(values, rows, 0)
+def _put_moved(values: LayerValues, name: str, rows: int, _arrived: Tensor) -> Tensor:
+    return torch.roll(values[name], rows, 0)

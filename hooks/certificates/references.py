@@ -18,9 +18,9 @@ from infoplane.hooks.certificates.bench import (
     Bench,
     Patch,
     Places,
-    Values,
 )
 from infoplane.hooks.certificates.comparing import relative_change, rounded, same
+from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.probing.probe import Probe
 from infoplane.types import ROUNDING_MARGIN
 
@@ -72,8 +72,8 @@ class References:
     """
 
     rounding: dict[str, float]
-    plain: Values
-    both: Values | None = None
+    plain: LayerValues
+    both: LayerValues | None = None
     random: frozenset[str] = frozenset()
     coupled: frozenset[str] = frozenset()
     carried: frozenset[str] = frozenset()
@@ -93,8 +93,8 @@ class References:
         rows_x = IN_TURNS.shown
         return {
             name
-            for name, own in self.plain.items()
-            if not same(self.both[name][rows_x], own, tolerance(name))
+            for name in self.plain.names
+            if not same(self.both[name][rows_x], self.plain[name], tolerance(name))
         }
 
 
@@ -112,7 +112,7 @@ def find_references(
         tolerance: relative, see `certify`.
         advance: called after each forward.
     """
-    plain = bench.run(rows.x)
+    plain = bench.values(rows.x)
     advance()
     rounding = _rounding(bench, rows, plain, carry=True)
     advance()
@@ -125,7 +125,7 @@ def find_references(
     found = References(rounding or {}, plain)
     if not bench.focus.separate:
         return found
-    both = bench.run(rows.both, OTHER, carry=True)
+    both = bench.values(rows.both, OTHER, carry=True)
     advance()
     steady = replace(found, both=both)
     if small and not steady.moved_by_company(lambda _: tolerance):
@@ -172,7 +172,7 @@ def _tell_apart(
 
 
 def _rounding(
-    bench: Bench, rows: TestRows, plain: Values, *, carry: bool = False
+    bench: Bench, rows: TestRows, plain: LayerValues, *, carry: bool = False
 ) -> dict[str, float] | None:
     """Change the last bits of every layer at once; None where nothing can be put into one."""
     other_bits = partial(rounded, own=torch.Generator().manual_seed(BEFORE))
