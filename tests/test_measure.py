@@ -198,3 +198,77 @@ def test_error_bars_and_nulls_come_one_without_the_other(tmp_path: Path) -> None
         for which, plane in points.items()
     }
     assert said == {"bars": [(True, False)], "null": [(False, True)], "none": [(False, False)]}
+
+
+class Odd:
+    """An estimator of somebody else's; ``make`` gives its result."""
+
+    traits = Traits("other")
+
+    def __init__(self, make, name: str = "odd") -> None:
+        self.make, self.name = make, name
+
+    def supports(self, a: str, b: str) -> bool:
+        return True
+
+    def estimate(self, a, b, *, rng=None):
+        return self.make(a, b)
+
+
+def centred_in_place(a, b) -> Estimate:
+    for variable in (a, b):
+        variable.values[:] = 0
+    return Estimate(0.5, a.n, "odd")
+
+
+@pytest.mark.parametrize("spec", ["exact", "bin:range,n=20", "kde:variance=0.1"])
+def test_an_estimator_that_writes_into_its_input_changes_no_other(archive, spec: str) -> None:
+    alone = ip.measure(archive, [spec], resume=False)
+    beside = ip.measure(ip.open_archive(archive.path), [Odd(centred_in_place), spec], resume=False)
+    assert numbers_of(beside) == numbers_of(alone)
+    assert {failure.estimator for failure in beside.failures} == {"odd"}
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda a, b: 0.5, "expected an Estimate, got float"),
+        (lambda a, b: Estimate(0.5, a.n, "another"), "carries the name of its estimator"),
+        (lambda a, b: Estimate(0.5, 7, "odd"), "the number of its rows, 120; got 'odd' and 7"),
+        (lambda a, b: Estimate(np.array([0.5]), a.n, "odd"), "must be one number of bits"),
+        (lambda a, b: Estimate("0.5", a.n, "odd"), "must be one number of bits"),
+        (lambda a, b: Estimate(0.5, a.n, "odd", stderr=float("nan")), "a number from 0 up"),
+        (lambda a, b: Estimate(0.5, a.n, "odd", low=0.9, high=0.1), "ends above where it begins"),
+        (lambda a, b: Estimate(0.5, a.n, "odd", notes="few rows"), "a tuple of texts"),
+    ],
+)
+def test_a_result_that_is_none_is_a_failure_that_says_why(archive, make, words: str) -> None:
+    plane = ip.measure(archive, [Odd(make)], resume=False)
+    assert not plane.points and words in plane.failures[0].message
+
+
+def test_a_point_of_another_quantity_is_a_failure(archive) -> None:
+    odd = Odd(None)
+    odd.estimate_plane_point = lambda x, z, y, *, rng=None: [("i_zz", Estimate(0.5, z.n, "odd"))]
+    plane = ip.measure(archive, [odd], resume=False)
+    assert not plane.points and "got 'i_zz'" in plane.failures[0].message
+
+
+@pytest.mark.parametrize("bits", [np.float32(0.5), np.array(0.5), np.float64(0.5)])
+def test_bits_of_any_scalar_type_are_stored_as_a_float(archive, bits) -> None:
+    plane = ip.measure(archive, [Odd(lambda a, b: Estimate(bits, a.n, "odd"))], resume=False)
+    assert {type(point.bits) for point in plane} == {float}
+
+
+def test_two_estimators_of_one_name_are_refused(archive) -> None:
+    impostor = Odd(lambda a, b: Estimate(0.5, a.n, "knn:k=5"), "knn:k=5")
+    with pytest.raises(InputError, match="two estimators are called 'knn:k=5'"):
+        ip.measure(archive, [impostor, "knn:k=5"])
+
+
+def test_edges_that_are_fitted_to_nothing_are_refused(archive) -> None:
+    odd = Odd(lambda a, b: Estimate(0.5, a.n, "odd"))
+    odd.traits = Traits("other", edges="layer")
+    odd.fit, odd.frozen_range = (lambda variables: None), (None, None)
+    with pytest.raises(InputError, match="returns the estimator with its edges frozen"):
+        ip.measure(archive, [odd])

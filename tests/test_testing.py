@@ -146,3 +146,18 @@ def test_the_traits_of_our_estimators_hold(spec: str) -> None:
 def test_a_wrong_value_is_named() -> None:
     with pytest.raises(AssertionError, match=r"0.000 bits where the truth is 0.961"):
         check_estimator(Faulty("value"), tolerance_bits=0.1)
+
+
+def test_an_estimator_that_writes_into_its_input_does_not_conform() -> None:
+    class InPlace:
+        name, traits = "in place", Traits("other")
+
+        def supports(self, a, b):
+            return True
+
+        def estimate(self, a, b, *, rng=None):
+            a.values[:] = 0
+            return Estimate(0.5, a.n, self.name)
+
+    with pytest.raises(AssertionError, match="wrote into the values"):
+        check_estimator(InPlace())

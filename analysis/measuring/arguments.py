@@ -19,14 +19,26 @@ def estimators_of(given: Sequence[str | Estimator] | str | Estimator) -> list[Es
     """Return the estimators that someone names, one or several, each of them once.
 
     Raises:
-        InputError: none, or an unknown one.
+        InputError: none, an unknown one, or two different ones of one name: their numbers could not
+            be told apart.
     """
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if not several:
         raise InputError(
             "expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`"
         )
-    return list({repr(estimator): estimator for estimator in map(parse, several)}.values())
+    chosen = list({repr(estimator): estimator for estimator in map(parse, several)}.values())
+    by_name: dict[str, Estimator] = {}
+    for estimator in chosen:
+        if not isinstance(estimator.name, str) or not estimator.name:
+            raise InputError(f"an estimator's name is a text, got {estimator.name!r}")
+        other = by_name.setdefault(estimator.name, estimator)
+        if other is not estimator:
+            raise InputError(
+                f"two estimators are called {estimator.name!r}: {other!r} and {estimator!r}; their "
+                "numbers could not be told apart"
+            )
+    return chosen
 
 
 def require_whole(least: int, **given: object) -> None:

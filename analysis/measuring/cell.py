@@ -20,8 +20,13 @@ from infoplane.analysis.measuring.large_layers import (
 )
 from infoplane.analysis.measuring.plane_point import cell_rng, points_of, takes_both, with_notes
 from infoplane.analysis.measuring.records import Record, Task
-from infoplane.analysis.measuring.validity import draws_note
-from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
+from infoplane.analysis.measuring.validity import draws_note, require_own
+from infoplane.analysis.measuring.variables import (
+    input_variable,
+    label_variable,
+    layer_variable,
+    seen_by,
+)
 from infoplane.contract import (
     Estimator,
     HoldsCopies,
@@ -70,6 +75,7 @@ def measure_cell(
             found = together.get(id(estimator)) or _points(
                 archive, step, layer, estimator, rng, read, in_blocks=in_blocks
             )
+            require_own(found, estimator, archive.n_rows)
             found = _with_draws(found, draws_note(archive, layer, estimator.traits))
             record["points"] = [
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
@@ -200,4 +206,4 @@ def _z(
         require_memory(archive, layer, estimator)
     if unread:
         read[digests] = layer_variable(archive, step, layer, estimator)
-    return read[digests]
+    return seen_by(estimator, read[digests])

@@ -12,6 +12,7 @@ from infoplane.analysis.measuring.large_layers import pays_in_blocks
 from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.variables import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
+from infoplane.errors import InputError
 from infoplane.types import Variable, continuous
 
 if TYPE_CHECKING:
@@ -71,7 +72,15 @@ def _freeze(
         in_time = until is None or step <= until
         if in_time and not archive.n_nonfinite(step, layer) and not holds_symbols(archive, layer):
             cells.append((step, layer))
-    return estimator.fit(_values(archive, cells)) if cells else estimator
+    if not cells:
+        return estimator
+    frozen = estimator.fit(_values(archive, cells))
+    if not isinstance(frozen, Estimator):
+        raise InputError(
+            f"{estimator.name}: fit(variables) returns the estimator with its edges frozen, got "
+            f"{type(frozen).__name__}"
+        )
+    return frozen
 
 
 def _values(archive: Archive, cells: Sequence[tuple[int, str]]) -> Iterator[Variable]:

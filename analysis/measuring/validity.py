@@ -13,7 +13,7 @@ import numpy as np
 from infoplane.analysis.estimators.cells import symbols_of
 from infoplane.analysis.estimators.limits import SLACK_BITS, require_possible
 from infoplane.analysis.measuring.large_layers import is_large
-from infoplane.contract import Estimator, Traits
+from infoplane.contract import Estimator, Points, Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
@@ -47,6 +47,8 @@ def possible(
             error.
     """
     found = estimator.estimate(a, b, rng=rng)
+    if not isinstance(found, Estimate):
+        raise EstimatorError(f"{estimator.name}: expected an Estimate, got {type(found).__name__}")
     if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
         return found
     symbols = [side for side in (a, b) if side.kind == "discrete"]
@@ -70,6 +72,34 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
     if reduction in ("none", "flatten"):
         return ()
     return (f"of the whole layer, not of what {reduction} keeps of it",)
+
+
+def require_own(found: Points, estimator: Estimator, n: int) -> None:
+    """Refuse points that are none of the plane, or none of this estimator.
+
+    Args:
+        found: its points.
+        estimator: that made them.
+        n: rows of the run.
+
+    Raises:
+        EstimatorError: another quantity than I(X;Z) and I(Z;Y), no `Estimate`, another name, or
+            another number of rows.
+    """
+    for quantity, estimate in found:
+        if quantity not in ("i_xz", "i_zy"):
+            raise EstimatorError(
+                f"{estimator.name}: a point is of i_xz or of i_zy, got {quantity!r}"
+            )
+        if not isinstance(estimate, Estimate):
+            raise EstimatorError(
+                f"{estimator.name}: expected an Estimate, got {type(estimate).__name__}"
+            )
+        if estimate.estimator != estimator.name or estimate.n != n:
+            raise EstimatorError(
+                f"{estimator.name}: an estimate carries the name of its estimator and the number "
+                f"of its rows, {n}; got {estimate.estimator!r} and {estimate.n}"
+            )
 
 
 def draws_note(archive: Archive, layer: str, traits: Traits) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.dependent_rows import (
     samples_of,
 )
 from infoplane.analysis.estimators.label_bins import labels_seen_by
+from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.memo import remembered
@@ -76,13 +77,15 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     values = archive.x if archive.x_kind == "continuous" else None
     as_values = estimator.traits.x_as == "values" and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
-        return remembered(
+        ids = remembered(
             archive, "x as row ids", lambda: _positioned(archive, discrete(archive.row_ids, "x"))
         )
+        return seen_by(estimator, ids)
     if estimator.supports("continuous", "continuous") and values is not None:
-        return remembered(
+        amounts = remembered(
             archive, "x as values", lambda: _positioned(archive, continuous(values, "x"))
         )
+        return seen_by(estimator, amounts)
     return None
 
 
@@ -91,10 +94,29 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
     values = archive.y
     if values is None:
         return None
-    if archive.y_kind == "discrete":
-        return remembered(archive, "y", lambda: _labels(archive, discrete(values, "y")))
-    amounts = remembered(archive, "y", lambda: _labels(archive, continuous(values, "y")))
-    return amounts if estimator is None else labels_seen_by(estimator, amounts)
+    make = discrete if archive.y_kind == "discrete" else continuous
+    labels = remembered(archive, "y", lambda: _labels(archive, make(values, "y")))
+    if estimator is None:
+        return labels
+    own = labels_seen_by(estimator, labels) if labels.kind == "continuous" else labels
+    return seen_by(estimator, own)
+
+
+def seen_by(estimator: Estimator, variable: Variable) -> Variable:
+    """Return the variable as it is given to an estimator: read only to one of somebody else's.
+
+    One variable serves several estimators, and all checkpoints. A plug-in that writes into it (such
+    as ``z -= z.mean(axis=0)``) fails instead of changing the numbers of the others.
+    """
+    if prefix_of(estimator.name) in FAMILIES:
+        return variable
+    return remembered(variable, "read only", lambda: _read_only(variable))
+
+
+def _read_only(variable: Variable) -> Variable:
+    values = variable.values.view()
+    values.flags.writeable = False
+    return replace(variable, values=values)
 
 
 def _positioned(archive: Archive, variable: Variable) -> Variable:

@@ -53,6 +53,22 @@ def bound_of_sense(sense: str) -> Bound:
     return bounds.get(sense, "none")
 
 
+def _float_of(bits: object, estimator: str) -> float:
+    """Return a number of bits as a float.
+
+    Raises:
+        InputError: it is no real number.
+    """
+    try:
+        if isinstance(bits, str):
+            raise TypeError("a text")
+        return float(bits)  # type: ignore[arg-type]  # that is the question
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{estimator}: an estimate must be one number of bits, got {bits!r}"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One number with everything needed to read it honestly. Never clipped.
@@ -94,6 +110,8 @@ class Estimate:
     null: Null | None = None
 
     def __post_init__(self) -> None:
+        if type(self.bits) is not float:  # a NumPy or torch scalar
+            object.__setattr__(self, "bits", _float_of(self.bits, self.estimator))
         if not math.isfinite(self.bits):
             raise InputError(
                 f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; "
@@ -103,6 +121,17 @@ class Estimate:
             raise InputError(
                 f"{self.estimator}: an estimate comes from at least one row, got n={self.n}"
             )
+        if self.stderr is not None and not 0 <= self.stderr < math.inf:
+            raise InputError(
+                f"{self.estimator}: a standard error is a number from 0 up, got {self.stderr}"
+            )
+        if self.low is not None and self.high is not None and not self.low <= self.high:
+            raise InputError(
+                f"{self.estimator}: an interval ends above where it begins, got {self.low} to "
+                f"{self.high}"
+            )
+        if isinstance(self.notes, str):
+            raise InputError(f"{self.estimator}: notes are a tuple of texts, got {self.notes!r}")
         if self.sense not in ("point", "lower", "upper", "exact"):
             raise InputError(
                 f"{self.estimator}: sense must be point, lower, upper or exact, got {self.sense!r}"
