@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.dependent_rows import (
 )
 from infoplane.analysis.estimators.surprise import folds_of
 from infoplane.analysis.estimators.vinfo import VInformation
+from infoplane.analysis.resampling.permutation_null import permutation_null
 from infoplane.types import Variable
 
 TEXTS, TOKENS = 40, 12
@@ -134,3 +135,35 @@ def test_equal_rows_of_a_sample_count_once_in_the_error() -> None:
     expected = of_samples.std(ddof=1) / math.sqrt(50)
     samples = np.repeat(np.arange(50), 9)
     assert stderr_of_mean(of_samples[samples], samples) == pytest.approx(expected)
+
+
+def rows_that_come_again(seed: int) -> tuple[Variable, Variable]:
+    """Return 60 rows of a layer, one to three times each, and labels at random."""
+    rng = np.random.default_rng(seed)
+    times = rng.integers(1, 4, 60)
+    z = ip.continuous(np.repeat(rng.normal(size=(60, 2)), times, axis=0))
+    return z, ip.discrete(np.repeat(rng.integers(0, 2, 60), times))
+
+
+@pytest.mark.parametrize("spec", ["knn", "gauss", "bin:quantile,n=4"])
+def test_labels_of_rows_that_come_again_are_shuffled_together(spec: str) -> None:
+    small = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        null = permutation_null(spec, *rows_that_come_again(seed), draws=9, rng=rng)
+        small += null.p <= 0.1
+    assert small <= 4  # row by row 11 or 12 of 12
+
+
+def test_rows_that_come_again_fall_in_one_half() -> None:
+    groups = [groups_in_halves(*rows_that_come_again(seed)) for seed in range(12)]
+    numbers = [len(np.unique(found)) for found in groups if found is not None]
+    assert len(numbers) >= 10 and set(numbers) == {60}
+
+
+def test_atoms_and_symbols_are_no_rows_that_come_again() -> None:
+    rng = np.random.default_rng(0)
+    relu = ip.continuous(np.maximum(rng.normal(size=(200, 1)), 0))
+    rounded = ip.continuous(np.round(rng.normal(size=(200, 1)), 1))
+    y = ip.discrete(rng.integers(0, 2, 200))
+    assert groups_in_halves(relu, y) is None and groups_in_halves(rounded, y) is None

@@ -110,8 +110,27 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
         a: shape ``(n, da)``.
         b: shape ``(n, db)``.
     """
-    if a.kind == b.kind == "discrete":
+    groups = groups_of_repeats(a, b)
+    if groups is None:
         return a, b, []
+    rows = np.sort(first_of_every(groups))
+    note = f"{a.n - len(rows)} rows that repeat another in both variables left out"
+    return a.take(rows), b.take(rows), [note]
+
+
+def groups_of_repeats(a: Variable, b: Variable, *, fewest_in_atom: int = 1) -> Codes | None:
+    """Return which rows are one row that was repeated, shape ``(n,)``; None where none was.
+
+    See `without_repeats`. Rows of one number 0..K-1 are copies of one another.
+
+    Args:
+        a: shape ``(n, da)``.
+        b: shape ``(n, db)``.
+        fewest_in_atom: rows that make an atom of a value, however few rows there are.
+    """
+    if a.kind == b.kind == "discrete":
+        return None
+    most = max(a.n // _ROWS_PER_ATOM, fewest_in_atom)
     codes_a = codes_of(a)
     codes_b = codes_of(b)
     pairs = row_codes(np.column_stack([codes_a, codes_b]))
@@ -120,21 +139,18 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
         in_a = counts_of(codes_a)[codes_a]
         in_b = counts_of(codes_b)[codes_b]
         copied = (together == in_a) & (together == in_b) & (together > 1)
-        copied &= together * _ROWS_PER_ATOM <= a.n
+        copied &= together <= most
     elif b.kind == "discrete":
-        copied = _copies_beside_labels(a.values, codes_a, codes_b)
+        copied = _copies_beside_labels(a.values, codes_a, codes_b, most)
     else:
-        copied = _copies_beside_labels(b.values, codes_b, codes_a)
+        copied = _copies_beside_labels(b.values, codes_b, codes_a, most)
     if not copied.any():
-        return a, b, []
-    first = np.zeros(a.n, np.bool_)
-    first[np.unique(pairs, return_index=True)[1]] = True
-    rows = np.flatnonzero(first | ~copied)
-    note = f"{a.n - len(rows)} rows that repeat another in both variables left out"
-    return a.take(rows), b.take(rows), [note]
+        return None
+    alone = int(pairs.max()) + 1 + np.arange(a.n)
+    return np.unique(np.where(copied, pairs, alone), return_inverse=True)[1].reshape(-1)
 
 
-def _copies_beside_labels(values: Array, codes: Codes, labels: Codes) -> Mask:
+def _copies_beside_labels(values: Array, codes: Codes, labels: Codes, most: int) -> Mask:
     """Return which rows are copies of one another, shape ``(n,)``, as of a bootstrap sample.
 
     Every value that repeats has one label, the values are not rounded, they come no oftener and no
@@ -146,9 +162,10 @@ def _copies_beside_labels(values: Array, codes: Codes, labels: Codes) -> Mask:
         values: of the layer, shape ``(n, dim)``.
         codes: dense codes of its rows, shape ``(n,)``.
         labels: dense codes, shape ``(n,)``.
+        most: rows of a value that is no atom.
     """
     times = counts_of(codes)
-    copied = (times[codes] > 1) & (times[codes] * _ROWS_PER_ATOM <= len(codes))
+    copied = (times[codes] > 1) & (times[codes] <= most)
     none = np.zeros(len(codes), np.bool_)
     repeated = np.unique(codes[copied])
     if len(repeated) < _FEWEST:

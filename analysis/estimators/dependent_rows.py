@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from infoplane.analysis.estimators.copies import copy_groups, first_of_every
+from infoplane.analysis.estimators.copies import copy_groups, first_of_every, groups_of_repeats
 from infoplane.rows import codes_of
 from infoplane.types import Variable
 from infoplane.types.arrays import Codes, Floats, Ids
 
+_MOST_TIMES = 8
+"""Times that a row comes at most, to be one that was repeated."""
 FEWEST_SAMPLES = 8
 """Samples that two halves need: fewer say nothing of how much samples differ."""
 
@@ -52,17 +54,17 @@ def label_of_sample(y: Variable) -> bool:
 def groups_in_halves(*variables: Variable | None) -> Codes | None:
     """Return which rows fall in one half of the rows, shape ``(n,)``.
 
-    Positions of one sample, else copies of one row (see `copy_groups`). None where each row falls
+    Positions of one sample, else copies of one row. None where each row falls
     by itself, which positions of fewer than `FEWEST_SAMPLES` samples also do.
 
     Args:
-        variables: paired rows; None where there is none.
+        variables: the layer first, then inputs and labels; None where there is none.
     """
     there = [variable for variable in variables if variable is not None]
     samples = samples_of(*there)
     if samples is not None and count_of(samples) >= FEWEST_SAMPLES:
         return samples
-    return copy_groups(*there)
+    return _copies(*there)
 
 
 def groups_of_one_label(z: Variable, y: Variable) -> Codes | None:
@@ -76,7 +78,23 @@ def groups_of_one_label(z: Variable, y: Variable) -> Codes | None:
     """
     if label_of_sample(y):
         return samples_of(y)
-    return copy_groups(z, y)
+    return _copies(z, y)
+
+
+def _copies(layer: Variable, *others: Variable) -> Codes | None:
+    """Return which rows are copies of one another, shape ``(n,)``.
+
+    All come equally often, or some come again, as in a bootstrap sample or with texts that a
+    corpus repeats.
+
+    Args:
+        layer: n rows.
+        others: inputs and labels, n rows each.
+    """
+    groups = copy_groups(layer, *others)
+    if groups is None and others:
+        return groups_of_repeats(layer, others[-1], fewest_in_atom=_MOST_TIMES)
+    return groups
 
 
 def sample_by_sample(rows: Ids, samples: Codes | None, rng: Generator) -> Ids:
