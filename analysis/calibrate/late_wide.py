@@ -1,8 +1,9 @@
 """Wide layers that were written down before two layers were read in blocks of clusters.
 
-A convolutional network on digits, other classes of the packaged encoder's sentences, and letters of
-these sentences counted without any network. Half of them are hard on purpose: classes that are no
-clusters of a layer, or sixty of them. Each is to be read within 0.1 bit, from below, or refused.
+A convolutional network on digits, other classes of the packaged encoder's sentences, letters of
+these sentences counted without any network, sentences against digits, and pixels of digits against
+a layer that was trained on them. Half of them are hard on purpose: classes that are no clusters of
+a layer, or sixty of them. Each is to be read within 0.1 bit, or refused.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.sentences import SUBJECTS, TIMES, encoded_sentences, sentences
-from infoplane.analysis.calibrate.wide_cases import Layer, LayerPair
+from infoplane.analysis.calibrate.wide_cases import LAYERS, Layer, LayerPair
 from infoplane.types.arrays import Codes, Floats
 
 _EPOCHS = 30
 _BATCH = 64
 _TRIGRAMS = 1024
+_CANVAS = 40
+"""Pixels of a side on which digits are drawn."""
 
 
 @cache
@@ -98,12 +101,29 @@ def _trigrams() -> tuple[Floats, NDArray[np.int64]]:
     return np.asarray(counted.transform(texts).toarray(), np.float64), subjects
 
 
+@cache
+def _pixels() -> tuple[Floats, Codes]:
+    """Return digits drawn four times as large, at random places, ``(1797, 1600)``."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    rng = np.random.default_rng(0)
+    images = np.zeros((len(digits.images), _CANVAS, _CANVAS))
+    for image, small in zip(images, digits.images, strict=True):
+        large = np.kron(small, np.ones((4, 4)))  # (32, 32)
+        top, left = rng.integers(0, _CANVAS - 32 + 1, 2)
+        image[top : top + 32, left : left + 32] = large
+    return images.reshape(len(images), -1), np.asarray(digits.target, np.int64)
+
+
 _CONVOLUTION = Layer("digits in a convolution, 512 units", _convolution)
 _BEHIND = Layer("digits in the layer behind it, 384 units", _behind_it)
 _PARITY = Layer("even or odd digits in a convolution, 512 units", _even_or_odd)
 _LAST_WORDS = Layer("last words of sentences by MiniLM, 384 units", _times)
 _ACTORS = Layer("actors of sentences by MiniLM, 384 units", _actors)
 _LETTERS = Layer("letters of sentences, 1024 units", _trigrams)
+_PIXELS = Layer("digits at random places, 1600 pixels", _pixels)
+_SENTENCES, _DIGITS = LAYERS
 
 PAIRS = (
     LayerPair(_CONVOLUTION, _CONVOLUTION),
@@ -113,5 +133,7 @@ PAIRS = (
     LayerPair(_LAST_WORDS, _LAST_WORDS, 7),
     LayerPair(_ACTORS, _ACTORS, 60),
     LayerPair(_LETTERS, _LETTERS),
+    LayerPair(_SENTENCES, _DIGITS),
+    LayerPair(_PIXELS, _DIGITS),
 )
 CASES = tuple(case for pair in PAIRS for case in pair.cases().values())
