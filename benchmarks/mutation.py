@@ -20,6 +20,7 @@ import json
 import os
 import random
 import resource
+import select
 import shutil
 import signal
 import sys
@@ -27,8 +28,10 @@ import tempfile
 import time
 import traceback
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.mutants import Mutant, mutants
 
@@ -62,11 +65,12 @@ COMPILED = {
 the module that calls it.
 """
 FIRST = 12
+"""Tests that come first."""
 SECONDS = 75
-WAIT = 1200
-"""Tests that come first; most seconds of computing, beyond those of its tests, and of waiting,
-after which a mutant hangs (and counts as killed).
+"""Seconds of computing, beyond those of its tests, after which a mutant hangs: it counts as killed.
 """
+WAIT = 1200
+"""Seconds of waiting after which it does."""
 BIG = (
     "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats "
     "sklearn.linear_model sklearn.neighbors torch"
@@ -77,6 +81,9 @@ CONTROL_EVERY = 25
 """So often an unchanged file is judged as if it were a mutant; if it does not survive, the figures
 mean nothing and this ends.
 """
+
+LinesToTests = dict[str, dict[str, list[str]]]
+"""For every file and line, the tests that run it."""
 
 
 class _Coverage:
@@ -110,50 +117,66 @@ class _Coverage:
         return out
 
 
-def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600) -> tuple[int, str]:
-    """Runs ``work()`` in a fork inside the copied tree; its exit code (-1: too long) and what it
-    wrote to its pipe.
+def in_child(
+    tree: Path, work: Callable[[], tuple[int, str]], seconds: float, *, computing: int = 3600
+) -> tuple[int, str]:
+    """Call ``work`` in a fork inside the copied tree; return its exit code and text.
+
+    Args:
+        tree: working directory of the child.
+        work: returns an exit code and a text.
+        seconds: after which the child is ended, with the code -1.
+        computing: processor seconds that it may take.
     """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 1))
-        os.chdir(tree)
-        sys.path.insert(0, str(tree))
-        quiet = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(quiet, fd)
-        code = BROKEN
-        try:
-            code, text = work()  # type: ignore[operator]
-        except BaseException:
-            text = traceback.format_exc()
-        os.write(write, text.encode())
-        os._exit(code)
+        _be_child(tree, work, write, computing)
     os.close(write)
-    deadline = time.monotonic() + seconds
-    status = None
-    import select
+    text = _read_until(read, time.monotonic() + seconds)
+    os.close(read)
+    if text is None:
+        os.killpg(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if text is None:
+        return -1, ""
+    return os.waitstatus_to_exitcode(status), text
 
-    chunks = []
+
+def _be_child(
+    tree: Path, work: Callable[[], tuple[int, str]], write: int, computing: int
+) -> NoReturn:
+    """Do the work in this process, silently, write its text to a pipe and exit."""
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 1))
+    os.chdir(tree)
+    sys.path.insert(0, str(tree))
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(quiet, descriptor)
+    try:
+        code, text = work()
+    except BaseException:
+        code, text = BROKEN, traceback.format_exc()
+    os.write(write, text.encode())
+    os._exit(code)
+
+
+def _read_until(read: int, deadline: float) -> str | None:
+    """Return what comes through a pipe until it is closed; None where that takes too long."""
+    chunks: list[bytes] = []
     while True:
         ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
-            os.killpg(child, signal.SIGKILL)
-            status = -1
-            break
+            return None
         part = os.read(read, 1 << 20)
         if not part:
-            break
+            return b"".join(chunks).decode()
         chunks.append(part)
-    os.close(read)
-    code = os.waitpid(child, 0)[1]
-    return (-1 if status == -1 else os.waitstatus_to_exitcode(code)), b"".join(chunks).decode()
 
 
-def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
-    """Lines to tests, and seconds per test, of all fast tests.
+def learn(tree: Path) -> tuple[LinesToTests, dict[str, float]]:
+    """Return lines to tests, and seconds per test, of all fast tests.
 
     ``tests/test_a.py::`` for what runs while the file is imported, before any of its tests.
     """
@@ -163,7 +186,7 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
     for path in sorted((tree / "tests").glob("test_*.py")):
         if not any(word in path.name for word in SLOW_FILES):
             files.append(str(path.relative_to(tree)))
-    table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    table: LinesToTests = defaultdict(lambda: defaultdict(list))
     seconds: dict[str, float] = {}
     for file in files:  # each in a fork of its own: a crash of one loses one
 
@@ -190,62 +213,74 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
 
 
 class Selection:
-    """Which tests a mutant is held against, from the table of lines and tests."""
+    """Choose the tests that a mutant is held against.
 
-    def __init__(
-        self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float], most: float
-    ) -> None:
+    Attributes:
+        table: for every file and line, the tests that run it.
+        seconds: of every test.
+        most: seconds that the tests of one mutant may take together.
+    """
+
+    def __init__(self, table: LinesToTests, seconds: dict[str, float], most: float) -> None:
         self.table = table
         self.seconds = seconds
         self.most = most
-        self.bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
-        self.share: dict[tuple[str, str], int] = Counter()
-        self.total: dict[str, int] = Counter()
+        self._bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
+        self._lines_in: dict[tuple[str, str], int] = Counter()  # of a file, that a test runs
+        self._lines: dict[str, int] = Counter()  # of all files
         for file, by_line in table.items():
             for line, tests in by_line.items():
-                for t in tests if int(line) in self.bodies[file] else ():
-                    self.share[file, t] += 1
-                    self.total[t] += 1
+                if int(line) in self._bodies[file]:
+                    self._lines.update(tests)
+                    self._lines_in.update((file, test) for test in tests)
 
-    def of(self, m: Mutant) -> list[str]:
-        """Those that run the mutant's statement, then the others of their files (which may share
-        what a first one made), as long as time allows.
+    def of(self, mutant: Mutant) -> list[str]:
+        """List the tests that run the mutant's statement, then the others of their files.
 
-        First the tests that are about the file: those with the largest share of their lines in it.
-        Of a line that runs at import (outside of every function): the tests that run any function
-        of the file.
+        Those may share what a first one made. First come the tests that are about the file: those
+        with the largest share of their lines in it. Of a line that runs at import, outside of every
+        function: the tests that run any function of the file. As many as time allows.
         """
-        file = m.file
+        file = mutant.file
         if file.endswith("_compiled.py"):
             file = "analysis/" + COMPILED[Path(file).name.removesuffix("_compiled.py")]
-        ran: set[str] = set()
-        if file == m.file and m.line in self.bodies.get(file, ()):
-            # A statement of several lines is known by one of the lines above.
-            for line in range(m.line, max(0, m.line - 15), -1):
-                ran = set(self.table.get(file, {}).get(str(line), []))
-                if ran:
-                    break
-        ran |= {t for t in self.seconds if t.partition("::")[0] + "::" in ran}
-        ran = ran & set(self.seconds) or {t for f, t in self.share if f == file}
-        files = {t.partition("::")[0] for t in ran}
-        shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
-        chosen = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else []
+        running = self._running(file, mutant)
+        files = {_file_of(test) for test in running}
+        candidates = [test for test in self.seconds if _file_of(test) in files]
+        candidates.sort(key=lambda test: (test not in running, -self._about(file, test)))
+        chosen = []
+        if ">>> " in (ROOT / mutant.file).read_text():  # its examples are tests, too
+            chosen.append("infoplane/" + mutant.file.removeprefix("infoplane/"))
         left = self.most
-        for t in sorted(
-            (t for t in self.seconds if t.partition("::")[0] in files),
-            key=lambda t: (t not in ran, -self._about(file, t)),
-        ):
-            if self.seconds[t] < left:
-                chosen.append(t)
-                left -= self.seconds[t]
+        for test in candidates:
+            if self.seconds[test] < left:
+                chosen.append(test)
+                left -= self.seconds[test]
         return chosen
 
+    def _running(self, file: str, mutant: Mutant) -> set[str]:
+        """Return the tests that run the mutant's statement, or any function of the file."""
+        found: set[str] = set()
+        if file == mutant.file and mutant.line in self._bodies.get(file, ()):
+            # A statement of several lines is known by one of the lines above.
+            for line in range(mutant.line, max(0, mutant.line - 15), -1):
+                found = set(self.table.get(file, {}).get(str(line), []))
+                if found:
+                    break
+        found |= {test for test in self.seconds if _file_of(test) + "::" in found}
+        found &= set(self.seconds)
+        return found or {test for name, test in self._lines_in if name == file}
+
     def _about(self, file: str, test: str) -> float:
-        return self.share[file, test] / max(1, self.total[test])
+        return self._lines_in[file, test] / max(1, self._lines[test])
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _bodies(source: str) -> set[int]:
-    """The lines inside of functions."""
+    """Return the lines inside of functions."""
     functions = [
         n
         for n in ast.walk(ast.parse(source))
@@ -258,9 +293,7 @@ def _bodies(source: str) -> set[int]:
 
 
 def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
-    """The mutants of a file of results with one of these verdicts, where the source has not changed
-    since.
-    """
+    """Read the mutants of a file of results with these verdicts whose source is still the same."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     names = [field.name for field in fields(Mutant)]
     found = []
@@ -275,9 +308,7 @@ def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
 
 
 def _fails(tests: list[str]) -> int:
-    """Pytest's exit code; the likeliest few first, so that most mutants need few test files
-    imported.
-    """
+    """Return pytest's exit code; the likeliest few first, so that few test files are imported."""
     import pytest
 
     for part in (tests[:FIRST], tests[FIRST:]):
@@ -289,8 +320,14 @@ def _fails(tests: list[str]) -> int:
 
 
 def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) -> str:
-    """``killed``, ``timeout``, ``survived`` or ``not run``, of tests that take so many seconds
-    without it.
+    """Return ``killed``, ``timeout``, ``survived`` or ``not run``.
+
+    Args:
+        tree: copy of the repository; the file is changed in it for as long as this takes.
+        m: the mutant.
+        tests: to run.
+        number: of the mutant.
+        seconds: that the tests take without it.
     """
     if not tests:
         return "not run"
@@ -310,13 +347,9 @@ def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) 
         os.utime(path, ns=(stamp, stamp))
     if code == BROKEN:
         raise RuntimeError(text)
-    return (
-        "survived"
-        if code == 0
-        else "timeout"
-        if code in (-1, -signal.SIGXCPU, -signal.SIGKILL)
-        else "killed"
-    )
+    if code == 0:
+        return "survived"
+    return "timeout" if code in (-1, -signal.SIGXCPU, -signal.SIGKILL) else "killed"
 
 
 def preload() -> None:
@@ -327,23 +360,22 @@ def preload() -> None:
         importlib.import_module(name)
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", nargs="*")
-    parser.add_argument(
-        "--sample", type=int, default=200, help="mutants in all, every possible one as likely"
-    )
+    parser.add_argument("--sample", type=int, default=200, help="mutants in all, at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("mutants.jsonl"),
-        help="results, one line each; those that are there are kept",
+        help="results, one line each; a mutant that has one is not judged again",
     )
     parser.add_argument(
-        "--map", type=Path, help="keep the table of lines and tests here, or take it from here"
+        "--map", type=Path, help="store the table of lines and tests here, or take it from here"
     )
     parser.add_argument(
         "--of", type=Path, help="judge the survivors of these results again instead of a sample"
@@ -360,68 +392,119 @@ def main() -> None:
         default=1e9,
         help="stop after so many; the same command goes on where it stopped",
     )
-    args = parser.parse_args()
-    end = time.monotonic() + 60 * args.minutes
-    files = args.files or [
-        str(p.relative_to(ROOT))
-        for p in sorted(
-            [*(ROOT / "analysis").rglob("*.py"), *(ROOT / "infoplane/archive").glob("*.py")]
-        )
-        if not str(p.relative_to(ROOT)).startswith(DRAWN)
-    ]
+    return parser.parse_args()
+
+
+def judged_files() -> list[str]:
+    """List the files that mutants are drawn from where the command names none."""
+    paths = [*(ROOT / "analysis").rglob("*.py"), *(ROOT / "infoplane/archive").glob("*.py")]
+    names = sorted(str(path.relative_to(ROOT)) for path in paths)
+    return [name for name in names if not name.startswith(DRAWN)]
+
+
+def copied_tree() -> Path:
+    """Copy the repository, and let this process and its children import the copy alone."""
     tree = Path(tempfile.mkdtemp()) / "tree"
-    shutil.copytree(
-        ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", "runs", "*.pyc")
-    )
+    unneeded = shutil.ignore_patterns(".git", "runs", "*.pyc")
+    shutil.copytree(ROOT, tree, symlinks=True, ignore=unneeded)
     os.environ["PYTHONPATH"] = str(tree)
-    sys.path[:] = [p for p in sys.path if p not in ("", str(ROOT))]
-    preload()
-    if args.map and args.map.exists():
-        table, seconds = json.loads(args.map.read_text())
-    else:
-        table, seconds = learn(tree)
-        if args.map:
-            args.map.write_text(json.dumps([table, seconds]))
-    possible: list[Mutant] = []
+    sys.path[:] = [path for path in sys.path if path not in ("", str(ROOT))]
+    return tree
+
+
+def table_of_tests(tree: Path, stored: Path | None) -> tuple[LinesToTests, dict[str, float]]:
+    """Read which tests run which lines from a file, or learn it and store it there."""
+    if stored and stored.exists():
+        table, seconds = json.loads(stored.read_text())
+        return table, seconds
+    table, seconds = learn(tree)
+    if stored:
+        stored.write_text(json.dumps([table, seconds]))
+    return table, seconds
+
+
+def all_mutants(files: list[str]) -> list[Mutant]:
+    """List every mutant of some files."""
+    found: list[Mutant] = []
     for file in files:
-        possible += mutants(file, (ROOT / file).read_text())
-    # In random order: what is done so far is a sample too.
-    chosen = random.Random(args.seed).sample(possible, min(args.sample, len(possible)))
-    if args.of:
-        chosen = earlier(args.of, ("survived", "not run"))
-    done = (
-        set(earlier(args.out, ("killed", "timeout", "survived", "not run")))
-        if args.out.exists()
-        else set()
-    )
-    tally: dict[str, Counter[str]] = defaultdict(Counter)
-    selection = Selection(table, seconds, args.tests_seconds)
-    with args.out.open("a") as out:
-        for i, m in enumerate(m for m in chosen if m not in done):
+        found += mutants(file, (ROOT / file).read_text())
+    return found
+
+
+def judge_all(tree: Path, chosen: list[Mutant], selection: Selection, end: float, to: Path) -> None:
+    """Judge mutants one after the other, and write each result as a line.
+
+    Args:
+        tree: copy of the repository.
+        chosen: mutants without a result.
+        selection: chooses the tests of a mutant.
+        end: on the monotonic clock, when no other is begun.
+        to: file that lines are added to.
+
+    Raises:
+        SystemExit: the tests of a line fail without any mutant.
+    """
+    seconds = selection.most
+    with to.open("a") as out:
+        for number, mutant in enumerate(chosen):
             if time.monotonic() > end:
-                break
-            tests = selection.of(m)
-            unchanged = replace(m, after=m.before)
-            if i % CONTROL_EVERY == 0 and judge(
-                tree, unchanged, tests, 10**6 + i, args.tests_seconds
-            ) not in ("survived", "not run"):
-                raise SystemExit(
-                    f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}"
-                )
-            verdict = judge(tree, m, tests, i, args.tests_seconds)
-            record = {**asdict(m), "verdict": verdict, "tests": len(tests)}
+                return
+            tests = selection.of(mutant)
+            if number % CONTROL_EVERY == 0:
+                unchanged = replace(mutant, after=mutant.before)
+                verdict = judge(tree, unchanged, tests, 10**6 + number, seconds)
+                if verdict not in ("survived", "not run"):
+                    raise SystemExit(
+                        f"{mutant.file}: the tests of line {mutant.line} fail without any mutant: "
+                        f"{tests}"
+                    )
+            verdict = judge(tree, mutant, tests, number, seconds)
+            record = {**asdict(mutant), "verdict": verdict, "tests": len(tests)}
             out.write(json.dumps(record) + "\n")
             out.flush()
-    for row in map(json.loads, args.out.read_text().splitlines()):
+
+
+def print_results(path: Path, possible: int) -> None:
+    """Print how many mutants of every file were killed, and of all.
+
+    Args:
+        path: file of results.
+        possible: how many mutants there are.
+    """
+    tally: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in map(json.loads, path.read_text().splitlines()):
         tally[row["file"]][row["verdict"]] += 1
     for file, verdicts in tally.items():
         print(f"{file}: {dict(verdicts)}")
     total = sum(tally.values(), Counter())
     killed = total["killed"] + total["timeout"]
+    share = killed / max(1, total.total())
     print(
-        f"of {len(possible)} possible mutants {sum(total.values())} tried, {killed} killed "
-        f"({100 * killed / max(1, sum(total.values())):.1f} %): {dict(total)}"
+        f"of {possible} possible mutants {total.total()} tried, {killed} killed "
+        f"({100 * share:.1f} %): {dict(total)}"
     )
+
+
+def main() -> None:
+    """Judge a random sample of mutants, or the survivors of one."""
+    asked = options()
+    end = time.monotonic() + 60 * asked.minutes
+    tree = copied_tree()
+    preload()
+    table, seconds = table_of_tests(tree, asked.map)
+    possible = all_mutants(asked.files or judged_files())
+    if asked.of:
+        chosen = earlier(asked.of, ("survived", "not run"))
+    else:  # in random order: what is done so far is a sample too
+        size = min(asked.sample, len(possible))
+        chosen = random.Random(asked.seed).sample(possible, size)
+    done: set[Mutant] = set()
+    if asked.out.exists():
+        done.update(earlier(asked.out, ("killed", "timeout", "survived", "not run")))
+    chosen = [mutant for mutant in chosen if mutant not in done]
+    selection = Selection(table, seconds, asked.tests_seconds)
+    judge_all(tree, chosen, selection, end, asked.out)
+    print_results(asked.out, len(possible))
     shutil.rmtree(tree.parent, ignore_errors=True)
 
 

@@ -11,7 +11,9 @@ import argparse
 import itertools
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ import numpy as np
 from infoplane.analysis.dpi.significance import holm, permutation_p
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
 from infoplane.analysis.resampling.half_samples import balanced_halves, rows_of_halves
-from infoplane.rows import row_codes
+from infoplane.archive import Archive, RunWriter, open_archive
+from infoplane.rows import row_codes, row_digests
+from infoplane.types.arrays import Codes, Values
+from infoplane.types.chain import LayerInfo
 
 BIN_RULES = (
     "bin:szt",
@@ -132,7 +137,9 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
         second = first @ np.linalg.qr(rng.normal(size=(2, 2)))[0]
         layers = (first, second)
 
-        def excess(rows: np.ndarray, x: np.ndarray = x, layers: tuple = layers) -> float:
+        def excess(
+            rows: np.ndarray, x: np.ndarray = x, layers: tuple[np.ndarray, np.ndarray] = layers
+        ) -> float:
             sample = continuous(x[rows])
             before, after = (ksg.estimate(sample, continuous(z[rows])).bits for z in layers)
             return float(after - before)
@@ -145,106 +152,176 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
     return hits / runs
 
 
+@dataclass
+class Score:
+    """How often one bug was found.
+
+    Attributes:
+        networks: that had it.
+        live: found with the live model.
+        alone: found from the archive alone.
+    """
+
+    networks: int = 0
+    live: int = 0
+    alone: int = 0
+
+    def count(self, live: bool, alone: bool) -> None:
+        """Add one network."""
+        self.networks += 1
+        self.live += live
+        self.alone += alone
+
+
 def planted(
     networks: int, epochs: int, say: Callable[[str], object] = print
 ) -> dict[str, tuple[int, int, int]]:
-    """Bug -> (networks, found with the live model, found from the archive alone); key "untouched"
-    counts false alarms instead.
+    """Plant bugs in recordings of the 12-bit network, and count which are found.
+
+    Args:
+        networks: seeds of each activation.
+        epochs: of training.
+        say: is told of every network that is done.
+
+    Returns:
+        By bug: networks, found with the live model, found from the archive alone; by "untouched"
+        false alarms instead.
     """
     import torch
 
+    scores: dict[str, Score] = defaultdict(Score)
+    for activation, seed in itertools.product(("tanh", "relu"), range(networks)):
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _plant_in_one(activation, seed, epochs, Path(folder), scores)
+        torch.manual_seed(0)
+        say(f"{activation} {seed}: done")
+    return {bug: astuple(score) for bug, score in scores.items()}
+
+
+def _plant_in_one(
+    activation: str, seed: int, epochs: int, folder: Path, scores: dict[str, Score]
+) -> None:
+    """Train and record one network, judge it, then judge it with every bug.
+
+    Args:
+        activation: of the network.
+        seed: of the network, its training and the bugs.
+        epochs: of training.
+        folder: for the recordings.
+        scores: counted here, by bug.
+    """
     import infoplane as ip
     from infoplane.analysis.dpi.check import check_dpi
-    from infoplane.archive import RunWriter
-    from infoplane.rows import row_digests
 
-    x, y = ip.data.szt.load()
-    score: dict[str, list[int]] = {}
-    for activation in ("tanh", "relu"):
-        for seed in range(networks):
-            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                path = Path(folder)
-                net = ip.data.szt.network(activation, seed=seed)
-                rec = ip.Recorder(
-                    net,
-                    probe=(x, y),
-                    to=path / "good",
-                    layers="act*",
-                    schedule=ip.at(0, epochs),
-                    verbose=False,
-                )
-                with rec:
-                    ip.data.szt.train(
-                        net,
-                        epochs=epochs,
-                        seed=seed,
-                        on_epoch=lambda e, m, rec=rec: rec.step(e, **m),
-                    )
-                    good = ip.open_archive(path / "good")
-                    alarms = sum(
-                        not check_dpi(ip.measure(good, [*BIN_RULES, "exact"], workers=2)).passed
-                        for _ in range(1)
-                    )
-                    alarms += not rec.selfcheck().passed
-                    _count(score, "untouched", alarms > 0, alarms > 0)
-                    z = {name: good.z(epochs, name) for name in good.layers}
-                    rng = np.random.default_rng(seed)
-                    dropout = np.where(
-                        rng.random(z["act3"].shape) < 0.3, 0, z["act3"] / 0.7
-                    ).astype(np.float32)
-                    with np.errstate(over="ignore"):
-                        half = (z["act3"] * 1e4).astype(np.float16).astype(np.float32)
-                    bugs = {
-                        "rows of a layer shuffled": {"act3": z["act3"][rng.permutation(len(x))]},
-                        "two layers swapped": {
-                            "act4": np.pad(z["act5"], ((0, 0), (0, 1))),
-                            "act5": z["act4"][:, :3],
-                        },
-                        "a layer of another checkpoint": {"act3": good.z(0, "act3")},
-                        "a layer in train mode (dropout)": {"act3": dropout},
-                        "float16 overflow": {"act3": half},
-                        "labels misaligned by one": {},
-                    }
-                    for bug, changed in bugs.items():
-                        labels = np.roll(y, 1) if bug.startswith("labels") else y
-                        with RunWriter.create(
-                            path / "bad",
-                            layers=rec.infos,
-                            x=x,
-                            y=labels,
-                            chain=good.chain,
-                            overwrite=True,
-                            durable=False,
-                        ) as run:
-                            with run.step(epochs, meta=good.meta(epochs)) as shard:
-                                for name in good.layers:
-                                    a = changed.get(name, z[name])
-                                    shard.write(name, a, row_digests=row_digests(a))
-                        bad = ip.open_archive(path / "bad")
-                        live = not rec.selfcheck(bad).passed
-                        alone = _alone(bad)
-                        _count(score, bug, live, alone)
-                torch.manual_seed(0)
-                say(f"{activation} {seed}: done")
-    return {bug: tuple(values) for bug, values in score.items()}  # type: ignore[misc]  # three each
+    inputs, labels = ip.data.szt.load()
+    network = ip.data.szt.network(activation, seed=seed)
+    recorder = ip.Recorder(
+        network,
+        probe=(inputs, labels),
+        to=folder / "good",
+        layers="act*",
+        schedule=ip.at(0, epochs),
+        verbose=False,
+    )
+
+    def record(epoch: int, metrics: dict[str, float]) -> None:
+        recorder.step(epoch, **metrics)
+
+    with recorder:
+        ip.data.szt.train(network, epochs=epochs, seed=seed, on_epoch=record)
+        good = open_archive(folder / "good")
+        plane = ip.measure(good, [*BIN_RULES, "exact"], workers=2)
+        alarm = not check_dpi(plane).passed or not recorder.selfcheck().passed
+        scores["untouched"].count(alarm, alarm)
+        for bug, layers in changed_layers(good, epochs, np.random.default_rng(seed)).items():
+            with_bug = np.roll(labels, 1) if bug == MISALIGNED else labels
+            sound = Sound(good, epochs, recorder.infos, inputs)
+            bad = sound.with_bug(layers, with_bug, folder / "bad")
+            live = not recorder.selfcheck(bad).passed
+            scores[bug].count(live, _found_alone(bad))
 
 
-def _alone(archive: object) -> bool:
+MISALIGNED = "labels misaligned by one"
+
+
+def changed_layers(
+    good: Archive, step: int, rng: np.random.Generator
+) -> dict[str, dict[str, Values]]:
+    """Return what each bug makes of which layers, shape ``(n, units)`` each.
+
+    Args:
+        good: the sound recording.
+        step: that the bugs are planted in.
+        rng: of shuffles and of dropout.
+    """
+    third = good.z(step, "act3")  # (n, units)
+    fourth, fifth = good.z(step, "act4"), good.z(step, "act5")
+    dropped = rng.random(third.shape) < 0.3
+    dropout = np.where(dropped, 0, third / 0.7).astype(np.float32)
+    with np.errstate(over="ignore"):
+        overflown = (third * 1e4).astype(np.float16).astype(np.float32)
+    swapped = {"act4": np.pad(fifth, ((0, 0), (0, 1))), "act5": fourth[:, :3]}
+    return {
+        "rows of a layer shuffled": {"act3": third[rng.permutation(len(third))]},
+        "two layers swapped": swapped,
+        "a layer of another checkpoint": {"act3": good.z(0, "act3")},
+        "a layer in train mode (dropout)": {"act3": dropout},
+        "float16 overflow": {"act3": overflown},
+        MISALIGNED: {},
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A recording in which nothing is wrong.
+
+    Attributes:
+        archive: of the run.
+        step: that bugs are planted in.
+        layers: what the recorder knows of them.
+        inputs: shape ``(n, bits)``.
+    """
+
+    archive: Archive
+    step: int
+    layers: Sequence[LayerInfo]
+    inputs: Values
+
+    def with_bug(self, changed: dict[str, Values], labels: Codes, to: Path) -> Archive:
+        """Write the step once more with some layers and labels changed.
+
+        Args:
+            changed: layers, shape ``(n, units)`` each; the others stay.
+            labels: shape ``(n,)``.
+            to: folder.
+        """
+        writer = RunWriter.create(
+            to,
+            layers=self.layers,
+            x=self.inputs,
+            y=labels,
+            chain=self.archive.chain,
+            overwrite=True,
+            durable=False,
+        )
+        with writer as run, run.step(self.step, meta=self.archive.meta(self.step)) as shard:
+            for name in self.archive.layers:
+                values = changed[name] if name in changed else self.archive.z(self.step, name)
+                shard.write(name, values, row_digests=row_digests(values))
+        return open_archive(to)
+
+
+def _found_alone(archive: Archive) -> bool:
+    """Return whether a bug is found without the network."""
     import infoplane as ip
     from infoplane.errors import InfoplaneError
 
     try:
-        return not ip.check_dpi(ip.measure(archive, ["bin:saxe", "exact"], resume=False)).passed  # type: ignore[arg-type]  # an archive
+        plane = ip.measure(archive, ["bin:saxe", "exact"], resume=False)
+        return not ip.check_dpi(plane).passed
     except InfoplaneError:
         return True  # refused by name is found
-
-
-def _count(score: dict[str, list[int]], bug: str, live: bool, alone: bool) -> None:
-    row = score.setdefault(bug, [0, 0, 0])
-    row[0] += 1
-    row[1] += live
-    row[2] += alone
 
 
 def main() -> None:
