@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.wide_features import Rows, Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
-    Fold,
+    Folds,
     Labels,
     Reading,
     deal_folds,
@@ -28,7 +27,6 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
-from infoplane.types.arrays import Floats
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
@@ -51,8 +49,7 @@ class Wide(SpecString):
     stands the log ratio of normal densities. All is cross-fitted, so that each reading is a lower
     bound in expectation, and 0 without dependence; the largest is taken. What twice as many
     training rows brought is added once more, for the loss that is left shrinks as one over the
-    rows. Of two layers the number stays a lower bound: nothing on held-out rows says what the
-    blocks have lost of both.
+    rows. The sum is an estimate; the reading without it, which the notes name, is the bound.
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
     where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
@@ -84,7 +81,7 @@ class Wide(SpecString):
         tolerance_bits=0.1,
         x_as="values",
         target="Shannon MI of the population, read on held-out rows",
-        bound="of two layers a lower bound in expectation; of labels none",
+        bound="none; its held-out part, in the notes, is a lower bound in expectation",
         validity=(
             "500 rows and more, tens to thousands of units; classes or canonical directions; "
             "refuses where held-out rows do not support a number"
@@ -138,19 +135,16 @@ class Wide(SpecString):
         return replace(found, n=n, notes=(*copied, *found.notes))
 
     def _of_constant(self, a: Variable, b: Variable) -> Estimate:
-        """Return 0 bits, in the sense that other estimates of these kinds have."""
-        labels = symbol_entropy(a, b)
         return Estimate(
             0.0,
             a.n,
             self.name,
-            "lower" if labels is None else "point",
-            ceiling_bits=labels,
+            ceiling_bits=symbol_entropy(a, b),
             target="population",
             notes=(CONSTANT,),
         )
 
-    def _of_labels(self, layer: Variable, labels: Variable, folds: Sequence[Fold]) -> Estimate:
+    def _of_labels(self, layer: Variable, labels: Variable, folds: Folds) -> Estimate:
         codes = codes_of(labels)
         counts = counts_of(codes)
         if layer.n < _ROWS_PER_CLASS * len(counts):
@@ -161,9 +155,9 @@ class Wide(SpecString):
         target = Labels(principal_scores(layer.values), codes)
         reading = read_labels(target, folds)
         self._require_settled(reading)
-        return self._of_point(reading, layer.n, entropy_bits(counts))
+        return self._estimate(reading, layer.n, _CLEAR_NATS, ceiling_bits=entropy_bits(counts))
 
-    def _of_layers(self, a: Variable, b: Variable, folds: Sequence[Fold]) -> Estimate:
+    def _of_layers(self, a: Variable, b: Variable, folds: Folds) -> Estimate:
         first, second = principal_scores(a.values), principal_scores(b.values)
         readings = (
             read_gaussian(first.white, second.white, folds),
@@ -172,9 +166,10 @@ class Wide(SpecString):
         best = max(readings, key=_lower_bits)
         self._require_settled(best)
         if best is not readings[0] or not best.full.any():
-            every_row = np.concatenate([folds[0].train, folds[0].tested])  # in random order
+            fold = folds[0][0]
+            every_row = np.concatenate([fold.train, fold.tested])  # in random order
             self._require_nothing_left(best, first, second, every_row)
-        return self._of_bound(best, a.n)
+        return self._estimate(best, a.n, _CLEAR_NATS_OF_LAYERS)
 
     def _require_settled(self, reading: Reading) -> None:
         if reading.growth > self.growth:
@@ -203,53 +198,39 @@ class Wide(SpecString):
             f"(held out, by {reading.name}); use more probe rows"
         )
 
-    def _of_point(self, reading: Reading, n: int, ceiling: float) -> Estimate:
-        bits, unseen = _unseen(n, _CLEAR_NATS)
+    def _estimate(
+        self, reading: Reading, n: int, clear_nats: float, ceiling_bits: float | None = None
+    ) -> Estimate:
+        """Return the estimate of a reading that the held-out rows support.
+
+        Args:
+            reading: of n rows.
+            n: how many.
+            clear_nats: what is seen, times one over the rows.
+            ceiling_bits: entropy of the labels, of labels.
+        """
+        unseen_bits = clear_nats / n / float(np.log(2))
+        notes = [
+            f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
+            f"twice as many rows brought {reading.growth:+.3f}"
+        ]
+        if (reading.full == 0).any():
+            of_classes = "of ten classes, " if ceiling_bits is None else ""
+            notes.append(f"{of_classes}less than {unseen_bits:.2f} bits are not seen in {n} rows")
         return Estimate(
             reading.bits,
             n,
             self.name,
-            stderr=_stderr(2 * reading.full - reading.half, reading, bits),
-            ceiling_bits=ceiling,
+            stderr=float(np.hypot(reading.stderr, _unseen_stderr(reading, unseen_bits))),
+            ceiling_bits=ceiling_bits,
             target="population",
-            bound="none",
-            notes=_notes(reading, unseen),
-        )
-
-    def _of_bound(self, reading: Reading, n: int) -> Estimate:
-        bits, unseen = _unseen(n, _CLEAR_NATS_OF_LAYERS)
-        return Estimate(
-            reading.bits,
-            n,
-            self.name,
-            "lower",
-            stderr=_stderr(2 * reading.full - reading.half, reading, bits),
-            target="population",
-            notes=_notes(reading, f"of ten classes, {unseen}"),
+            notes=tuple(notes),
         )
 
 
-def _notes(reading: Reading, unseen: str) -> tuple[str, ...]:
-    held_out = (
-        f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
-        f"twice as many rows brought {reading.growth:+.3f}"
-    )
-    if (reading.full != 0).all():
-        return (held_out,)
-    return held_out, unseen
-
-
-def _unseen(n: int, nats: float) -> tuple[float, str]:
-    """Return the bits that n rows do not show, and a note that says so."""
-    bits = nats / n / float(np.log(2))
-    return bits, f"less than {bits:.2f} bits are not seen in {n} rows"
-
-
-def _stderr(values: Floats, reading: Reading, unseen_bits: float) -> float:
-    """Return the error of a mean over rows, and of what is not seen in folds that told nothing."""
-    chance = float(values.std(ddof=1) / np.sqrt(len(values)))
-    unseen = float((reading.full == 0).mean()) * unseen_bits / 1.96
-    return float(np.hypot(chance, unseen))
+def _unseen_stderr(reading: Reading, unseen_bits: float) -> float:
+    """Return the error of what is not seen in folds that told nothing."""
+    return float((reading.full == 0).mean()) * unseen_bits / 1.96
 
 
 def _lower_bits(reading: Reading) -> float:

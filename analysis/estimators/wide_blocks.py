@@ -7,7 +7,7 @@ and codes within a block, have uniform Dirichlet laws, and every code is free to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
@@ -39,30 +39,70 @@ class Blocks:
         return int(self.first.max()) + 1, int(self.second.max()) + 1
 
 
-@dataclass(frozen=True, eq=False)
-class _Merged:
-    """A table some of whose rows and columns were merged.
+class _Axis:
+    """One side of a table of counts whose blocks are merged, one pair after another.
 
     Attributes:
-        table: counts, shape ``(J, M)``.
-        log_factorials: of every count up to that of all pairs.
-        sizes: how many codes lie in each row and in each column, shapes ``(J,)`` and ``(M,)``.
-        blocks: of every code.
-        gain: of the logarithm of the likelihood over that of the whole table.
+        counts: shape ``(J, M)``, a row for every block of this side.
+        sizes: how many codes lie in each block, shape ``(J,)``.
+        labels: the block of every code, shape ``(K,)``.
+        agreement: what cells gain in log likelihood where two blocks are one, shape ``(J, J)``.
     """
 
-    table: Codes
-    log_factorials: Floats
-    sizes: tuple[Floats, Floats]
-    blocks: Blocks
-    gain: float
+    def __init__(self, counts: Codes, log_factorials: Floats) -> None:
+        self._log_factorials = log_factorials
+        self.counts = counts
+        self.sizes = np.ones(len(counts), np.int64)
+        self.labels = np.arange(len(counts))
+        self.agreement = np.zeros((len(counts), len(counts)))
+        for column in counts.T:
+            self.agreement += self._of_cells(column)
 
-    @property
-    def evidence(self) -> float:
-        """The gain, less the logarithm of the ways to lay the codes into so many blocks."""
-        rows, columns = self.table.shape
-        ways = len(self.blocks.first) * np.log(rows) + len(self.blocks.second) * np.log(columns)
-        return float(self.gain - ways)
+    def gains(self) -> Floats:
+        """Return what merging two blocks gains, ``(J, J)``, -inf but for i < j."""
+        blocks, columns = self.counts.shape
+        if blocks == 1:
+            return np.full((1, 1), -np.inf)
+        totals = self.counts.sum(axis=1)
+        own = self._within(totals, self.sizes)
+        pairs = totals[:, None] + totals, self.sizes[:, None] + self.sizes
+        gains = self.agreement + self._within(*pairs) - own[:, None] - own
+        total = int(totals.sum())
+        gains += _log_cells(total, (blocks - 1) * columns) - _log_cells(total, blocks * columns)
+        return np.where(np.tri(blocks, dtype=np.bool_), -np.inf, gains)
+
+    def merge(self, kept: int, gone: int) -> None:
+        """Make one block of two."""
+        self.counts[kept] += self.counts[gone]
+        self.sizes[kept] += self.sizes[gone]
+        self.counts = np.delete(self.counts, gone, axis=0)
+        self.sizes = np.delete(self.sizes, gone)
+        self.labels[self.labels == gone] = kept
+        self.labels[self.labels > gone] -= 1
+        self.agreement = np.delete(np.delete(self.agreement, gone, axis=0), gone, axis=1)
+        logs = self._log_factorials
+        one = self.counts[kept]  # (M,)
+        joint = logs[one + self.counts] - logs[one] - logs[self.counts]  # (J, M)
+        self.agreement[kept] = self.agreement[:, kept] = joint.sum(axis=1)
+
+    def merge_columns(self, kept: int, gone: int) -> None:
+        """Do the same to two blocks of the other side."""
+        first, second = self.counts[:, kept], self.counts[:, gone]
+        self.agreement -= self._of_cells(first) + self._of_cells(second)
+        self.agreement += self._of_cells(first + second)
+        self.counts[:, kept] += self.counts[:, gone]
+        self.counts = np.delete(self.counts, gone, axis=1)
+
+    def _of_cells(self, column: Codes) -> Floats:
+        """Return what one column of cells adds to the agreement, shape ``(J, J)``."""
+        logs = self._log_factorials[column]
+        joint = self._log_factorials[column[:, None] + column]  # (J, J)
+        return np.asarray(joint - logs[:, None] - logs)
+
+    def _within(self, totals: Codes, sizes: Codes) -> Floats:
+        """Return the log likelihood of codes within blocks, up to what merging leaves as it is."""
+        logs = self._log_factorials
+        return np.asarray(logs[sizes - 1] - logs[totals + sizes - 1])
 
 
 def merge_codes(table: Codes) -> Blocks:
@@ -71,88 +111,59 @@ def merge_codes(table: Codes) -> Blocks:
     Args:
         table: how often two codes came together, shape ``(K, L)``.
     """
-    rows, columns = table.shape
-    merged = _Merged(
-        table,
-        np.asarray(gammaln(np.arange(table.sum() + 1) + 1)),
-        (np.ones(rows), np.ones(columns)),
-        Blocks(np.arange(rows), np.arange(columns)),
-        0.0,
-    )
-    best = merged
-    while max(merged.table.shape) > 1:
-        merged = _next(merged)
-        if merged.evidence > best.evidence:
-            best = merged
-    found = _move_codes(table, best.blocks)
-    return replace(found, evidence=best.evidence - merged.evidence)
+    most_counted = 2 * (int(table.sum()) + max(table.shape))
+    log_factorials = np.asarray(gammaln(np.arange(most_counted) + 1))
+    first, second = _Axis(table.copy(), log_factorials), _Axis(table.T.copy(), log_factorials)
+    gain = 0.0  # in log likelihood over the whole table
+    evidence = -_log_ways(first, second)
+    most, best = evidence, (first.labels.copy(), second.labels.copy())
+    while max(first.counts.shape) > 1:
+        gain += _merge_next(first, second)
+        evidence = gain - _log_ways(first, second)
+        if evidence > most:
+            most, best = evidence, (first.labels.copy(), second.labels.copy())
+    return Blocks(*_move_codes(table, *best), evidence=most - evidence)
 
 
-def _next(merged: _Merged) -> _Merged:
-    """Merge the two rows or two columns whose merging gains most."""
-    row_gains = _gains(merged.table, merged.sizes[0], merged.log_factorials)
-    column_gains = _gains(merged.table.T, merged.sizes[1], merged.log_factorials)
-    axis = int(column_gains.max() > row_gains.max())
-    gains = column_gains if axis else row_gains
-    kept, gone = np.unravel_index(int(gains.argmax()), gains.shape)
-    table = np.moveaxis(merged.table.copy(), axis, 0)
-    table[kept] += table[gone]
-    sizes = merged.sizes[axis].copy()
-    sizes[kept] += sizes[gone]
-    sizes = np.delete(sizes, gone)
-    labels = (merged.blocks.first, merged.blocks.second)[axis].copy()
-    labels[labels == gone] = kept
-    labels[labels > gone] -= 1
-    left = np.moveaxis(np.delete(table, gone, 0), 0, axis)
-    gain = merged.gain + float(gains.max())
-    if axis:
-        both, blocks = (merged.sizes[0], sizes), replace(merged.blocks, second=labels)
-    else:
-        both, blocks = (sizes, merged.sizes[1]), replace(merged.blocks, first=labels)
-    return replace(merged, table=left, sizes=both, blocks=blocks, gain=gain)
+def _log_ways(first: _Axis, second: _Axis) -> float:
+    """Return the logarithm of the ways to lay the codes into so many blocks."""
+    rows, columns = first.counts.shape
+    return float(len(first.labels) * np.log(rows) + len(second.labels) * np.log(columns))
 
 
-def _gains(table: Codes, sizes: Floats, log_factorials: Floats) -> Floats:
-    """Return what merging two rows gains in log likelihood, ``(J, J)``, -inf but for i < j.
-
-    Args:
-        table: counts, shape ``(J, M)``.
-        sizes: codes of every row, shape ``(J,)``.
-        log_factorials: of every count.
-    """
-    rows, columns = table.shape
-    gains = np.full((rows, rows), -np.inf)
-    if rows == 1:
-        return gains
-    totals = table.sum(axis=1)
-    i, j = np.triu_indices(rows, 1)
-    own = log_factorials[table].sum(axis=1) + _within(totals, sizes)
-    joint = log_factorials[table[i] + table[j]].sum(axis=1)
-    joint += _within(totals[i] + totals[j], sizes[i] + sizes[j])
-    cells = _cells(totals.sum(), (rows - 1) * columns) - _cells(totals.sum(), rows * columns)
-    gains[i, j] = joint - own[i] - own[j] + cells
-    return gains
+def _merge_next(first: _Axis, second: _Axis) -> float:
+    """Merge the two blocks of one side whose merging gains most; return what it gains."""
+    gains, side, other = first.gains(), first, second
+    of_second = second.gains()
+    if of_second.max() > gains.max():
+        gains, side, other = of_second, second, first
+    kept, gone = map(int, np.unravel_index(int(gains.argmax()), gains.shape))
+    side.merge(kept, gone)
+    other.merge_columns(kept, gone)
+    return float(gains[kept, gone])
 
 
-def _within(totals: Codes, sizes: Floats) -> Floats:
-    """Return the log likelihood of codes within blocks, up to what merging leaves as it is."""
-    return np.asarray(gammaln(sizes) - gammaln(totals + sizes))
-
-
-def _cells(total: float, cells: int) -> float:
+def _log_cells(total: int, cells: int) -> float:
+    """Return the log likelihood of a table of so many cells, up to what merging leaves."""
     return float(gammaln(cells) - gammaln(total + cells))
 
 
-def _move_codes(table: Codes, blocks: Blocks) -> Blocks:
-    """Move single codes to the block that makes their counts likeliest, until none moves."""
+def _move_codes(table: Codes, first: Codes, second: Codes) -> tuple[Codes, Codes]:
+    """Move single codes to the block that makes their counts likeliest, until none moves.
+
+    Args:
+        table: counts, shape ``(K, L)``.
+        first: blocks of the rows, shape ``(K,)``.
+        second: blocks of the columns, shape ``(L,)``.
+    """
     for _ in range(_MOST_SWEEPS):
-        first = _moved(table, blocks.first, blocks.second)
-        second = _moved(table.T, blocks.second, first)
-        same = (first == blocks.first).all() and (second == blocks.second).all()
-        blocks = Blocks(first, second)
+        moved = _moved(table, first, second)
+        others = _moved(table.T, second, moved)
+        same = (moved == first).all() and (others == second).all()
+        first, second = moved, others
         if same:
             break
-    return blocks
+    return first, second
 
 
 def _moved(table: Codes, labels: Codes, others: Codes) -> Codes:

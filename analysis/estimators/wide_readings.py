@@ -26,6 +26,9 @@ from infoplane.analysis.estimators.wide_predictors import View
 from infoplane.types.arrays import Codes, Floats
 
 _FOLDS = 4
+_PARTITIONS = 2
+"""Partitions of few rows, whose mean scatters less; more take longer."""
+_FEW_ROWS = 4000
 _MOST_TO_TUNE = 4000
 _LN2 = float(np.log(2.0))
 
@@ -36,7 +39,7 @@ class Reading:
 
     Attributes:
         name: of the critic, for notes.
-        half: bits of every row, shape ``(n,)``.
+        half: bits of every row in each of P partitions into folds, shape ``(P, n)``.
         full: the same from twice as many rows.
     """
 
@@ -58,6 +61,14 @@ class Reading:
     def bits(self) -> float:
         """The bound and once more what the last doubling brought: a loss of c/n is made up for."""
         return self.lower_bits + self.growth
+
+    @property
+    def stderr(self) -> float:
+        """The error of a mean over rows, and of what another partition would have given."""
+        values = 2 * self.full - self.half  # (P, n)
+        of_rows = values.mean(axis=0).std(ddof=1) / np.sqrt(values.shape[1])
+        of_partitions = values.mean(axis=1).std(ddof=1) if len(values) > 1 else 0.0
+        return float(np.hypot(of_rows, of_partitions / np.sqrt(len(values))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +101,28 @@ class Fold:
     tested: Rows
 
 
-def deal_folds(n: int, rng: np.random.Generator) -> tuple[Fold, ...]:
-    """Deal n rows to four folds."""
+Folds = Sequence[Sequence[Fold]]
+"""The folds of each of P partitions of the same rows."""
+FoldReader = Callable[[Fold], tuple[Floats, Floats]]
+"""From a fold to bits of its held-out rows, by half of its training rows and by all."""
+
+
+def deal_folds(n: int, rng: np.random.Generator) -> Folds:
+    """Deal n rows to four folds, twice where rows are few."""
+    partitions = _PARTITIONS if n <= _FEW_ROWS else 1
+    return tuple(_partition(n, rng) for _ in range(partitions))
+
+
+def _partition(n: int, rng: np.random.Generator) -> tuple[Fold, ...]:
     order = rng.permutation(n)
     dealt = np.arange(n) % _FOLDS
-    return tuple(
-        Fold(rng.permutation(order[dealt != fold]), order[dealt == fold]) for fold in range(_FOLDS)
-    )
+    folds = []
+    for fold in range(_FOLDS):
+        folds.append(Fold(rng.permutation(order[dealt != fold]), order[dealt == fold]))
+    return tuple(folds)
 
 
-def read_labels(target: Labels, folds: Sequence[Fold]) -> Reading:
+def read_labels(target: Labels, folds: Folds) -> Reading:
     """Read the information of labels on the held-out rows of these folds."""
 
     def critic(train: Rows, tested: Rows) -> Floats:
@@ -109,10 +132,10 @@ def read_labels(target: Labels, folds: Sequence[Fold]) -> Reading:
             return np.zeros(len(tested))
         return gains(target.view(train), train, tested, tuning)
 
-    return cross_fit("labels", critic, folds)
+    return cross_fit("labels", with_first_half(critic), folds)
 
 
-def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
+def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
     """Read the information of two sets of scores by the log ratio of normal densities.
 
     The ratio's directions come from the training rows, its correlations from the inner ones. The
@@ -138,7 +161,8 @@ def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
         every = constant - (x**2 @ own)[:, None] - (y**2 @ own)[None, :] + (x * cross) @ y.T
         return np.asarray((np.diag(every) - logsumexp(every) + 2 * np.log(len(tested))) / _LN2)
 
-    return cross_fit("normal scores of canonical directions", critic, folds)
+    name = "normal scores of canonical directions"
+    return cross_fit(name, with_first_half(critic), folds)
 
 
 def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
@@ -189,20 +213,33 @@ def split_inner(train: Rows) -> tuple[Rows, Rows]:
     return train[:cut], train[cut:]
 
 
-def cross_fit(
-    name: str, critic: Callable[[Rows, Rows], Floats], folds: Sequence[Fold], halves: int = 1
-) -> Reading:
-    """Read held-out rows by a critic of all training rows and by critics of half of them.
+def cross_fit(name: str, read: FoldReader, folds: Folds) -> Reading:
+    """Read the held-out rows of every fold of every partition.
 
     Args:
         name: of the critic.
-        critic: learns from some rows and returns bits of others, shape ``(t,)``.
+        read: returns bits of a fold's t held-out rows by half of its training rows and by all,
+            shape ``(t,)`` each.
         folds: of the rows.
-        halves: 1, or 2 for the mean of the critics of either half.
     """
-    half, full = [], []
-    for fold in folds:
-        full.append(critic(fold.train, fold.tested))
-        parts = np.array_split(fold.train, [len(fold.train) // 2])[:halves]
-        half.append(np.mean([critic(part, fold.tested) for part in parts], axis=0))
-    return Reading(name, np.concatenate(half), np.concatenate(full))
+    n = sum(len(fold.tested) for fold in folds[0])
+    half = np.empty((len(folds), n))
+    full = np.empty((len(folds), n))
+    for partition, of_partition in enumerate(folds):
+        for fold in of_partition:
+            half[partition, fold.tested], full[partition, fold.tested] = read(fold)
+    return Reading(name, half, full)
+
+
+def with_first_half(critic: Callable[[Rows, Rows], Floats]) -> FoldReader:
+    """Read folds by a critic of the first half of the training rows and by one of all.
+
+    Args:
+        critic: learns from some rows and returns bits of t others, shape ``(t,)``.
+    """
+
+    def read(fold: Fold) -> tuple[Floats, Floats]:
+        half = fold.train[: len(fold.train) // 2]
+        return critic(half, fold.tested), critic(fold.train, fold.tested)
+
+    return read

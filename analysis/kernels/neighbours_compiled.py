@@ -32,6 +32,7 @@ def _row_from_products(products: Any, own_norm: float, norms: Any) -> float:
 
 @inlined()
 def _squared_distance(first: Any, second: Any) -> float:
+    """Return that of two rows, shape ``(dim,)`` each."""
     total = 0.0
     for unit in range(len(first)):
         step = first[unit] - second[unit]
@@ -91,7 +92,14 @@ def from_differences(columns: Any, first_row: int, first_column: int, tile: Any)
 
 @inlined()
 def _keep(best: Any, worst: Any, row: int, value: float) -> None:
-    """Insert a value among the k smallest of a row, the last of which it is below."""
+    """Insert a value among the k smallest of a row, the last of which it is below.
+
+    Args:
+        best: the k smallest of every row, ascending, shape ``(N, k)``.
+        worst: the last of these, shape ``(N,)``.
+        row: to insert in.
+        value: to insert.
+    """
     last = best.shape[1] - 1
     place = last
     while place > 0 and best[row, place - 1] > value:
@@ -103,7 +111,14 @@ def _keep(best: Any, worst: Any, row: int, value: float) -> None:
 
 @compiled(fastmath=_FAST)
 def _any_below(first: Any, second: Any, row_limit: float, limits: Any, larger: Any) -> bool:
-    """Fill in the larger of two values per column; return whether any is below a limit."""
+    """Fill in the larger of two values per column; return whether any is below a limit.
+
+    Args:
+        first, second: values of C columns, shape ``(C,)`` each.
+        row_limit: of the row.
+        limits: of the columns, shape ``(C,)``.
+        larger: filled in, shape ``(C,)`` or longer.
+    """
     found = 0
     for column in range(len(first)):
         value = first[column] if first[column] > second[column] else second[column]
@@ -164,7 +179,14 @@ def merge_smallest(best: Any, worst: Any, found: Any) -> None:
 
 @compiled(fastmath=_FAST)
 def _count_row(squares: Any, own_threshold: float, thresholds: Any, counts: Any) -> int:
-    """Count the values of one row below its threshold, and those below their column's."""
+    """Count the values of one row below its threshold, and those below their column's.
+
+    Args:
+        squares: of C columns, shape ``(C,)``.
+        own_threshold: of the row.
+        thresholds: of the columns, shape ``(C,)``.
+        counts: of the columns, shape ``(C,)``; added to here.
+    """
     found = 0
     for column in range(len(squares)):
         found += squares[column] < own_threshold
