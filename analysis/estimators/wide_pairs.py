@@ -101,25 +101,19 @@ def read_blocks(first: Scores, second: Scores, folds: Folds) -> Reading:
         folds: of the rows.
     """
     largest = largest_sides(first, second)
-    smoothers = smoother_of(first.weighted), smoother_of(second.weighted)
-
-    def bits_of(linked: Linked, train: Rows, tested: Rows) -> Floats:
-        if min(labels.max() for labels in linked.labels) == 0:
-            return np.zeros(len(tested))
-        if linked.sides is largest:
-            return _gains(linked.classes(), smoothers, train, tested)
-        one, other = linked.sides
-        agreeing = smoother_of(one.features), smoother_of(other.features)
-        return _gains(linked.classes(), agreeing, train, tested)
+    of_largest = smoothers_of(largest)
 
     def read(fold: Fold) -> tuple[Floats, Floats]:
         linked = link(first, second, largest, fold.train)
+        smoothers = of_largest if linked.sides is largest else smoothers_of(linked.sides)
         by_halves = []
         for half in np.array_split(fold.train, [len(fold.train) // 2]):
             own = link(first, second, largest, half)
-            by_halves.append(bits_of(own, half, fold.tested))
-            by_halves.append(bits_of(linked, half, fold.tested))
-        return np.mean(by_halves, axis=0), bits_of(linked, fold.train, fold.tested)
+            of_own = of_largest if own.sides is largest else smoothers_of(own.sides)
+            by_halves.append(_gains(own, of_own, half, fold.tested))
+            by_halves.append(_gains(linked, smoothers, half, fold.tested))
+        half_bits = np.mean(by_halves, axis=0)
+        return half_bits, _gains(linked, smoothers, fold.train, fold.tested)
 
     return cross_fit("blocks of codes", read, folds)
 
@@ -127,6 +121,11 @@ def read_blocks(first: Scores, second: Scores, folds: Folds) -> Reading:
 def largest_sides(first: Scores, second: Scores) -> tuple[Side, Side]:
     """Code both layers in their leading scores, whichever rows are paired."""
     return side_of(first.weighted), side_of(second.weighted)
+
+
+def smoothers_of(sides: tuple[Side, Side]) -> tuple[Smoother, Smoother]:
+    """Prepare the smoothers of both layers."""
+    return smoother_of(sides[0].features), smoother_of(sides[1].features)
 
 
 def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Rows) -> Linked:
@@ -179,10 +178,7 @@ def _count(first: Codes, second: Codes, rows: Rows) -> Codes:
 
 
 def _gains(
-    classes: tuple[Floats, Floats],
-    smoothers: tuple[Smoother, Smoother],
-    train: Rows,
-    tested: Rows,
+    linked: Linked, smoothers: tuple[Smoother, Smoother], train: Rows, tested: Rows
 ) -> Floats:
     """Return bits of the tested pairs, shape ``(t,)``.
 
@@ -190,12 +186,14 @@ def _gains(
     corrected by their partners, and both is done again.
 
     Args:
-        classes: shares of the blocks in every row, shapes ``(n, J)`` and ``(n, K)``.
+        linked: both layers in blocks.
         smoothers: of both layers.
         train: pairs to learn from.
         tested: pairs held out.
     """
-    first, second = classes
+    first, second = linked.classes()
+    if first.shape[1] == 1 or second.shape[1] == 1:
+        return np.zeros(len(tested))
     for _ in range(_ROUNDS):
         ratio, first, second = _fit(first, second, smoothers, train)
         by_partner = second[train] @ ratio.T, first[train] @ ratio
