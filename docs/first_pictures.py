@@ -1,4 +1,4 @@
-"""First pictures: `python docs/first_pictures.py [NAME ...]` trains six small networks and draws
+"""First pictures: `python docs/first_pictures.py [NAME ...]` trains seven small networks and draws
 each with defaults alone.
 
 Every network has its own training loop, a recorder in it, then ``ip.measure(run)`` and

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -35,7 +37,7 @@ rng = np.random.default_rng(0)
 p = np.linspace(0.001, 0.999, 200)
 fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
 ax.plot(p, [v.entropy([q, 1 - q]) for q in p])
-ax.set(xlabel="probability of heads", ylabel="H [bits]", title="Entropy of a coin");
+ax.set(xlabel="probability of heads", ylabel="H [bits]", title="Entropy of a coin")
 print("twelve fair bits:", v.entropy(np.full(4096, 1 / 4096)), "bits")
 
 # %% [markdown]
@@ -47,16 +49,38 @@ print("twelve fair bits:", v.entropy(np.full(4096, 1 / 4096)), "bits")
 # %%
 channel = lambda e: [[(1 - e) / 2, e / 2], [e / 2, (1 - e) / 2]]
 flips = np.linspace(0, 1, 101)
-fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained", width_ratios=[1, 1.6])
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(7.5, 2.8), layout="constrained", width_ratios=[1, 1.6]
+)
 left.imshow(channel(0.1), cmap="Blues", vmin=0, vmax=0.5)
 for a in (0, 1):
     for b in (0, 1):
-        left.text(b, a, f"{channel(0.1)[a][b]:.2f}", ha="center", va="center", color="white" if a == b else "black")
-left.set(xticks=[0, 1], yticks=[0, 1], xlabel="received B", ylabel="sent A", title="p(a, b), flips 10 %")
+        left.text(
+            b,
+            a,
+            f"{channel(0.1)[a][b]:.2f}",
+            ha="center",
+            va="center",
+            color="white" if a == b else "black",
+        )
+left.set(
+    xticks=[0, 1],
+    yticks=[0, 1],
+    xlabel="received B",
+    ylabel="sent A",
+    title="p(a, b), flips 10 %",
+)
 right.plot(flips, [v.mutual_information(channel(e)) for e in flips])
 right.plot(0.1, v.mutual_information(channel(0.1)), "ko")
-right.annotate(f"  {v.mutual_information(channel(0.1)):.3f} bits", (0.1, v.mutual_information(channel(0.1))))
-right.set(xlabel="probability of a flip", ylabel="I(A;B) [bits]", title="always flipping tells as much as never");
+right.annotate(
+    f"  {v.mutual_information(channel(0.1)):.3f} bits",
+    (0.1, v.mutual_information(channel(0.1))),
+)
+right.set(
+    xlabel="probability of a flip",
+    ylabel="I(A;B) [bits]",
+    title="always flipping tells as much as never",
+);
 
 # %% [markdown]
 # Given a third variable, information may appear out of nothing: with C = A xor B, A says nothing about B, but all of it once C is known.
@@ -64,7 +88,12 @@ right.set(xlabel="probability of a flip", ylabel="I(A;B) [bits]", title="always 
 # %%
 xor = np.zeros((2, 2, 2))
 xor[[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]] = 0.25
-print("I(A;B) =", v.mutual_information(xor.sum(axis=2)), "  I(A;B|C) =", v.conditional_mutual_information(xor))
+print(
+    "I(A;B) =",
+    v.mutual_information(xor.sum(axis=2)),
+    "  I(A;B|C) =",
+    v.conditional_mutual_information(xor),
+)
 
 # %% [markdown]
 # ## Divergence
@@ -76,11 +105,19 @@ p = np.array([0.9, 0.1])
 heads = np.linspace(0.02, 0.98, 97)
 shifts = np.linspace(0, 2, 9)
 closed = [v.gaussian_kl([m], [[1.0]], [0.0], [[1.0]]) for m in shifts]
-sampled = [v.kl_from_samples(rng.normal(m, 1.0, (4000, 1)), rng.normal(0.0, 1.0, (4000, 1))) for m in shifts]
+sampled = [
+    v.kl_from_samples(rng.normal(m, 1.0, (4000, 1)), rng.normal(0.0, 1.0, (4000, 1)))
+    for m in shifts
+]
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained")
 left.plot(heads, [v.kl(p, [q, 1 - q]) for q in heads], label="D(p‖q), p = (0.9, 0.1)")
 left.plot(heads, [v.kl([q, 1 - q], p) for q in heads], "--", label="D(q‖p)")
-left.set(xlabel="probability of heads under q", ylabel="bits", ylim=(0, 4), title="zero only where q = p; not symmetric")
+left.set(
+    xlabel="probability of heads under q",
+    ylabel="bits",
+    ylim=(0, 4),
+    title="zero only where q = p; not symmetric",
+)
 left.legend()
 right.plot(shifts, closed, "k--", label="closed form")
 right.plot(shifts, sampled, "o", label="4000 samples each")
@@ -88,7 +125,13 @@ right.set(xlabel="shift between two unit Gaussians", ylabel="D [bits]")
 right.legend(loc="upper left")
 table = np.array(channel(0.1))
 product = np.outer(table.sum(axis=1), table.sum(axis=0))
-print("I(A;B) =", round(v.mutual_information(table), 6), "= D(p(a,b) || p(a) p(b)) =", round(v.kl(table.ravel(), product.ravel()), 6), "bits")
+print(
+    "I(A;B) =",
+    round(v.mutual_information(table), 6),
+    "= D(p(a,b) || p(a) p(b)) =",
+    round(v.kl(table.ravel(), product.ravel()), 6),
+    "bits",
+)
 
 # %% [markdown]
 # ## Expectation by sampling
@@ -97,13 +140,30 @@ print("I(A;B) =", round(v.mutual_information(table), 6), "= D(p(a,b) || p(a) p(b
 
 # %%
 sizes = np.unique(np.geomspace(20, 20_000, 25).astype(int))
-drawn = [v.expectation(lambda x: np.tanh(x) ** 2, lambda n: rng.normal(size=n), n=int(n)) for n in sizes]
+drawn = [
+    v.expectation(lambda x: np.tanh(x) ** 2, lambda n: rng.normal(size=n), n=int(n))
+    for n in sizes
+]
 grid = np.linspace(-8, 8, 4001)
-truth = np.trapezoid(np.tanh(grid) ** 2 * np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), grid)
+truth = np.trapezoid(
+    np.tanh(grid) ** 2 * np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), grid
+)
 fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
-ax.errorbar(sizes, [m for m, _ in drawn], [1.96 * se for _, se in drawn], fmt=".", capsize=2, label="mean of n draws, 95 %")
+ax.errorbar(
+    sizes,
+    [m for m, _ in drawn],
+    [1.96 * se for _, se in drawn],
+    fmt=".",
+    capsize=2,
+    label="mean of n draws, 95 %",
+)
 ax.axhline(truth, ls="--", color="k", label="by quadrature")
-ax.set(xscale="log", xlabel="draws n", ylabel="E tanh(x)²", title="the error shrinks like 1/√n")
+ax.set(
+    xscale="log",
+    xlabel="draws n",
+    ylabel="E tanh(x)²",
+    title="the error shrinks like 1/√n",
+)
 ax.legend();
 
 # %% [markdown]
@@ -115,7 +175,12 @@ ax.legend();
 weights = np.linspace(0, 5, 40)
 truth = 0.5 * np.log2(1 + weights**2)
 x = rng.normal(size=2000)
-measured = [ip.estimators.KSG(k=5).estimate(ip.continuous(x), ip.continuous(w * x + rng.normal(size=2000))).bits for w in weights]
+measured = [
+    ip.estimators.KSG(k=5)
+    .estimate(ip.continuous(x), ip.continuous(w * x + rng.normal(size=2000)))
+    .bits
+    for w in weights
+]
 fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
 ax.plot(weights, truth, "k--", label="closed form")
 ax.plot(weights, measured, ".", label="KSG, k=5, N=2000")
@@ -130,18 +195,36 @@ ax.legend();
 
 # %%
 flip = np.array([[0.9, 0.1], [0.1, 0.9]])
-chain = 0.5 * flip[:, None, :] * flip.T[None, :, :]  # p[x, z2, z1] = p(x) p(z1|x) p(z2|z1), the condition last
+chain = (
+    0.5 * flip[:, None, :] * flip.T[None, :, :]
+)  # p[x, z2, z1] = p(x) p(z1|x) p(z2|z1), the condition last
 peek = np.zeros((2, 2, 2))
 for a in (0, 1):
     for b in (0, 1):
         peek[a, a ^ b, b] = 0.5 * flip[a, b]  # z2 = x xor z1: with z1 it gives x away
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
-for k, (name, joint) in enumerate({"chain X → Z1 → Z2": chain, "Z2 peeks at X": peek}.items()):
-    bits = [v.mutual_information(joint.sum(axis=1)), v.mutual_information(joint.sum(axis=2)), v.conditional_mutual_information(joint)]
-    bars = ax.bar(np.arange(3) + 0.3 * (k - 0.5), bits, 0.28, label=name, color=plt.cm.viridis(k / 1.6))
+for k, (name, joint) in enumerate(
+    {"chain X → Z1 → Z2": chain, "Z2 peeks at X": peek}.items()
+):
+    bits = [
+        v.mutual_information(joint.sum(axis=1)),
+        v.mutual_information(joint.sum(axis=2)),
+        v.conditional_mutual_information(joint),
+    ]
+    bars = ax.bar(
+        np.arange(3) + 0.3 * (k - 0.5),
+        bits,
+        0.28,
+        label=name,
+        color=plt.cm.viridis(k / 1.6),
+    )
     ax.bar_label(bars, fmt="%.2f", fontsize=8)
 ax.set_xticks(range(3), ["I(X;Z1)", "I(X;Z2)", "I(X;Z2|Z1)"])
-ax.set(ylabel="bits", ylim=(0, 0.68), title="on a chain, Z2 knows nothing of X that Z1 does not")
+ax.set(
+    ylabel="bits",
+    ylim=(0, 0.68),
+    title="on a chain, Z2 knows nothing of X that Z1 does not",
+)
 ax.legend();
 
 # %% [markdown]
@@ -151,10 +234,17 @@ ax.legend();
 z, known = x, []
 for step in range(6):
     z = 0.8 * z + 0.6 * rng.normal(size=2000)
-    known.append(ip.estimators.KSG(k=5).estimate(ip.continuous(x), ip.continuous(z)).bits)
+    known.append(
+        ip.estimators.KSG(k=5).estimate(ip.continuous(x), ip.continuous(z)).bits
+    )
 fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
 ax.plot(range(1, 7), known, "o-", label="KSG")
-ax.plot(range(1, 7), [-0.5 * np.log2(1 - 0.8 ** (2 * k)) for k in range(1, 7)], "k--", label="closed form")
+ax.plot(
+    range(1, 7),
+    [-0.5 * np.log2(1 - 0.8 ** (2 * k)) for k in range(1, 7)],
+    "k--",
+    label="closed form",
+)
 ax.set(xlabel="layer", ylabel="I(X;Z) [bits]", title="A true chain can only lose")
 ax.legend();
 
@@ -167,15 +257,32 @@ ax.legend();
 # %%
 z = rng.normal(size=(2000, 2))
 y = (z.sum(axis=1) > 0).astype(int)
-maps = {"as it is": lambda z: z, "times ten": lambda z: 10 * z, "bent: z + 0.3 z³": lambda z: z + 0.3 * z**3}
+maps = {
+    "as it is": lambda z: z,
+    "times ten": lambda z: 10 * z,
+    "bent: z + 0.3 z³": lambda z: z + 0.3 * z**3,
+}
 specs = ("bin:szt", "bin:quantile,n=8", "ksg:k=5", "exact")
 fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 for k, (name, f) in enumerate(maps.items()):
-    bits = [ip.estimators.parse(spec).estimate(ip.continuous(f(z)), ip.discrete(y)).bits for spec in specs]
-    ax.bar(np.arange(len(specs)) + 0.27 * (k - 1), bits, 0.25, label=name, color=plt.cm.viridis(k / 2.6))
+    bits = [
+        ip.estimators.parse(spec).estimate(ip.continuous(f(z)), ip.discrete(y)).bits
+        for spec in specs
+    ]
+    ax.bar(
+        np.arange(len(specs)) + 0.27 * (k - 1),
+        bits,
+        0.25,
+        label=name,
+        color=plt.cm.viridis(k / 2.6),
+    )
 ax.axhline(1, ls="--", color="k", lw=1, label="truth")
 ax.set_xticks(range(len(specs)), specs)
-ax.set(ylabel="I(Z;Y) [bits]", title="an invertible map changes no information, but some estimates of it", ylim=(0, 1.25))
+ax.set(
+    ylabel="I(Z;Y) [bits]",
+    title="an invertible map changes no information, but some estimates of it",
+    ylim=(0, 1.25),
+)
 ax.legend(ncols=4, loc="upper center");
 
 # %% [markdown]
@@ -192,9 +299,24 @@ label = ip.discrete(a ^ b)
 layers = {"inputs": inputs, "inputs and their product": hidden}
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for k, family in enumerate(("linear", "mlp")):
-    found = [ip.estimators.VInformation(family).estimate(ip.continuous(z), label, rng=rng) for z in layers.values()]
-    ax.bar(np.arange(2) + 0.3 * (k - 0.5), [e.bits for e in found], 0.28, yerr=[1.96 * e.stderr for e in found], capsize=3, label=f"{family} reader", color=plt.cm.viridis(k / 1.6))
+    found = [
+        ip.estimators.VInformation(family).estimate(ip.continuous(z), label, rng=rng)
+        for z in layers.values()
+    ]
+    ax.bar(
+        np.arange(2) + 0.3 * (k - 0.5),
+        [e.bits for e in found],
+        0.28,
+        yerr=[1.96 * e.stderr for e in found],
+        capsize=3,
+        label=f"{family} reader",
+        color=plt.cm.viridis(k / 1.6),
+    )
 ax.axhline(1, ls="--", color="k", lw=1, label="H(Y), all there is")
 ax.set_xticks(range(2), layers)
-ax.set(ylabel="I_V(Z→Y) [bits], held out", title="the product creates no information, only use for a linear reader", ylim=(-0.1, 1.35))
+ax.set(
+    ylabel="I_V(Z→Y) [bits], held out",
+    title="the product creates no information, only use for a linear reader",
+    ylim=(-0.1, 1.35),
+)
 ax.legend(ncols=3, loc="upper center");

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -33,9 +35,23 @@ print(f"{len(x)} rows of {x.shape[1]} bits, {y.sum()} of them labelled 1")
 # %%
 model = ip.data.szt.network("tanh", seed=0)
 epochs = 1000
-with ip.Recorder(model, probe=(x, y), to=folder / "run", layers="auto", schedule=ip.log_spaced(epochs, 40), overwrite=True) as rec:
-    trained = ip.data.szt.train(model, epochs=epochs, seed=0, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
-print(f"accuracy: {trained.train_accuracy:.1%} on training rows, {trained.test_accuracy:.1%} on held-out rows")
+with ip.Recorder(
+    model,
+    probe=(x, y),
+    to=folder / "run",
+    layers="auto",
+    schedule=ip.log_spaced(epochs, 40),
+    overwrite=True,
+) as rec:
+    trained = ip.data.szt.train(
+        model,
+        epochs=epochs,
+        seed=0,
+        on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+    )
+print(
+    f"accuracy: {trained.train_accuracy:.1%} on training rows, {trained.test_accuracy:.1%} on held-out rows"
+)
 
 # %% [markdown]
 # The run is a folder of HDF5 files. It can be opened while it grows, packed into one file, and measured again under any estimator.
@@ -64,7 +80,7 @@ print(plane.select(step=epochs, layer="act5").points[0].estimate)
 
 # %%
 report = ip.check_dpi(plane)
-print(report)
+report
 
 # %%
 ip.plot_plane(plane, report, estimator="bin:szt");
@@ -72,15 +88,15 @@ ip.plot_plane(plane, report, estimator="bin:szt");
 # %%
 from infoplane.analysis.plot import draw_curves
 
-draw_curves(plane, estimator="bin:szt");
+draw_curves(plane, estimator="bin:szt")
 
 # %% [markdown]
 # Layer 5 first gains information about the label, then its binned I(X;Z) falls: the famous compression phase. Now the same network, the same
 # rows, the same steps, counted exactly:
 
 # %%
-draw_curves(plane, estimator="exact");
+draw_curves(plane, estimator="exact")
 
 # %% [markdown]
-# Every layer keeps all 12 bits (or nearly). Nothing was forgotten: tanh units saturated, so the rows moved into fewer bins. Both pictures are right;
-# they answer different questions. [Notebook 4](4_reading_a_plane_honestly.ipynb) goes on from here.
+# Every layer keeps all 12 bits, at every checkpoint. Nothing was forgotten: tanh units saturated, so the rows moved into fewer bins. Both pictures are
+# right; they answer different questions. [Notebook 4](4_reading_a_plane_honestly.ipynb) goes on from here.

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -56,7 +58,9 @@ class RankBins:
             raise ValueError(f"{a.n} rows beside {b.n}")
         ca, cb = self._codes(a), self._codes(b)
         bits = entropy(ca) + entropy(cb) - entropy(np.hstack([ca, cb]))
-        return Estimate(bits, n=a.n, estimator=self.name, ceiling_bits=float(np.log2(a.n)))
+        return Estimate(
+            bits, n=a.n, estimator=self.name, ceiling_bits=float(np.log2(a.n))
+        )
 
     def _codes(self, v):
         if v.kind == "discrete":
@@ -100,12 +104,24 @@ ax.legend();
 # ## Use it like any other
 
 # %%
-
 x, y = ip.data.szt.load()
 folder = "runs/notebook6"
 net = ip.data.szt.network("tanh", seed=0)
-with ip.Recorder(net, probe=(x, y), to=folder, layers="act*", schedule=ip.log_spaced(200, 12), verbose=False, overwrite=True) as rec:
-    ip.data.szt.train(net, epochs=200, seed=0, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+with ip.Recorder(
+    net,
+    probe=(x, y),
+    to=folder,
+    layers="act*",
+    schedule=ip.log_spaced(200, 12),
+    verbose=False,
+    overwrite=True,
+) as rec:
+    ip.data.szt.train(
+        net,
+        epochs=200,
+        seed=0,
+        on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+    )
 plane = ip.measure(folder, [RankBins(n=8), "exact"])
 ip.plot_plane(plane, estimator="rank:n=8");
 

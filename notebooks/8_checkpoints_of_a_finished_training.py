@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -25,7 +27,6 @@ from torch import nn
 
 import infoplane as ip
 
-warnings.filterwarnings("ignore")
 images, digits = ip.data.digits.load()
 x, y = torch.as_tensor(images), torch.as_tensor(digits)
 
@@ -38,7 +39,9 @@ epochs = 200
 
 def network():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 10))
+    return nn.Sequential(
+        nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 10)
+    )
 
 
 model = network()
@@ -52,7 +55,11 @@ for epoch in range(1, epochs + 1):
         optimiser.step()
     if epoch in (1, 2, 4, 8, 16, 32, 64, 120, 160, 200):
         torch.save(
-            {"model": model.state_dict(), "optimizer": optimiser.state_dict(), "loss": loss.item()},
+            {
+                "model": model.state_dict(),
+                "optimizer": optimiser.state_dict(),
+                "loss": loss.item(),
+            },
             f"ckpts/epoch_{epoch:03d}.pt",
         )
 sorted(p.name for p in Path("ckpts").iterdir())
@@ -64,30 +71,39 @@ sorted(p.name for p in Path("ckpts").iterdir())
 
 # %%
 probe = (x[:800], y[:800])
-run = ip.capture(network(), probe=probe, to="runs/digits", checkpoints="ckpts/*.pt", overwrite=True)
+run = ip.capture(
+    network(), probe=probe, to="runs/digits", checkpoints="ckpts/*.pt", overwrite=True
+)
 print(run)
 print({step: round(numbers["loss"], 3) for step, numbers in run.metrics.items()})
 
 # %%
 plane = ip.measure(run, ["bin:range,n=30", "exact"])
-figure = ip.plot_plane(plane, estimator=plane.estimators[0])
-figure
+ip.plot_plane(plane, estimator=plane.estimators[0]);
 
 # %% [markdown]
 # The chain of layers was tested on the network while its weights were loaded, so pairs of layers are judged:
 
 # %%
-print(ip.check_dpi(plane))
+ip.check_dpi(plane)
 
 # %% [markdown]
 # ## What the archive says about each step, and what happens to a file that is torn
 
 # %%
-print(run.extra(run.steps[0], "source"))
+source = run.extra(run.steps[0], "source")
+print({key: source[key] for key in ("name", "format", "entry")})
 Path("ckpts/epoch_300.pt").write_bytes(Path("ckpts/epoch_001.pt").read_bytes()[:1000])
-again = ip.capture(network(), probe=probe, to="runs/digits", checkpoints="ckpts/*.pt")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    again = ip.capture(
+        network(), probe=probe, to="runs/digits", checkpoints="ckpts/*.pt"
+    )
+print("warned:", str(caught[0].message).split(":")[0])
 print(again.steps)
-print(again.extra(again.steps[-1], "failures")["failures"][0]["message"].split(": ", 1)[1])
+print(
+    again.extra(again.steps[-1], "failures")["failures"][0]["message"].split(": ", 1)[1]
+)
 
 # %% [markdown]
 # Only what is new was read the second time. The same in a shell:

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -23,7 +25,6 @@ import numpy as np
 import torch
 
 import infoplane as ip
-from infoplane.analysis.plot import plot_curves
 from infoplane.data.docstrings import tokens, windows
 from infoplane.data.language import Reader, next_characters, train_reader
 
@@ -80,11 +81,11 @@ print(*run.config["notes"], sep="\n")
 stream = [name for name in run.layers if name != "head"]
 spec = "bin:range,n=3"
 nxt = ip.measure(run, spec, layers=stream, label="next")
-ip.plot_plane(nxt).figure
+ip.plot_plane(nxt);
 
 # %% [markdown]
-# Most rows have a cell to themselves in the deep layers: the number counts rows. What a reader can *use* does not have this trouble, since it is asked of
-# rows that it was not fitted on.
+# In the blocks many rows have a cell to themselves (hollow marks): there the number counts rows. What a reader can *use* does not have this trouble: it is
+# measured on rows that the reader was not fitted on.
 
 # %%
 usable = "vinfo:family=linear"
@@ -94,10 +95,13 @@ for label in labels:
     print(f"usable bits about {label}, H = {plane.h_y_bits:.2f}")
     for layer in stream:
         _, found = plane.series(layer, "i_zy", usable)
-        print(f"  {layer:10s} untrained {found[0].bits:5.2f}   trained {found[-1].bits:5.2f}")
+        print(
+            f"  {layer:10s} untrained {found[0].bits:5.2f}   trained {found[-1].bits:5.2f}"
+        )
 
 # %% [markdown]
-# The deeper the block, the more is known about the next character, once the model is trained; the character that was read stays in the stream, since blocks only add to it.
+# Once the model is trained, a linear reader knows more about the next character behind every further block. The character that was read stays in the stream:
+# blocks only add to it.
 #
 # ## Many symbols
 #
@@ -105,16 +109,27 @@ for label in labels:
 # is drawn in grey.
 
 # %%
-pairs = np.unique(np.stack([run.with_label("this").y, run.with_label("next").y], 1), axis=0)
+pairs = np.unique(
+    np.stack([run.with_label("this").y, run.with_label("next").y], 1), axis=0
+)
 print(len(pairs), "pairs of characters in", run.n_rows, "rows")
 with ip.Recorder(
-    model, probe=pieces, rows="token", y="ngram:2", max_rows=2000, to="runs/pairs", schedule=ip.at(0), verbose=False
+    model,
+    probe=pieces,
+    rows="token",
+    y="ngram:2",
+    max_rows=2000,
+    to="runs/pairs",
+    schedule=ip.at(0),
+    verbose=False,
 ):
     pass
 plane = ip.measure("runs/pairs", "bin:range,n=3", layers=stream)
 for point in plane.select(quantity="i_zy"):
     null = point.estimate.null
-    print(f"{point.layer:10s} I(Z;pair) {point.bits:.2f} bits, shuffled {null.low:.2f} to {null.high:.2f}")
+    print(
+        f"{point.layer:10s} I(Z;pair) {point.bits:.2f} bits, shuffled {null.low:.2f} to {null.high:.2f}"
+    )
 
 # %% [markdown]
 # ## What cannot be compared
@@ -123,4 +138,4 @@ for point in plane.select(quantity="i_zy"):
 # nothing about such pairs; from the last block on, every position is on its own again.
 
 # %%
-print(ip.check_dpi(nxt))
+ip.check_dpi(nxt)

@@ -1,4 +1,7 @@
-"""Execute every notebook from its paired script: `python notebooks/build.py [NAME...]` writes the .ipynb with its pictures."""
+"""Execute every notebook from its paired script: `python notebooks/build.py [NAME...]`.
+
+Writes the .ipynb with its pictures.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,13 @@ def build(script: Path) -> None:
     """Run one script in an empty folder and write the notebook beside it."""
     notebook = jupytext.read(script)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(
+            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}
+        ).execute()
     for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"  # the same at every build, so that a change shows what changed
+        cell["id"] = (
+            f"cell-{number}"  # the same at every build, so that a change shows what changed
+        )
         cell.metadata.pop("execution", None)
     jupytext.write(notebook, script.with_suffix(".ipynb"))
 
@@ -30,4 +37,6 @@ if __name__ == "__main__":
         if not wanted or any(name in script.name for name in wanted):
             began = time.perf_counter()
             build(script)
-            print(f"{script.stem}: {time.perf_counter() - began:.0f} s, {script.with_suffix('.ipynb').stat().st_size / 1024:.0f} KiB")
+            print(
+                f"{script.stem}: {time.perf_counter() - began:.0f} s, {script.with_suffix('.ipynb').stat().st_size / 1024:.0f} KiB"
+            )

@@ -694,3 +694,11 @@ def test_a_plane_that_cannot_be_drawn_names_the_estimators_that_can() -> None:
 def test_a_list_of_planes_is_answered_with_what_draws_several() -> None:
     with pytest.raises(InputError, match="got list: .* draw_side_by_side"):
         plot_plane([make_plane(), make_plane()])  # type: ignore[arg-type]
+
+
+def test_colours_of_planes_side_by_side_mean_the_same_steps() -> None:
+    early = make_plane().select(step=[0, 1])
+    figure = draw_side_by_side({"early": early, "all": make_plane()}, estimator="bin:szt")
+    limits = [artists(ax, "path-0")[0].norm.vmax for ax in figure.axes[:2]]  # type: ignore[attr-defined]
+    assert limits == [8000, 8000]
+    assert len(figure.axes) == 3  # one scale for both

@@ -486,6 +486,13 @@ def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged:
     assert "raw differences" not in page.inner_text("#cannot") and judged.log == []
 
 
+def test_every_chart_says_what_it_shows(judged: Watched) -> None:
+    charts = "[...document.querySelectorAll('.chart:not([aria-hidden])')]"
+    named = "(e) => e.getAttribute('role') === 'img' && e.getAttribute('aria-label')"
+    labels = judged.page.evaluate(f"{charts}.map({named})")
+    assert len(labels) >= 8 and all(labels) and len(set(labels)) == len(labels)
+
+
 def test_the_cursor_of_the_mechanism_follows_the_slider(judged: Watched) -> None:
     page = judged.page
     page.evaluate("setStep(D.measured[2])")

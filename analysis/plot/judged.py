@@ -33,6 +33,7 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
     for phase in phases.layers:
         specs |= dict.fromkeys(curve.estimator for curve in phase.curves)
     tones = {spec: style.layer_tone(index) for index, spec in enumerate(specs)}
+    shapes = {spec: style.marker(index) for index, spec in enumerate(specs)}
     rows = sum(len(phase.curves) for phase in phases.layers)
     ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * rows + 0.9))
     row, centres = 0.0, []
@@ -42,14 +43,16 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
             tone = tones[curve.estimator]
             ax.plot([curve.low, curve.high], [row, row], color=tone, lw=1.4, solid_capstyle="butt")
             face = tone if curve.compresses else "white"
-            ax.plot(curve.drop, row, "o", ms=5, color=tone, mfc=face)
+            ax.plot(curve.drop, row, shapes[curve.estimator], ms=5, color=tone, mfc=face)
             row += 1
         centres.append((top + row - 1) / 2)
         row += 0.8
     ax.axvline(0, color="#555555", lw=0.8)
     ax.set_ylim(row - 0.3, -1.0)
     ax.grid(False, axis="y")
-    marks = [Line2D([], [], marker="o", color=tone, label=spec) for spec, tone in tones.items()]
+    marks = []
+    for spec, tone in tones.items():
+        marks.append(Line2D([], [], marker=shapes[spec], color=tone, label=spec))
     empty: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
     marks.append(Line2D([], [], marker="o", label="hollow: no compression", **empty))
     ax.legend(handles=marks, **style.beside(ax))

@@ -24,6 +24,8 @@ SHAPE = 0.6
 """Least height of a plane as a share of its width; a figure that is ours grows for the legend."""
 SHARE = 0.55
 """Most of the height of an Axes that a legend takes from a figure that must not grow."""
+_UP = 18.0
+"""Points at either side of a page that are left for the label of the upright axis."""
 _MARGIN = 0.1
 """Inches between a legend and the left edge of a narrow figure."""
 _FEW = {"page": 8, "column": 6}
@@ -108,7 +110,7 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     narrow, extent = style.is_narrow(ax), ax.get_window_extent()
     figure = style.figure_of(ax)
     alone = not [other for other in figure.axes if other is not ax and not _is_scale(other)]
-    outside = min(extent.x0, figure.bbox.x1 - extent.x1)  # room at either side of the Axes
+    outside = min(extent.x0, figure.bbox.x1 - extent.x1) - _UP * figure.dpi / 72
     room = extent.width + 2 * outside if alone and not narrow else 1.12 * extent.width
     for columns in range(most, 0, -1):
         look: style.Look = {

@@ -53,6 +53,7 @@ def plot_plane(
     layers: Collection[str] | None = None,
     flags: Collection[Verdict] = FLAGS,
     log: bool | None = None,
+    steps: Sequence[int] = (),
     colour_bar: bool = True,
     legend: bool = True,
     invariance: Sequence[Invariance] = (),
@@ -82,6 +83,8 @@ def plot_plane(
         layers: layer names to draw; None draws all.
         flags: verdicts to mark.
         log: logarithmic step colours; None decides from the steps.
+        steps: checkpoints that the colours span, for planes that are compared; those that are drawn
+            when left out.
         colour_bar: whether to add the step scale (off for small multiples).
         legend: whether to list the layers and marks.
         invariance: results of `infoplane.invariance`: the invariance error, what notation alone can
@@ -108,7 +111,7 @@ def plot_plane(
     known = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]
     depth = depth_of(shown, [path.layer for path in paths])
-    canvas = Canvas(style.new_axes(ax), view or View(), log, colour_bar, depth=depth)
+    canvas = Canvas(style.new_axes(ax), view or View(), log, steps, colour_bar, depth=depth)
     canvas.draw(paths, ceilings_of(shown, spec), known, axes_labels(shown, paths[0], spec))
     flagged = draw_flags(canvas.ax, _segments(report, paths, spec, flags))
     draw_raised(canvas.ax, paths, known.raised_bits)
@@ -158,6 +161,7 @@ class Canvas:
         ax: the Axes.
         view: title, unit and limits.
         log: logarithmic step colours; None decides from the steps.
+        steps: that the colours span; those of the paths when left out.
         colour_bar: whether the step scale stands beside the Axes.
         width: of the Axes in points, once paths are drawn.
         labels: of the two axes.
@@ -167,6 +171,7 @@ class Canvas:
     ax: Axes
     view: View
     log: bool | None = None
+    steps: Sequence[int] = ()
     colour_bar: bool = True
     width: float = 0.0
     labels: tuple[str, str] = ("", "")
@@ -187,7 +192,7 @@ class Canvas:
             caveats: know what the predictions prove.
             labels: of the axes, across and up.
         """
-        steps = steps_of(paths)
+        steps = self.steps or steps_of(paths)
         norm, colours = style.step_norm(steps, self.log), style.colour_map()
         size = mark_points(len(paths))
         for index, path in enumerate(paths):

@@ -33,7 +33,7 @@ def draw_side_by_side(
     sense: str | None = None,
     view: View | None = None,
 ) -> Figure:
-    """Draw several planes on equal axes: training and test rows, runs, activations.
+    """Draw several planes on equal axes and in equal colours: rows, runs, activations.
 
     One legend serves all where their layers have the same names.
 
@@ -57,14 +57,15 @@ def draw_side_by_side(
     if view.title:
         figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
     limits = []
-    moving = [name for name, plane in planes.items() if len(plane.steps) > 1]
+    steps = sorted(set[int]().union(*(plane.steps for plane in planes.values())))
     for index, (ax, (name, plane)) in enumerate(zip(axes, planes.items(), strict=False)):
         plot_plane(
             plane,
             ax=ax,
             estimator=estimator,
             sense=sense,
-            colour_bar=name in moving[-1:],
+            steps=steps,
+            colour_bar=index == len(planes) - 1,
             legend=len(layers) > 1,
             grow=False,
             view=replace(view, title=short_names([name], 40)[0]),

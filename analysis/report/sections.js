@@ -10,11 +10,13 @@ function heading(text, note) {
   return [el("h2", text), el("p", note, "note")];
 }
 
-function chart(id, pixels) {
+// A place for a chart; the words say what it shows to those who do not see it.
+function chart(id, pixels, words) {
   const box = el("div", undefined, "chart");
   box.id = id;
   box.style.height = `${pixels}px`;
   box.setAttribute("role", "img");
+  box.setAttribute("aria-label", words);
   return box;
 }
 
@@ -167,7 +169,11 @@ function phasesSection(phases) {
     + "bars are 95 % intervals. Filled: beyond chance, beyond the threshold, and lasting.";
   $("phases").replaceChildren(
     ...heading("Phases: does a layer compress?", note),
-    chart("phase-chart", 70 + 22 * phases.length * specs.length),
+    chart(
+      "phase-chart",
+      70 + 22 * phases.length * specs.length,
+      "falls of I(X;Z) with 95 % intervals; the table below holds the same numbers",
+    ),
     phaseTable(phases, specs),
   );
   const { lines, middles, end } = phaseLines(phases);
@@ -256,7 +262,7 @@ function sensitivitySection(sensitivity) {
     + "The last checkpoint carries the layer's shape. " + sensitivity.verdict;
   $("sensitivity").replaceChildren(
     ...heading("Sensitivity: the same activations under other conventions", note),
-    chart("sensitivity-chart", 90 + 190 * lines),
+    chart("sensitivity-chart", 90 + 190 * lines, "one small information plane per convention"),
     fallTable(sensitivity.falls),
   );
   return Plotly.react("sensitivity-chart", traces, base(layout), CONFIG);
@@ -308,7 +314,7 @@ async function mechanismSection({ layers, panels }) {
     + "A falling curve beside saturating values or emptying cells is geometry meeting resolution.";
   $("mechanism").replaceChildren(
     ...heading("Mechanism: what the activations do", note),
-    chart("mechanism-chart", 90 + 190 * lines),
+    chart("mechanism-chart", 90 + 190 * lines, "statistics of activations over the steps"),
   );
   const drawn = await Plotly.react("mechanism-chart", traces, base(layout), CONFIG);
   const pairs = panels.map((_, k) => [layoutName("x", k), layoutName("y", k)]);
@@ -369,7 +375,7 @@ function pooledSection(pooled) {
     + `Runs: ${pooled.runs.join(", ")}.`;
   $("pooled").replaceChildren(
     ...heading(`${pooled.runs.length} runs compared`, note),
-    chart("pooled-chart", isNarrow ? 620 : 380),
+    chart("pooled-chart", isNarrow ? 620 : 380, "I(X;Z) and I(Z;Y) of all runs over the steps"),
   );
   const traces = pooled.curves.flatMap((curve) => pooledTraces(curve, pooled, run.x));
   return Plotly.react("pooled-chart", traces, base(layout), CONFIG);
