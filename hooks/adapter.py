@@ -16,6 +16,7 @@ from torch import nn
 
 from infoplane.errors import InputError, MissingExtra
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.ranks import decided_by_rank_0
 from infoplane.hooks.recording.steps_and_metrics import holds_one
 from infoplane.user_warning import warn_user
 
@@ -27,7 +28,8 @@ class RunFolders:
 
     Copies are the same object: cross-validation copies its callbacks for every fold, and each fold
     is a training of its own. Processes that train side by side each take the first folder that is
-    not there: none knows what the others record, and none may overwrite it.
+    not there: none knows what the others record, and none may overwrite it. Processes that train
+    one model together (ranks) record in one folder.
     """
 
     def __init__(self, to: str | Path) -> None:
@@ -45,7 +47,7 @@ class RunFolders:
         """Return the folder of the training that begins now, or that goes on with another."""
         self._count += 1
         if not resumed and self._process != os.getpid():
-            self._claim()
+            self._count = decided_by_rank_0(self._claim)
         folder = self._folder()
         if self._count > 1:
             self._say(folder)
@@ -56,13 +58,13 @@ class RunFolders:
             self._to if self._count == 1 else self._to.with_name(f"{self._to.name}-{self._count}")
         )
 
-    def _claim(self) -> None:
+    def _claim(self) -> int:
         """Count on until a folder is not there, and make it: of several processes one succeeds."""
         self._to.parent.mkdir(parents=True, exist_ok=True)  # what fails here fails for every count
         while True:
             with contextlib.suppress(FileExistsError):
                 self._folder().mkdir()
-                return
+                return self._count
             self._count += 1
 
     def _say(self, folder: Path) -> None:
@@ -82,6 +84,7 @@ class Attachment:
 
     Attributes:
         recorder: of the training that runs, or ran last.
+        folders: where the next training is recorded.
     """
 
     def __init__(self, options: Mapping[str, Any], folders: RunFolders | None = None) -> None:
@@ -90,7 +93,7 @@ class Attachment:
             raise InputError(f"expected {' and '.join(missing)}=, as for infoplane.Recorder")
         self.options = dict(options)
         self.recorder: Recorder | None = None
-        self._folders = folders or RunFolders(options["to"])
+        self.folders = folders or RunFolders(options["to"])
 
     def begin(self, model: nn.Module, *, resumed: bool = False, **more: Any) -> None:
         """Attach to a model whose training begins, and capture step 0 of one that is untrained.
@@ -105,7 +108,7 @@ class Attachment:
             before.close()  # an exception may have ended its training without a word
         options = more | self.options
         options["to"] = (
-            before.path if resumed and before is not None else self._folders.next(resumed)
+            before.path if resumed and before is not None else self.folders.next(resumed)
         )
         if resumed and (before is not None or not options.get("overwrite")):
             options |= {"resume": True, "overwrite": False}

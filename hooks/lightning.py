@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
 from infoplane.errors import InputError
 from infoplane.hooks.adapter import Attachment, missing
+from infoplane.hooks.probing.probe import call
 from infoplane.hooks.schedule import At
 from infoplane.user_warning import warn_user
 
@@ -53,24 +56,45 @@ def callback(
             if by == "epoch":
                 _compare_with_epochs(options.get("schedule"), trainer.max_epochs)
             self.optimiser_steps = trainer.global_step
-            attached.begin(pl_module, resumed=trainer.global_step > 0)
+            self.attachment.begin(
+                pl_module, resumed=trainer.global_step > 0, **_precision_of(trainer)
+            )
 
         def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
             if by == "step" and trainer.global_step > self.optimiser_steps:
                 self.optimiser_steps = trainer.global_step  # a batch may only accumulate
-                attached.step(trainer.global_step, lambda: trainer.callback_metrics)
+                self.attachment.step(trainer.global_step, lambda: trainer.callback_metrics)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
             if by == "epoch":
-                attached.step(trainer.current_epoch + 1, lambda: trainer.callback_metrics)
+                self.attachment.step(trainer.current_epoch + 1, lambda: trainer.callback_metrics)
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-            attached.end()
+            self.attachment.end()
 
         def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-            attached.end()
+            self.attachment.end()
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            """Be made anew in a process that Lightning spawns: the class has no importable name."""
+            options, folders = self.attachment.options, self.attachment.folders
+            state = {"attachment": Attachment(options, folders)}
+            return partial(callback, by=by, **options), (), state
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            copied = type(self)()
+            vars(copied).update(copy.deepcopy(vars(self), memo))
+            return copied
 
     return Infoplane()
+
+
+def _precision_of(trainer: Any) -> dict[str, Any]:
+    """Call a network of half or double precision as the training does: on inputs of its dtype."""
+    plugin = trainer.precision_plugin
+    if not str(plugin.precision).endswith("-true") or plugin.precision == "32-true":
+        return {}
+    return {"forward": lambda module, inputs: call(module, plugin.convert_input(inputs))}
 
 
 def _compare_with_epochs(schedule: object, epochs: int | None) -> None:

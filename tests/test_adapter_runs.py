@@ -388,3 +388,47 @@ def test_two_runs_of_ignite_are_two_runs(tmp_path: Path) -> None:
         trainer.run(data, max_epochs=2)
         assert_holds(tmp_path / name, net)
         net.train()
+
+
+@pytest.mark.slow
+def test_a_lightning_callback_is_pickled_for_spawned_processes_with_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    from infoplane.hooks.lightning import callback
+
+    sent = pickle.dumps(callback(pl, by="step", probe=(X, Y), to=tmp_path / "run"))
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    received = pickle.loads(sent)
+    assert isinstance(received, pl.Callback)
+    assert torch.equal(received.attachment.options["probe"][0], X)
+    assert received.attachment.folders.next() == tmp_path / "run"
+    with pytest.warns(UserWarning, match="in a run of its own"):
+        assert pickle.loads(sent).attachment.folders.next() == tmp_path / "run-2"
+
+
+@pytest.mark.slow
+def test_ranks_that_lightning_forks_record_in_one_folder(tmp_path: Path) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    for _ in range(2):
+        callback = recording(pl, tmp_path / "run")
+        fit(pl, lightning_module(pl), callback, strategy="ddp_fork", devices=2)
+    assert [ip.open_archive(tmp_path / name).steps for name in ("run", "run-2")] == [(0, 1)] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_lightning_in_another_precision_captures_what_the_network_computes(
+    precision: str, tmp_path: Path
+) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    from infoplane.hooks.lightning import callback
+
+    module = lightning_module(pl)
+    module.forward = module.net.forward
+    recorded = callback(pl, probe=(X, Y), to=tmp_path / "run", layers=["net.2"], verbose=False)
+    fit(pl, module, recorded, precision=precision)
+    with torch.no_grad():
+        values = module.net(X.to(next(module.parameters()).dtype))
+    stored = ip.open_archive(tmp_path / "run").z(1, "net.2")
+    assert np.array_equal(stored, values.double().numpy())

@@ -352,3 +352,15 @@ def test_accelerate_by_the_recipe_of_the_documentation(tmp_path: Path) -> None:
         ended.append(accelerator.unwrap_model(net).state_dict())
     assert all(torch.equal(v, ended[1][k]) for k, v in ended[0].items())
     assert ip.open_archive(tmp_path / "run").steps == (0, 1, 2, 3, 4)
+
+
+def test_fabric_is_recorded_as_the_bare_network_without_its_autocast(tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning")
+    fabric = lightning.Fabric(accelerator="cpu", precision="bf16-mixed")
+    net = network()
+    wrapped, _ = fabric.setup(net, torch.optim.SGD(net.parameters(), 0.05))
+    run = ip.capture(wrapped, (X, Y), tmp_path / "run", layers="all")
+    with torch.no_grad():
+        values = net[0](X)
+    assert values.dtype == torch.float32
+    assert np.array_equal(run.z(0, "0"), values.numpy())

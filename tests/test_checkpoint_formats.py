@@ -274,3 +274,27 @@ def test_an_adapter_of_another_network_is_refused(tmp_path: Path) -> None:
         ip.capture(
             network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "checkpoint-1"
         )
+
+
+def test_an_adapter_scaled_otherwise_than_that_of_the_model_is_refused(tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    adapted(1).save_pretrained(tmp_path / "checkpoint-1")
+    config = peft.LoraConfig(r=2, lora_alpha=64, target_modules=["0", "2"])
+    model = peft.get_peft_model(network(), config)
+    with pytest.raises(CheckpointMismatch, match="lora_alpha 8 instead of 64"):
+        ip.capture(model, (X, Y), tmp_path / "run", checkpoints=tmp_path / "checkpoint-1")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"log_history": [1]}'])
+def test_weights_are_captured_where_the_log_of_the_trainer_is_torn(
+    text: str, tmp_path: Path
+) -> None:
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    folder = tmp_path / "checkpoint-5"
+    folder.mkdir()
+    save_file(network().state_dict(), folder / "model.safetensors")
+    (folder / "trainer_state.json").write_text(text)
+    with pytest.warns(RuntimeWarning, match="expected the log of a Trainer.*without metrics"):
+        run = ip.capture(network(), (X, Y), tmp_path / "run", checkpoints=folder)
+    assert run.steps == (5,)
+    assert run.metrics == {5: {}}

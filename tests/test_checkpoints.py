@@ -102,3 +102,19 @@ def test_an_iterator_must_ascend() -> None:
 def test_one_state_dict_is_not_taken_for_many() -> None:
     with pytest.raises(InputError, match="one state dict"):
         find_checkpoints({"w": torch.zeros(1)})  # type: ignore[dict-item]  # the point of the test
+
+
+def test_a_link_to_another_checkpoint_of_the_folder_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "epoch=1-step=40.ckpt", "epoch=2-step=80.ckpt")
+    (tmp_path / "last.ckpt").symlink_to(tmp_path / "epoch=2-step=80.ckpt")
+    assert [c.step for c in find_checkpoints(tmp_path)] == [40, 80]
+    assert [c.step for c in find_checkpoints(str(tmp_path / "*.ckpt"))] == [40, 80]
+
+
+def test_a_checkpoint_that_holds_checkpoints_is_a_question(tmp_path: Path) -> None:
+    names = ("pytorch_model.bin", "checkpoint-5/pytorch_model.bin", "checkpoint-9/pytorch_model.bin")
+    touch(tmp_path / "out", *names)
+    with pytest.raises(InputError, match=r"is a checkpoint and holds others.*checkpoint-\*'"):
+        find_checkpoints(tmp_path / "out")
+    found = find_checkpoints(str(tmp_path / "out" / "checkpoint-*"))
+    assert [c.step for c in found] == [5, 9]

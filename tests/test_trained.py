@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -377,3 +378,88 @@ def test_a_second_call_in_a_shell_says_what_was_there(
         assert done.exit_code == 0, done.output
         said.append(done.output)
     assert "3 steps, " in said[0] and "3 steps (3 of them were there)" in said[1]
+
+
+def live_states(net: nn.Module) -> States:
+    """State dicts as a careless loop stores them: all are the memory of the network."""
+    states = {}
+    for step in STEPS:
+        with torch.no_grad():
+            next(net.parameters()).mul_(1.5)
+        states[step] = net.state_dict()
+    return states
+
+
+@pytest.mark.parametrize("form", [dict, lambda states: list(states.items())])
+def test_state_dicts_that_are_one_memory_are_refused(form: Callable, tmp_path: Path) -> None:
+    states = form(live_states(network()))
+    with pytest.raises(InputError, match=r"steps 1 and 2 are the same memory.*deepcopy"):
+        ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=states)
+
+
+def test_a_state_dict_that_an_earlier_checkpoint_overwrites_is_refused(
+    truth: tuple[ip.Archive, States], tmp_path: Path
+) -> None:
+    net = network()
+    states = {1: truth[1][1], 2: net.state_dict()}
+    with pytest.raises(InputError, match="step 2 shares memory with the network"):
+        ip.capture(net, probe=(X, Y), to=tmp_path / "run", checkpoints=states)
+
+
+def test_a_generator_may_give_the_network_itself_at_every_step(tmp_path: Path) -> None:
+    net, first = network(), []
+
+    def training() -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        for step in STEPS:
+            with torch.no_grad():
+                next(net.parameters()).mul_(1.5)
+                first.append(net[0](X).numpy())
+            yield step, net.state_dict()
+
+    run = ip.capture(net, (X, Y), tmp_path / "run", checkpoints=training(), layers=["0"])
+    for step, values in zip(STEPS, first, strict=True):
+        assert np.array_equal(run.z(step, "0"), values)
+
+
+class Tied(nn.Module):
+    """One matrix that is used twice, as by tied embeddings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.tanh(self.first(x)))
+
+
+def test_a_checkpoint_that_differs_where_the_model_shares_is_refused(tmp_path: Path) -> None:
+    states = {"first.weight": torch.eye(5), "second.weight": 2 * torch.eye(5)}
+    options = {"probe": (X, Y), "to": tmp_path / "run", "layers": ["first", "second"]}
+    with pytest.raises(CheckpointMismatch, match=r"'first.weight' and 'second.weight' are one"):
+        ip.capture(Tied(), checkpoints={1: states}, **options)
+    states["second.weight"] = torch.eye(5)
+    run = ip.capture(Tied(), checkpoints={1: states}, **options)
+    assert np.array_equal(run.z(1, "first"), X.numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+@pytest.mark.parametrize("strict", [True, False])
+def test_numbers_that_are_no_real_weights_are_refused(
+    dtype: torch.dtype, strict: bool, tmp_path: Path
+) -> None:
+    state = {key: value.to(dtype) for key, value in network().state_dict().items()}
+    with pytest.raises(CheckpointMismatch, match=f"got .*{dtype}.*quantised"):
+        ip.capture(
+            network(), (X, Y), tmp_path / "run", checkpoints={1: state}, strict=strict
+        )
+
+
+def test_a_link_that_leads_nowhere_is_passed_over(
+    truth: tuple[ip.Archive, States], tmp_path: Path
+) -> None:
+    folder = save_all(tmp_path / "c", truth[1])
+    (folder / "ckpt_9.pt").symlink_to(folder / "gone.pt")
+    with pytest.warns(RuntimeWarning, match="step 9 is passed over.*a link to one that is gone"):
+        run = ip.capture(network(), (X, Y), tmp_path / "run", checkpoints=str(folder / "*.pt"))
+    assert run.steps == STEPS

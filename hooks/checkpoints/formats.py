@@ -86,6 +86,8 @@ def read_checkpoint(path: Path, model_keys: Collection[str]) -> StoredState:
         InputError: an unknown format, or a file that holds objects of Python.
         MissingExtra: its format needs a package that is not installed.
     """
+    if not path.exists():
+        raise DamagedCheckpoint(f"{path}: no such file or folder, or a link to one that is gone")
     chosen = format_of(path)
     if chosen is None:
         raise InputError(f"{path}: not a checkpoint that is known; expected {SUPPORTED}")
@@ -245,11 +247,20 @@ def _logged(folder: Path) -> dict[str, float]:
     file = folder / "trainer_state.json"
     if not file.is_file():
         return {}
-    state = json.loads(file.read_text("utf-8"))
     found: dict[str, float] = {}
-    for line in state.get("log_history", ()):
-        if line.get("step", 0) <= state.get("global_step", 0):
-            found |= _numbers(line)
+    try:
+        state = json.loads(file.read_text("utf-8"))
+        for line in state.get("log_history", ()):
+            if line.get("step", 0) <= state.get("global_step", 0):
+                found |= _numbers(line)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        warnings.warn(
+            f"{file}: expected the log of a Trainer, got {type(error).__name__}: {error}; the "
+            "weights are captured without metrics",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return {}
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Checkpoint:
         files = (
             [path for path in self.source.rglob("*") if path.is_file()] if folder else [self.source]
         )
-        states = [file.stat() for file in files]
+        states = [file.stat() for file in files if file.exists()]  # a broken link has no state
         return {
             "name": "/".join(self.source.parts[-2:]),
             "bytes": sum(state.st_size for state in states),
@@ -95,7 +96,8 @@ def find_checkpoints(
     ):
         return _with_steps([_existing(Path(str(path))) for path in given], step_from)
     if isinstance(given, Iterable):
-        return _ascending(given)
+        pairs = _ascending(given)
+        return list(pairs) if isinstance(given, Sequence) and given else pairs
     raise InputError(
         "checkpoints= expects a glob, a folder, {step: path or state dict} or an iterator of "
         f"(step, state dict), got {type(given).__name__}"
@@ -142,18 +144,39 @@ def _existing(path: Path) -> Path:
 
 def _paths(given: str | Path) -> list[Path]:
     path = Path(given).expanduser()
-    if path.is_dir() and format_of(path) is None:
-        found = [p for p in sorted(path.iterdir()) if format_of(p) and not is_of_training(p)]
-        if not found:
-            names = [p.name for p in sorted(path.iterdir())][:8]
-            raise InputError(f"{path}: holds no checkpoint; it has {names}, expected {SUPPORTED}")
-        return found
+    if path.is_dir():
+        return _in_folder(path)
     if path.exists():
         return [path]
     matches = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
     if not matches:
         raise InputError(f"{given}: no checkpoint there, and nothing matches it as a glob")
-    return [path for path in matches if not is_of_training(path)] or matches
+    return _without_links([path for path in matches if not is_of_training(path)] or matches)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, or the folder itself where it is one."""
+    content = sorted(folder.iterdir())
+    if format_of(folder) is None:
+        found = [path for path in content if format_of(path) and not is_of_training(path)]
+        if not found:
+            names = [path.name for path in content][:8]
+            raise InputError(f"{folder}: holds no checkpoint; it has {names}, expected {SUPPORTED}")
+        return _without_links(found)
+    inside = [path.name for path in content if path.is_dir() and format_of(path) is not None]
+    if inside:
+        glob_of_those = folder / f"{os.path.commonprefix(inside).rstrip('0123456789')}*"
+        raise InputError(
+            f"{folder}: is a checkpoint and holds others ({inside[:3]}): expected one or the "
+            f"other; give {str(glob_of_those)!r} for those inside, or {{step: path}}"
+        )
+    return [folder]
+
+
+def _without_links(paths: list[Path]) -> list[Path]:
+    """Leave out links to others of the paths, such as ``last.ckpt``."""
+    real = {path.resolve() for path in paths if not path.is_symlink()}
+    return [path for path in paths if not path.is_symlink() or path.resolve() not in real]
 
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
@@ -170,7 +193,7 @@ def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoin
             + "\n".join(wrong[:12])
             + (f"\n  ... and {len(wrong) - 12} more" if len(wrong) > 12 else "")
             + "\nsay where it is by step_from=, a regular expression with one group such as "
-            r"r'ckpt(\d+)' or a function of the path, or give {step: path}"
+            r"r'ckpt(\d+)' or a function of the path; or give {step: path}, or a narrower glob"
         )
     by_step: dict[int, list[str]] = {}
     for path, step in read:

@@ -109,14 +109,17 @@ class Loader:
             raise MissingExtra("peft", "transformers") from error
         config = _plain_config(peft.PeftConfig.from_pretrained(str(folder)))
         target: Any = self.model if isinstance(self.model, peft.PeftModel) else self._adapted
+        if target is self.model and not self._config:
+            self._config = _plain_config(target.peft_config[target.active_adapter])
         try:
             if target is None:
                 target = self._adapted = peft.PeftModel.from_pretrained(self.model, str(folder))
                 self._config = config
             elif self._config and config != self._config:
                 raise CheckpointMismatch(
-                    f"{folder}: its adapter is of another kind than that of the first checkpoint; "
-                    "capture the two in runs of their own"
+                    f"{folder}: its adapter is of another kind than that of the first checkpoint "
+                    f"or of the model: {_differences(self._config, config)}; capture them in runs "
+                    "of their own"
                 )
             state = peft.load_peft_weights(str(folder), device="cpu")
             found: Any = peft.set_peft_model_state_dict(target, state)
@@ -139,9 +142,18 @@ class Loader:
             self._adapted = None
 
 
+def _differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """What two configurations do not have in common; Any: values of a PeftConfig."""
+    differing = [key for key in expected if expected[key] != given[key]]
+    return ", ".join(f"{key} {given[key]} instead of {expected[key]}" for key in differing)
+
+
 def _plain_config(config: Any) -> dict[str, Any]:  # Any: a PeftConfig
     """What of an adapter's configuration shapes the network."""
-    shaping = ("peft_type", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora", "bias")
+    shaping = (
+        *("peft_type", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora", "bias"),
+        *("rank_pattern", "alpha_pattern", "layers_to_transform"),
+    )
     given = config.to_dict()
     found = {key: given.get(key) for key in shaping}
     return {

@@ -17,6 +17,7 @@ from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import ArchiveExists, DamagedCheckpoint, InputError
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
+from infoplane.hooks.checkpoints.shared_memory import check_separate
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import Every, at
 from infoplane.user_warning import warn_user
@@ -80,10 +81,12 @@ class CheckpointSeries:
         """Capture every checkpoint that is not in the run yet.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or state dicts share memory.
             DamagedCheckpoint: not one can be read.
         """
         listed = found if isinstance(found, Sequence) else None
+        if listed is not None:
+            check_separate(listed, self._loader.model)
         self._settings["schedule"] = (
             Every(1) if listed is None else at(*(checkpoint.step for checkpoint in listed))
         )

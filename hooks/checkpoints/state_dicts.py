@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from infoplane.errors import CheckpointMismatch, InputError
@@ -147,7 +148,8 @@ def fill_model(
         where: the file, for messages.
 
     Raises:
-        CheckpointMismatch: keys are missing or unexpected, or shapes differ.
+        CheckpointMismatch: keys are missing or unexpected, shapes differ, stored numbers are of
+            another kind than the parameters, or tensors that the model shares differ.
     """
     own = model.state_dict()
     tied = _tied(own, match.pairs)
@@ -170,11 +172,67 @@ def fill_model(
             f"{where}: does not fit the model: {_differ(missing, match)}; "
             "strict=False loads what fits, and the archive says so"
         )
+    _check_kinds(model, state, match, where)
+    _check_ties(own, state, match, where)
     try:
         model.load_state_dict({key: state[name] for key, name in match.pairs.items()}, strict=False)
     except RuntimeError as error:
         raise CheckpointMismatch(f"{where}: does not fit the model: {error}") from error
     return (*missing, *match.unexpected)
+
+
+def _check_kinds(
+    model: nn.Module, state: Mapping[str, Tensor], match: KeyMatch, where: str
+) -> None:
+    """Refuse integers and complex numbers for real parameters: they are no weights as they stand.
+
+    Integers are quantised weights, whose scales lie elsewhere.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    wrong = [
+        f"{key}: {state[stored].dtype}"
+        for key, stored in match.pairs.items()
+        if key in parameters
+        and parameters[key].is_floating_point()
+        and not state[stored].is_floating_point()
+    ]
+    if wrong:
+        raise CheckpointMismatch(
+            f"{where}: expected floating-point weights, got {wrong[:_SHOWN]}: quantised weights "
+            "need the network that was quantised, with its scales; or store them dequantised"
+        )
+
+
+def _check_ties(
+    own: Mapping[str, object], state: Mapping[str, Tensor], match: KeyMatch, where: str
+) -> None:
+    """Refuse tensors that are one in the model and differ in the file: one of them would be lost.
+
+    Args:
+        own: the state dict of the model.
+        state, match, where: as for `fill_model`.
+    """
+    first: dict[object, str] = {}
+    for key, stored in match.pairs.items():
+        other = first.setdefault(_place(own[key]), key)
+        if other != key and not _equal(state[match.pairs[other]], state[stored]):
+            raise CheckpointMismatch(
+                f"{where}: {other!r} and {key!r} are one tensor in the model and differ in the "
+                "checkpoint: build the model without sharing them (tie_word_embeddings=False)"
+            )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors of one shape hold the same numbers; NaN is equal to NaN."""
+    first, second = one.to(torch.float64), other.to(torch.float64)
+    return bool(torch.isclose(first, second, rtol=0, atol=0, equal_nan=True).all())
+
+
+def _place(value: object) -> object:
+    """What two names of one tensor have in common; tensors without data are none alike."""
+    if isinstance(value, Tensor) and value.data_ptr():
+        return value.data_ptr(), tuple(value.shape)
+    return id(value)
 
 
 def _differ(missing: Collection[str], match: KeyMatch) -> str:
@@ -187,11 +245,7 @@ def _differ(missing: Collection[str], match: KeyMatch) -> str:
 
 def _tied(own: Mapping[str, object], present: Mapping[str, str]) -> set[str]:
     """Keys of tensors that are the same memory as one that is stored, as tied embeddings are."""
-
-    def place(value: object) -> object:
-        return (value.data_ptr(), tuple(value.shape)) if isinstance(value, Tensor) else value
-
-    places = {place(own[key]) for key in present if isinstance(own[key], Tensor)}
+    places = {_place(own[key]) for key in present if isinstance(own[key], Tensor)}
     return {
-        key for key, value in own.items() if isinstance(value, Tensor) and place(value) in places
+        key for key, value in own.items() if isinstance(value, Tensor) and _place(value) in places
     }

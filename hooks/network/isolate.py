@@ -23,7 +23,7 @@ WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """Return the eager network inside DDP, DataParallel and `torch.compile` wrappers.
+    """Return the eager network inside DDP, DataParallel, Fabric and `torch.compile` wrappers.
 
     Raises:
         UnsupportedModel: scripted, exported, not a module, or with parameters that have no shape
@@ -34,6 +34,8 @@ def unwrap(model: nn.Module) -> nn.Module:
             model = model.module
         elif "_orig_mod" in model._modules:
             model = model._orig_mod  # type: ignore[assignment]  # OptimizedModule keeps the network there
+        elif "_forward_module" in model._modules:  # of Lightning Fabric, which adds autocast
+            model = model.module  # type: ignore[assignment]  # the network as it was given
         else:
             break
     if isinstance(model, torch.jit.ScriptModule):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,36 @@ class ProcessGroup:
         return self.world > 1 and self.probes and not self.split and self._collective
 
     _collective: bool = False
+
+
+def decided_by_rank_0(decide: Callable[[], int], *, timeout: float = 60.0) -> int:
+    """Return the number that rank 0 decides on, on every rank; alone, the own decision.
+
+    Args:
+        decide: called on rank 0 only.
+        timeout: seconds to wait for rank 0.
+
+    Raises:
+        CaptureError: rank 0 did not decide in time.
+    """
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return decide()
+    store = dist.distributed_c10d._get_default_store()
+    key = f"infoplane/decision/{next(_meeting)}"
+    if dist.get_rank() == 0:
+        number = decide()
+        store.set(key, str(number))
+        return number
+    try:
+        store.wait([key], datetime.timedelta(seconds=timeout))
+    except Exception as error:  # the store's own error type differs between backends
+        raise CaptureError(
+            f"rank {dist.get_rank()} waited {timeout:g} s for rank 0 to choose the folder of the "
+            "run: every rank needs the callback"
+        ) from error
+    return int(store.get(key))
 
 
 def sharded(model: nn.Module) -> bool:
