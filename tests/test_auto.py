@@ -13,6 +13,7 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
+from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.chain import interchange
 from infoplane.hooks.choice.tracing import trace
 from infoplane.hooks.replay import replay
@@ -545,3 +546,43 @@ def test_what_folds_positions_into_the_rows_is_taken_whole(tmp_path: Path) -> No
     stages = nn.Sequential(*(_folding() for _ in range(3)))
     network = nn.Sequential(stages, nn.Flatten(), nn.Linear(40, 3))
     assert list(_attach(network, _x(5, 8), tmp_path).layers) == ["0.0", "0.1", "0.2", "2"]
+
+
+class Int8Linear(nn.Module):
+    """Integer weights with their scales in buffers, as quantising libraries store them."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        scale = layer.weight.detach().abs().amax(1, keepdim=True) / 127
+        self.register_buffer("weight", (layer.weight.detach() / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ (self.weight * self.scale).T
+
+
+def test_layers_of_integer_weights_count_as_layers(tmp_path: Path) -> None:
+    parts = [Int8Linear(nn.Linear(4, 4)), nn.ReLU(), Int8Linear(nn.Linear(4, 3))]
+    assert _attach(nn.Sequential(*parts), _x(4), tmp_path).layers == ("1", "2")
+
+
+class Ensemble(nn.Module):
+    """Several networks at once: one module runs inside a transform of torch.func."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.member = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+        self.scales = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        def scaled(scale: Tensor) -> Tensor:
+            weights = {name: scale * w for name, w in self.member.named_parameters()}
+            return torch.func.functional_call(self.member, weights, (x,))
+
+        return torch.vmap(scaled)(self.scales).mean(0)
+
+
+def test_modules_inside_a_transform_are_left_to_the_module_around_it(tmp_path: Path) -> None:
+    assert _attach(Ensemble(), _x(4), tmp_path).layers == ("(model)",)
+    with pytest.raises(UnsupportedOutput, match=r"'member.1' runs inside vmap, grad or jvp"):
+        ip.capture(Ensemble(), _x(4), tmp_path / "named", layers=["member.1"])

@@ -112,7 +112,11 @@ def test_a_link_to_another_checkpoint_of_the_folder_is_left_out(tmp_path: Path) 
 
 
 def test_a_checkpoint_that_holds_checkpoints_is_a_question(tmp_path: Path) -> None:
-    names = ("pytorch_model.bin", "checkpoint-5/pytorch_model.bin", "checkpoint-9/pytorch_model.bin")
+    names = (
+        "pytorch_model.bin",
+        "checkpoint-5/pytorch_model.bin",
+        "checkpoint-9/pytorch_model.bin",
+    )
     touch(tmp_path / "out", *names)
     with pytest.raises(InputError, match=r"is a checkpoint and holds others.*checkpoint-\*'"):
         find_checkpoints(tmp_path / "out")

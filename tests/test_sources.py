@@ -585,3 +585,60 @@ def test_verifying_needs_inputs(tmp_path: Path) -> None:
 def test_names_instead_of_a_layer_table_are_sent_to_from_arrays(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="from_arrays"):
         ip.archive.RunWriter.create(tmp_path / "run", layers=["hidden"], x=None, y=Y)  # type: ignore[list-item]  # the point of the test
+
+
+def filled_anew(kind: str) -> dict[int, dict[str, Any]]:  # Any: an array of numpy or torch
+    """Steps as a careless loop stores them: one buffer."""
+    values = np.random.default_rng(0).normal(size=(3, 8, 2)).astype(np.float32)
+    buffer = torch.zeros(8, 2) if kind == "torch" else np.zeros((8, 2), np.float32)
+    steps = {}
+    for step in range(2):
+        buffer[:] = torch.as_tensor(values[step]) if kind == "torch" else values[step]
+        steps[step] = {"fc": buffer[:] if kind == "view" else buffer}
+    return steps
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "view"])
+def test_a_buffer_that_was_filled_anew_at_every_step_is_warned_of(
+    kind: str, tmp_path: Path
+) -> None:
+    with pytest.warns(RuntimeWarning, match=r"steps 0 and 1 are the same memory.*copy"):
+        ip.from_arrays(filled_anew(kind), to=tmp_path / "run")
+
+
+def test_a_layer_that_stays_and_parts_of_one_array_are_no_buffer(tmp_path: Path) -> None:
+    frozen, moving = np.zeros((8, 2), np.float32), np.random.default_rng(0).normal(size=(2, 8, 2))
+    steps = {step: {"frozen": frozen, "fc": moving[step]} for step in range(2)}
+    assert np.array_equal(ip.from_arrays(steps, to=tmp_path / "run").z(1, "fc"), moving[1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"step_1": {"fc": np.ones((4, 2))}, "step_2": {"fc": np.ones((4, 2))}}, "look like steps"),
+        ({0.5: {"fc": np.ones((4, 2))}, 1.5: {"fc": np.ones((4, 2))}}, "look like steps"),
+        ({"fc": {1: np.ones((4, 2)), 2: np.ones((4, 2))}}, "turn the two around"),
+        ({"fc": list(np.ones((4, 2)))}, "np.stack"),
+        ({"fc": [np.ones((4, 2)), np.ones((3, 2))]}, "np.concatenate"),
+    ],
+)
+def test_arrays_in_another_order_than_expected_are_refused(
+    arrays: Any, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        ip.from_arrays(arrays, to=tmp_path / "run")
+
+
+def test_columns_of_lists_are_rows_of_units(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    values = np.random.default_rng(0).normal(size=(6, 3))
+    columns = {
+        "lists": pa.table({"a": pa.array(values.tolist())})["a"],
+        "fixed": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 3),
+        "series": pd.Series(list(values)),
+    }
+    run = ip.from_arrays(columns, to=tmp_path / "run")
+    for name in columns:
+        assert np.array_equal(run.z(0, name), values)
+    with pytest.raises(InputError, match="different lengths"):
+        ip.from_arrays({"ragged": pd.Series([[1.0], [1.0, 2.0]])}, to=tmp_path / "ragged")

@@ -450,9 +450,7 @@ def test_numbers_that_are_no_real_weights_are_refused(
 ) -> None:
     state = {key: value.to(dtype) for key, value in network().state_dict().items()}
     with pytest.raises(CheckpointMismatch, match=f"got .*{dtype}.*quantised"):
-        ip.capture(
-            network(), (X, Y), tmp_path / "run", checkpoints={1: state}, strict=strict
-        )
+        ip.capture(network(), (X, Y), tmp_path / "run", checkpoints={1: state}, strict=strict)
 
 
 def test_a_link_that_leads_nowhere_is_passed_over(

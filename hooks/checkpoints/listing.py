@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +164,7 @@ def _in_folder(folder: Path) -> list[Path]:
         return _without_links(found)
     inside = [path.name for path in content if path.is_dir() and format_of(path) is not None]
     if inside:
-        glob_of_those = folder / f"{os.path.commonprefix(inside).rstrip('0123456789')}*"
+        glob_of_those = folder / f"{inside[0].rstrip('0123456789')}*"
         raise InputError(
             f"{folder}: is a checkpoint and holds others ({inside[:3]}): expected one or the "
             f"other; give {str(glob_of_those)!r} for those inside, or {{step: path}}"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
+_QUANTISED = (torch.int8, torch.uint8, torch.int32)  # int32 holds several weights in one number
 GENERIC = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _ATOMS = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 _PASSIVE = (
@@ -52,10 +54,13 @@ def is_composite(module: nn.Module) -> bool:
 
 
 def has_own_weights(module: nn.Module) -> bool:
-    """Whether a module itself holds parameters."""
-    return (
-        any(True for _ in module.parameters(recurse=False)) or "parametrizations" in module._modules
-    )
+    """Whether a module itself holds parameters, or integer matrices, as quantised layers do."""
+    if any(True for _ in module.parameters(recurse=False)):
+        return True
+    if "parametrizations" in module._modules:
+        return True
+    buffers = module.buffers(recurse=False)
+    return any(buffer.ndim == 2 and buffer.dtype in _QUANTISED for buffer in buffers)
 
 
 def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
@@ -78,7 +83,7 @@ def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
 
 def _holds_all_weights(module: nn.Module | None) -> bool:
     """Whether a module has parameters and none of its parts has any."""
-    if module is None or not any(True for _ in module.parameters(recurse=False)):
+    if module is None or not has_own_weights(module):
         return False
     parts = (part for part in module.modules() if part is not module)
     return not any(has_own_weights(part) for part in parts)

@@ -140,6 +140,11 @@ def pick(
         value = pad_packed_sequence(value, batch_first=True)[0]
     if not isinstance(value, Tensor):
         raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
+    if _is_transformed(value):
+        raise UnsupportedOutput(
+            f"layer {where!r} runs inside vmap, grad or jvp of torch.func, which hands it tensors "
+            "without values of their own: ask for the module around the transform"
+        )
     if value.is_meta:
         raise UnsupportedOutput(
             f"layer {where!r}: a tensor on the meta device has no values; load weights into the "
@@ -157,6 +162,17 @@ def pick(
             f"select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real"
         )
     return value  # type: ignore[no-any-return]  # a tensor, checked above
+
+
+def _is_transformed(value: Tensor) -> bool:
+    """Whether a tensor belongs to a transform of torch.func: it has no memory of its own."""
+    if value.is_nested or value.layout != torch.strided or hasattr(value, "full_tensor"):
+        return False
+    try:
+        value.data_ptr()
+    except RuntimeError:
+        return True
+    return False
 
 
 def lengths(

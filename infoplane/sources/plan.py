@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeGuard
@@ -9,8 +10,11 @@ from typing import Any, SupportsIndex, TypeGuard
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
 from infoplane.sources.bridges import layers_of
+from infoplane.sources.memory_of_steps import MemoryOfSteps
 from infoplane.sources.rows import Rows, as_rows
 from infoplane.types import counted
+
+_STEP_NAME = re.compile(r"(global[_-]?)?(step|epoch|iter|ckpt|checkpoint)s?[=_. -]*\d+", re.I)
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,14 @@ def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = No
     by_step = _by_step(arrays, step)
     steps: dict[int, dict[str, Rows]] = {}
     left_out: dict[str, None] = {}
+    memory = MemoryOfSteps()
     for number, source in by_step.items():
         found, by_tool = layers_of(source)
         chosen = _chosen(found, layers)
         if by_tool:
             chosen, others = _of_common_rows(chosen)
             left_out |= dict.fromkeys(others)
+        memory.add(number, chosen)
         where = f"step {number}, " if len(by_step) > 1 else ""
         steps[number] = {
             name: as_rows(array, f"{where}layer {name!r}") for name, array in chosen.items()
@@ -80,10 +86,33 @@ def _by_step(arrays: Any, step: int) -> dict[int, Any]:
         return {_step(step): arrays}
     whole = [_is_whole(key) for key in arrays]
     if not any(whole):
+        _check_no_steps(arrays)
         return {_step(step): arrays}
     if not all(whole):
         raise InputError("expected steps or layers as keys, got both; give {step: {layer: array}}")
     return {_step(key): arrays[key] for key in sorted(arrays, key=int)}
+
+
+def _check_no_steps(layers: Mapping[Any, Any]) -> None:
+    """Refuse names of nested layers that are meant as steps, which would become layers.
+
+    Args:
+        layers: by name; the keys are no whole numbers.
+    """
+    nested = [value for value in layers.values() if isinstance(value, Mapping)]
+    if not nested or len(nested) < len(layers):
+        return
+    if all(isinstance(key, float) or _STEP_NAME.fullmatch(str(key)) for key in layers):
+        raise InputError(
+            f"the keys {list(layers)[:4]} look like steps: expected whole numbers, "
+            "{1: {layer: array}, 2: {layer: array}}"
+        )
+    inner = [list(value) for value in nested]
+    if all(map(_is_whole, inner[0])) and all(keys == inner[0] for keys in inner):
+        raise InputError(
+            f"expected {{step: {{layer: array}}}}, got the steps {inner[0][:4]} inside the layers "
+            f"{list(layers)[:4]}: turn the two around"
+        )
 
 
 def _step(step: object) -> int:

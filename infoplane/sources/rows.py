@@ -73,8 +73,9 @@ def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
     sparse = layout.startswith("torch.") and layout != "torch.strided"
     if sparse or getattr(array, "is_nested", False):
         raise InputError(f"{name}: a nested or sparse tensor; pad it, or give it dense")
-    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
-        array = array.to_numpy() if hasattr(array, "to_numpy") else _listed(array, name)
+    bare = not hasattr(array, "shape") or not hasattr(array, "dtype")
+    if bare or (hasattr(array, "to_numpy") and str(array.dtype) == "object"):
+        array = _of_column(array, name) if hasattr(array, "to_numpy") else _listed(array, name)
     shape, dtype = tuple(int(size) for size in array.shape), str(array.dtype).split(".")[-1]
     if not shape or shape[0] == 0:
         raise InputError(f"{name}: expected an array (rows, units), got shape {shape}")
@@ -98,10 +99,22 @@ def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an arra
     return known.newbyteorder("<")
 
 
+def _of_column(column: Any, name: str) -> Array:  # Any: of pandas or Arrow
+    """Return a column of a table as an array; one of lists has as many units as every list."""
+    values = column.to_pylist() if hasattr(column, "to_pylist") else column.to_numpy()
+    lists = isinstance(values, list) or values.dtype == object
+    if lists and len(values) and all(np.ndim(value) > 0 for value in values):
+        return _listed([np.asarray(value).tolist() for value in values], name)
+    return np.asarray(values)
+
+
 def _listed(array: object, name: str) -> Array:
     if not isinstance(array, Sequence):
         raise InputError(f"{name}: expected an array, got {type(array).__name__}")
-    if array and all(hasattr(part, "shape") and len(part.shape) > 0 for part in array):
+    ranks = {len(part.shape) if hasattr(part, "shape") else 0 for part in array}
+    if ranks == {1}:
+        raise InputError(f"{name}: a list of {len(array)} vectors: join rows by np.stack")
+    if ranks and 0 not in ranks:
         raise InputError(
             f"{name}: a list of {len(array)} arrays: join batches by np.concatenate; "
             "give several calls of one layer as a tuple"
