@@ -83,7 +83,7 @@ def callback(
 
         def __deepcopy__(self, memo: dict[int, Any]) -> Any:
             copied = type(self)()
-            vars(copied).update(copy.deepcopy(vars(self), memo))
+            copied.__dict__.update(copy.deepcopy(vars(self), memo))
             return copied
 
     return Infoplane()

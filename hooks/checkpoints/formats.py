@@ -21,6 +21,7 @@ from torch import Tensor
 
 from infoplane.errors import DamagedCheckpoint, InputError, MissingExtra
 from infoplane.hooks.checkpoints.state_dicts import match_keys
+from infoplane.user_warning import warn_user
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 SUPPORTED = (
@@ -254,11 +255,10 @@ def _logged(folder: Path) -> dict[str, float]:
             if line.get("step", 0) <= state.get("global_step", 0):
                 found |= _numbers(line)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        warnings.warn(
+        warn_user(
             f"{file}: expected the log of a Trainer, got {type(error).__name__}: {error}; the "
             "weights are captured without metrics",
             RuntimeWarning,
-            stacklevel=2,
         )
         return {}
     return found

@@ -109,8 +109,8 @@ class Loader:
             raise MissingExtra("peft", "transformers") from error
         config = _plain_config(peft.PeftConfig.from_pretrained(str(folder)))
         target: Any = self.model if isinstance(self.model, peft.PeftModel) else self._adapted
-        if target is self.model and not self._config:
-            self._config = _plain_config(target.peft_config[target.active_adapter])
+        if isinstance(target, peft.PeftModel) and not self._config:
+            self._config = _plain_config(target.active_peft_config)
         try:
             if target is None:
                 target = self._adapted = peft.PeftModel.from_pretrained(self.model, str(folder))

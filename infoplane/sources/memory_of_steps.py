@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
+
+from infoplane.user_warning import warn_user
 
 
 class MemoryOfSteps:
@@ -25,12 +26,11 @@ class MemoryOfSteps:
             return
         earlier = self._steps.setdefault(addresses, step)
         if earlier != step:
-            warnings.warn(
+            warn_user(
                 f"steps {earlier} and {step} are the same memory in every layer, so they hold the "
                 "same values: copy a buffer that is filled anew at every step (array.copy(), "
                 "tensor.clone())",
                 RuntimeWarning,
-                stacklevel=5,
             )
 
 
