@@ -40,20 +40,17 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """How to call it in messages."""
-        return (
-            str(self.source)
-            if isinstance(self.source, Path)
-            else f"the state dict of step {self.step}"
-        )
+        if isinstance(self.source, Path):
+            return str(self.source)
+        return f"the state dict of step {self.step}"
 
     def stamp(self) -> dict[str, object]:
         """Name, size and time of change of its files: the same while nobody has touched them."""
         if not isinstance(self.source, Path):
             return {"name": "state dict"}
-        folder = self.source.is_dir()
-        files = (
-            [path for path in self.source.rglob("*") if path.is_file()] if folder else [self.source]
-        )
+        files = [self.source]
+        if self.source.is_dir():
+            files = [path for path in self.source.rglob("*") if path.is_file()]
         states = [file.stat() for file in files if file.exists()]  # a broken link has no state
         return {
             "name": "/".join(self.source.parts[-2:]),
@@ -88,11 +85,7 @@ def find_checkpoints(
                 "out, or give {step: state dict}"
             )
         return sorted((_made(*item) for item in given.items()), key=lambda c: c.step)
-    if (
-        isinstance(given, Sequence)
-        and given
-        and all(isinstance(path, (str, Path)) for path in given)
-    ):
+    if isinstance(given, Sequence) and given and all(map(_is_path, given)):
         return _with_steps([_existing(Path(str(path))) for path in given], step_from)
     if isinstance(given, Iterable):
         pairs = _ascending(given)
@@ -101,6 +94,10 @@ def find_checkpoints(
         "checkpoints= expects a glob, a folder, {step: path or state dict} or an iterator of "
         f"(step, state dict), got {type(given).__name__}"
     )
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, Path))
 
 
 def _ascending(given: Iterable[object]) -> Iterator[Checkpoint]:
@@ -179,31 +176,51 @@ def _without_links(paths: list[Path]) -> list[Path]:
 
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
+    steps = _steps_of(paths, step_from)
+    if len(paths) == 1 and step_from is None and isinstance(steps[0], str):
+        return [Checkpoint(0, paths[0])]  # one file has no order to be read
+    found: list[tuple[int, Path]] = []
+    unclear: list[str] = []
+    for path, step in zip(paths, steps, strict=True):
+        if isinstance(step, str):
+            unclear.append(f"  {_shown(path)}: {step}")
+        else:
+            found.append((step, path))
+    _refuse_unclear(unclear)
+    _refuse_twice(found)
+    return [Checkpoint(step, path) for step, path in sorted(found)]
+
+
+def _steps_of(paths: list[Path], step_from: StepFrom | None) -> list[int | str]:
+    """The step of each path, or a text that says what was read instead."""
     if step_from is None:
-        read = [(path, _step_of(name)) for path, name in zip(paths, _names(paths), strict=True)]
-    else:
-        read = [(path, _asked(path, step_from)) for path in paths]
-    wrong = [f"  {_shown(path)}: {step}" for path, step in read if isinstance(step, str)]
-    if len(paths) == 1 and wrong and step_from is None:  # one file has no order to be read
-        return [Checkpoint(0, paths[0])]
-    if wrong:
-        raise InputError(
-            "the step of each checkpoint must be read from its name, and is not clear here:\n"
-            + "\n".join(wrong[:12])
-            + (f"\n  ... and {len(wrong) - 12} more" if len(wrong) > 12 else "")
-            + "\nsay where it is by step_from=, a regular expression with one group such as "
-            r"r'ckpt(\d+)' or a function of the path; or give {step: path}, or a narrower glob"
-        )
+        return [_step_of(name) for name in _names(paths)]
+    return [_asked(path, step_from) for path in paths]
+
+
+def _refuse_unclear(lines: list[str]) -> None:
+    if not lines:
+        return
+    more = f"\n  ... and {len(lines) - 12} more" if len(lines) > 12 else ""
+    raise InputError(
+        "the step of each checkpoint must be read from its name, and is not clear here:\n"
+        + "\n".join(lines[:12])
+        + more
+        + "\nsay where it is by step_from=, a regular expression with one group such as "
+        r"r'ckpt(\d+)' or a function of the path, or give {step: path}"
+    )
+
+
+def _refuse_twice(found: list[tuple[int, Path]]) -> None:
     by_step: dict[int, list[str]] = {}
-    for path, step in read:
-        by_step.setdefault(int(step), []).append(_shown(path))
+    for step, path in found:
+        by_step.setdefault(step, []).append(_shown(path))
     twice = {step: names for step, names in by_step.items() if len(names) > 1}
     if twice:
         raise InputError(
             f"several checkpoints have the same step: {dict(list(twice.items())[:5])}; "
             "tell them apart by a narrower glob, by step_from=, or give {step: path}"
         )
-    return [Checkpoint(int(step), path) for path, step in sorted(read, key=lambda r: int(r[1]))]
 
 
 def _shown(path: Path) -> str:

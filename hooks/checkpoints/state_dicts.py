@@ -89,11 +89,11 @@ def _prefixes(long: Collection[str], short: Collection[str]) -> list[str]:
 def _under(
     stored: Collection[str], model_keys: Collection[str], removed: str, added: str
 ) -> KeyMatch:
-    by_name = {
-        added + clean(key).removeprefix(removed): key
-        for key in stored
-        if clean(key).startswith(removed)
-    }
+    by_name = {}
+    for key in stored:
+        name = clean(key)
+        if name.startswith(removed):
+            by_name[added + name.removeprefix(removed)] = key
     pairs = {key: by_name[clean(key)] for key in model_keys if clean(key) in by_name}
     used = set(pairs.values())
     return KeyMatch(
@@ -154,11 +154,13 @@ def fill_model(
     own = model.state_dict()
     tied = _tied(own, match.pairs)
     missing = [key for key in match.missing if key not in tied]
-    shapes = [
-        f"{key}: {tuple(state[stored].shape)} instead of {tuple(own[key].shape)}"
-        for key, stored in match.pairs.items()
-        if isinstance(own[key], Tensor) and state[stored].shape != own[key].shape
-    ]
+    shapes = []
+    for key, stored in match.pairs.items():
+        if not isinstance(own[key], Tensor):  # an extra state
+            continue
+        have, want = tuple(state[stored].shape), tuple(own[key].shape)
+        if have != want:
+            shapes.append(f"{key}: {have} instead of {want}")
     if not match.pairs:
         raise CheckpointMismatch(
             f"{where}: no key of the model is in it: {_differ(missing, match)}"
