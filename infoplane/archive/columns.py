@@ -61,23 +61,13 @@ def read_points(
         KeyError, TypeError, ValueError, InputError: a header or a value that no plane has.
     """
     columns: dict[str, Array] = {}
-    lists: dict[str, list[Any]] = {}  # Any: numbers, texts, lists of texts
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *NULL, *TEXTS):
-        if key not in header["arrays"] and key in ADDED:
-            continue
-        columns[key] = column = _column(file, window, header["arrays"][key], key, where)
-        if key in TEXTS:
-            lists[key] = _texts(column, header["texts"][key], key)
-        elif key in (*PERHAPS, *NULL):
-            lists[key] = _numbers(column)
-        else:
-            lists[key] = column.tolist()
+        if key in header["arrays"] or key not in ADDED:
+            columns[key] = _column(file, window, header["arrays"][key], key, where)
+    lists = {key: _values(column, key, header["texts"]) for key, column in columns.items()}
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
-    if "bound" not in lists:
-        lists["bound"] = [bound_of_sense(sense) for sense in lists["sense"]]
-    lists.setdefault("unit", ["bits"] * len(lists["step"]))
-    lists["null"] = _nulls(lists, len(lists["step"]))
+    _add_missing(lists)
     lists["estimate"] = estimates = objects_of(Estimate, lists)
     for row in _rows_to_check(columns):
         estimates[row].__post_init__()  # raises the error of a wrong value
@@ -94,6 +84,24 @@ def _column(file: h5py.File, window: Window, entry: Json, key: str, where: str) 
     if len(shape) != 1 or dtype != expected:
         raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
     return read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
+
+
+def _values(column: Array, key: str, texts: Json) -> list[Any]:  # Any: numbers, texts, their lists
+    """One column as values of Python."""
+    if key in TEXTS:
+        return _texts(column, texts[key], key)
+    if key in PERHAPS or key in NULL:
+        return _numbers(column)
+    return list(column.tolist())
+
+
+def _add_missing(lists: dict[str, list[Any]]) -> None:  # Any: as above
+    """Add what files of format 2.0 lack, and the nulls, which have several columns."""
+    n = len(lists["step"])
+    if "bound" not in lists:
+        lists["bound"] = [bound_of_sense(sense) for sense in lists["sense"]]
+    lists.setdefault("unit", ["bits"] * n)
+    lists["null"] = _nulls(lists, n)
 
 
 def _rows_to_check(columns: Mapping[str, Array]) -> list[int]:
