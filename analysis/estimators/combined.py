@@ -27,11 +27,7 @@ _MOST_UNITS_UNCORRECTED = 6
 def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]:
     """Combine KSG, residuals of location-scale fits and canonical features, by what each shows.
 
-    Read are: KSG itself, and the residuals (`residual_readings`) of X predicting Z and of Z
-    predicting X; on the values and on their normal scores; and of more than two units in all,
-    lengths and canonical features (`canonical_readings`), and what is left where it has edges
-    (`edge_readings`). Each is read from about 3k/5 and from 2k
-    neighbours. `weighted_nats` combines them.
+    `infoplane.analysis.estimators.knn` lists the readings and when each is taken.
 
     Args:
         x: shape ``(n, dx)``, standardised.

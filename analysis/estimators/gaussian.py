@@ -297,12 +297,7 @@ class Gaussian(SpecString):
         codes = row_codes(y.values)  # (n,)
         counts = counts_of(codes)
         smallest = int(counts.min())
-        if smallest < 3:
-            raise EstimatorError(
-                f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 "
-                "rows out"
-            )
-        self._require_rows(z.dim, smallest, f"{z.name} within the smallest class", least=1)
+        self._require_class_rows(z, smallest)
         corrected = z.dim <= smallest / _ROWS
         whole = self._fit(values, z.name, corrected)
         nats = 0.5 * whole.log_det
@@ -330,6 +325,19 @@ class Gaussian(SpecString):
             remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
             stderr=min(_stderr(0.5 * spread / _LN2, free), most),
         )
+
+    def _require_class_rows(self, z: Variable, smallest: int) -> None:
+        """Refuse a layer whose smallest class has too few rows for its covariance.
+
+        Raises:
+            EstimatorError: fewer than 3 rows, or than `_ROWS` for each unit.
+        """
+        if smallest < 3:
+            raise EstimatorError(
+                f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 "
+                "rows out"
+            )
+        self._require_rows(z.dim, smallest, f"{z.name} within the smallest class", least=1)
 
     def _fit(self, values: Floats, name: str, corrected: bool) -> _Fit:
         """Fit a Gaussian to rows, ``(n, dim)``; see `_log_det` for the rest."""

@@ -28,9 +28,37 @@ from infoplane.types.arrays import Floats
 class Neighbours(SpecString):
     """Estimate I(A;B) by k nearest neighbours, in the form that the rows ask for.
 
-    `KSG` for two continuous variables, `Ross` for labels; values that more than k rows share (atoms
-    after ReLU, one-hot, repeated inputs) are taken apart by the chain rule. The notes name the
-    form. One spec serves all layers of a network, some of which have atoms.
+    One spec serves all layers of a network. First the rows are made ready (`prepare_pair`): copies
+    and near copies are counted once, classes of one row and constant units left out, rounded values
+    spread over their cells. Then, by what is left:
+
+    - One side is constant: 0 bits.
+    - Labels beside a vector without atoms: Ross 2014, k neighbours within the class (`ross_bits`).
+    - Some value comes in more than k rows (an atom: 0 behind a ReLU, one-hot, repeated inputs): the
+      chain rule (`apart_bits`). Atoms against atoms are a table, corrected by Chao, Wang and Jost
+      2013; atoms against the other rows are Ross'; rows at no atom are read as below.
+    - Two vectors, ``correct=false``: Kraskov, Stögbauer and Grassberger 2004, first estimator
+      (`ksg_bits`).
+    - Two vectors of fewer than 8 rows a unit: the same of 3k/5 neighbours up to six units, refused
+      with more.
+    - Two vectors: a weighted mean of readings (`combined_bits`), each from 3k/5 and from 2k
+      neighbours. A reading weighs less, the more these two differ and the more another exceeds it
+      (`weighted_nats`).
+
+    The readings:
+
+    - always: Kraskov's estimator;
+    - always: ``h(Z) - h(R) - d E log s(X) + I(X;R)`` of the residual R of a location-scale fit,
+      both ways (`residual_readings`; an identity). The entropies are those of Kozachenko and
+      Leonenko 1987. Left out where rows of Z repeat or X determines Z;
+    - of more than two units: both of the above on normal scores;
+    - of more than two units: Kraskov's estimator of the lengths of X and Z, and both of two and
+      three pairs of canonical features, fitted to the other half of the rows
+      (`canonical_readings`). They are lower bounds;
+    - of more than two units, where residuals have tails lighter than a normal's: the residuals,
+      unit by unit (`edge_readings`).
+
+    The last note names the form; the one before it says what the readings add to Kraskov's.
 
     Attributes:
         k: neighbours.

@@ -70,17 +70,12 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
         z: shape ``(n, dz)``.
         k: neighbours.
     """
-    n = len(x)
+    of_x = Distances(x)
+    of_z = Distances(z)
     pair = row_codes(np.concatenate([x, z], axis=1))
     ties = counts_of(pair)[pair]
     tied = ties > k
-    of_x = Distances(x)
-    of_z = Distances(z)
-    # Of a point that more than k rows share, k + 1 copies are enough to find every distance.
-    kept = _first_copies(pair, k + 1)
-    eps = np.zeros(n)
-    eps[kept] = kth_distance([of_x, of_z] if len(kept) == n else [x[kept], z[kept]], k)
-    eps[tied] = 0.0
+    eps = _reach_of_pairs(of_x, of_z, pair, k)
     near_both = np.where(tied, ties, k)
     near_x = count_within(of_x, eps) + 1
     near_z = count_within(of_z, eps) + 1
@@ -92,8 +87,27 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     if tied.any():
         near_x[tied] = _ties(x)[tied]
         near_z[tied] = _ties(z)[tied]
-    terms = digamma(near_both) + np.log(n) - digamma(near_x) - digamma(near_z)
+    terms = digamma(near_both) + np.log(len(x)) - digamma(near_x) - digamma(near_z)
     return float(terms.mean()) / _LN2
+
+
+def _reach_of_pairs(x: Distances, z: Distances, pair: Codes, k: int) -> Floats:
+    """Return how far the k-th neighbour lies in both variables, shape ``(n,)``.
+
+    0 of a pair of values that more than k rows share. Of such a pair k + 1 copies are enough to
+    find every distance.
+
+    Args:
+        x, z: distances of n rows.
+        pair: dense codes of pairs of values, shape ``(n,)``.
+        k: neighbours.
+    """
+    kept = _first_copies(pair, k + 1)
+    parts = [x, z] if len(kept) == x.n else [x.points[kept], z.points[kept]]
+    eps = np.zeros(x.n)
+    eps[kept] = kth_distance(parts, k)
+    eps[counts_of(pair)[pair] > k] = 0.0
+    return eps
 
 
 def _count_joint(x: Floats, z: Floats, reach: Floats) -> Counts:
