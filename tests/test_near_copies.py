@@ -102,6 +102,10 @@ def without_near_copies() -> dict[str, tuple[Variable, Variable]]:
         "frames of a film": (continuous(np.hstack([np.sin(time), np.cos(1.7 * time)])), labels),
         "one input, fresh outcomes": (continuous(z[rows] + 1e-6 * z), continuous(z[:, ::-1])),
         "one input, fresh labels": (continuous(z[rows] + 1e-6 * z), labels),
+        "one input exactly, a channel of little noise": (
+            continuous(z[rows]),
+            continuous(z[rows] + 0.01 * z),
+        ),
         "tight classes": (continuous(y[:, None] + 1e-6 * z), labels),
         "patterns with jitter": (continuous(z[rng.integers(0, 40, 2000)] + 1e-6 * z), labels),
     }

@@ -13,7 +13,8 @@ from infoplane.analysis.estimators.readings import (
     ksg_reading,
     weighted_nats,
 )
-from infoplane.analysis.estimators.residuals import has_density, residual_readings
+from infoplane.analysis.estimators.repeated_values import has_density, without_ties
+from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.kernels.neighbours import Distances
 from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Floats
@@ -44,23 +45,23 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     neighbours = (min(max(1, round(0.6 * k)), n - 1), min(2 * k, n - 1))
     of_x = Distances(x)
     of_z = Distances(z)
-    plain = ksg_reading(of_x, of_z, neighbours)
+    untied_x = _untied(of_x, z)
+    untied_z = _untied(of_z, x)
+    plain = ksg_reading(untied_x, untied_z, neighbours)
     units = x.shape[1] + z.shape[1]
     if units > n / _LEAST_ROWS_PER_UNIT:
         _require_few_units(x, z)
         return plain.near / _LN2, ("not corrected: too many units for so few rows",)
-    residuals = residual_readings(of_x, of_z, neighbours)
-    residuals += residual_readings(of_z, of_x, neighbours)
+    residuals = residual_readings(untied_x, of_z, neighbours)
+    residuals += residual_readings(untied_z, of_x, neighbours)
     if not residuals:
         return plain.near / _LN2, (_why_no_residuals(x, z),)
     readings = [plain, *residuals]
     if units > 2:
-        readings += _score_readings(
-            Distances(rank_scores(x)), Distances(rank_scores(z)), neighbours
-        )
+        readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
         readings += canonical_readings(x, z, neighbours)
-        readings += edge_readings(of_x, of_z, neighbours)
-        readings += edge_readings(of_z, of_x, neighbours)
+        readings += edge_readings(untied_x, of_z, neighbours)
+        readings += edge_readings(untied_z, of_x, neighbours)
     nats = weighted_nats(readings, n)
     more = (nats - plain.near) / _LN2
     note = (
@@ -92,13 +93,23 @@ def _why_no_residuals(x: Floats, z: Floats) -> str:
     return "not corrected: rows of both variables repeat"
 
 
-def _score_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:
-    """Return the readings of normal scores.
+def _untied(rows: Distances, partners: Floats) -> Distances:
+    """Return distances of rows whose repeats are moved apart, see `without_ties`."""
+    apart = without_ties(rows.points, partners)
+    return rows if apart is rows.points else Distances(apart)
+
+
+def _score_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+    """Return the readings of normal scores, of shapes ``(n, dx)`` and ``(n, dz)``.
 
     A single unit's are a grid, which has no entropy to estimate.
     """
-    readings = [ksg_reading(x, z, neighbours)]
-    if min(x.dim, z.dim) > 1:
-        readings += residual_readings(x, z, neighbours)
-        readings += residual_readings(z, x, neighbours)
+    of_x = Distances(x)
+    of_z = Distances(z)
+    untied_x = _untied(of_x, z)
+    untied_z = _untied(of_z, x)
+    readings = [ksg_reading(untied_x, untied_z, neighbours)]
+    if min(x.shape[1], z.shape[1]) > 1:
+        readings += residual_readings(untied_x, of_z, neighbours)
+        readings += residual_readings(untied_z, of_x, neighbours)
     return readings

@@ -16,11 +16,11 @@ import numpy as np
 from infoplane.analysis.estimators.gaussian_fit import CLEAR, excess_kurtosis, largest_mixed
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import Neighbours, Reading, ksg_reading
+from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.analysis.estimators.residuals import (
     DETERMINED,
     Whitened,
     ball_entropies,
-    has_density,
     linear_residuals,
     log_scale_of,
     whiten,

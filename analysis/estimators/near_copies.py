@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.rows import codes_of
 from infoplane.types import Variable
 from infoplane.types.arrays import Codes, Floats, Ids
@@ -115,17 +116,21 @@ def _near_share(rows: Floats) -> float:
 
 
 def _comparable(variables: Sequence[Variable]) -> Floats | None:
-    """Return coordinates in which rows are compared, ``(n, dim)``; None of too few rows or none.
+    """Return coordinates in which rows are compared, ``(n, dim)``; None where there are none.
 
     Of continuous variables they are at most 32 standardised units each. Rows of different labels
-    are far apart.
+    are far apart. A variable whose values repeat exactly has no near copies: an input that passes a
+    noisy layer several times has fresh outcomes.
     """
     if variables[0].n < _FEWEST_ROWS or all(v.kind == "discrete" for v in variables):
         return None
     coordinates: list[Floats] = []
     for v in variables:
         if v.kind == "continuous":
-            coordinates.append(_standard_units(v))
+            units = _standard_units(v)
+            if not has_density(units):
+                return None
+            coordinates.append(units)
             continue
         codes = codes_of(v)
         if codes.max() + 1 < v.n:

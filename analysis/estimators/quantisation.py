@@ -49,7 +49,7 @@ def spread_ties(
         if not columns:
             spread = values.copy()
         left, right = cells
-        spread[:, column] += _uniform(keys, column) * (left + right) - left
+        spread[:, column] += uniform_of_keys(keys, column) * (left + right) - left
         columns += 1
     return spread, columns
 
@@ -161,8 +161,13 @@ def _occurrences(keys: Keys) -> Keys:
     return found
 
 
-def _uniform(keys: Keys, column: int) -> Floats:
-    """Return pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``."""
+def uniform_of_keys(keys: Keys, column: int) -> Floats:
+    """Return pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``.
+
+    Args:
+        keys: shape ``(n,)``.
+        column: its number; each draws anew.
+    """
     with np.errstate(over="ignore"):
         drawn = _mixed(keys + np.uint64(column + 1) * np.uint64(0xD1342543DE82EF95))
     return ((drawn >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.readings import (
     Neighbours,
     Reach,
@@ -25,14 +24,12 @@ from infoplane.analysis.estimators.readings import (
     ksg_reading,
     reaches,
 )
+from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.analysis.kernels.neighbours import Distances
-from infoplane.rows import row_codes
 from infoplane.types.arrays import Floats
 
 _SINGULAR = 1e-10
 DETERMINED = 1e-12
-_REPEATED = 0.05
-"""Share of rows that may repeat another where a density is assumed."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,6 @@ def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> lis
     rest = ball_entropies(of_rest, neighbours)
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
     return [Reading(entropies, ksg_reading(x, of_rest, neighbours).information)]
-
-
-def has_density(rows: Floats) -> bool:
-    """Return whether hardly any row of ``(n, dim)`` repeats another."""
-    counts = counts_of(row_codes(rows))
-    return float(counts[counts > 1].sum()) <= _REPEATED * len(rows)
 
 
 def whiten(z: Floats) -> Whitened:
