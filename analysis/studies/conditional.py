@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
+from infoplane.user_warning import warn_user
 
 
 def conditional_information(
@@ -166,5 +166,5 @@ def information_given_labels(
     if noise and not found:
         raise InputError(f"{estimator.name}: no I(Z;X|Y): {noise}")
     if noise:
-        warnings.warn(f"layers that draw noise are left out: {noise}", RuntimeWarning, stacklevel=2)
+        warn_user(f"layers that draw noise are left out: {noise}", RuntimeWarning)
     return tuple(found)

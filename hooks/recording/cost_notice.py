@@ -1,15 +1,44 @@
-"""What a capture will cost and can show, said before it: time, and layers too wide."""
+"""What captures will cost and can show, said before them: bytes, time, and layers too wide."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from infoplane.display.progress import duration
 from infoplane.display.saturation import saturation_sentence
+from infoplane.display.sizes import size_text
+from infoplane.errors import BudgetExceeded
+from infoplane.hooks.options import Options
 from infoplane.types import LayerInfo
+from infoplane.user_warning import warn_user
 
 _LEAST_SECONDS = 1.0
 """A capture that is faster is not spoken of."""
+_LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
+
+
+def check_budget(bytes_per_capture: int, options: Options) -> None:
+    """Refuse a schedule beyond ``max_bytes``, and warn of one beyond the disk.
+
+    Raises:
+        BudgetExceeded: with what to take less of.
+    """
+    count = options.schedule.count() or 1
+    need = bytes_per_capture * count
+    takes = f"{count} captures of {size_text(bytes_per_capture)} take {size_text(need)}"
+    most = options.max_bytes
+    if most is not None and need > most:
+        raise BudgetExceeded(f"{takes}, more than max_bytes={size_text(most)}; {_LESS}")
+    free = _free_bytes(options.to)
+    if options.store == "activations" and need > free:
+        warn_user(f"{takes}, and {options.to} has {size_text(free)} free; {_LESS}", RuntimeWarning)
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
 
 
 def outlook(

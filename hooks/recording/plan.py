@@ -5,16 +5,14 @@ Sites, reductions, shapes, batches and what it costs.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from torch import nn
 
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
-from infoplane.errors import BudgetExceeded, InputError
+from infoplane.errors import InputError
 from infoplane.hooks.choice.first_look import Look, look
 from infoplane.hooks.choice.layers import Survey
 from infoplane.hooks.choice.named import named_modules
@@ -30,8 +28,6 @@ from infoplane.hooks.rows.row_plan import settle_rows
 from infoplane.hooks.rows.rows import Rows
 from infoplane.types import LayerInfo, counted
 from infoplane.user_warning import warn_user
-
-_LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,23 +152,6 @@ class Plan:
         seconds = self.seen.seconds_per_row * samples
         return outlook(self.infos, self.rows, seconds, self.options.schedule.count())
 
-    def check_budget(self) -> None:
-        """Refuse a schedule beyond ``max_bytes``, and warn of one beyond the disk."""
-        most, count = self.options.max_bytes, self.options.schedule.count() or 1
-        need = self.bytes_per_capture * count
-        if most is not None and need > most:
-            raise BudgetExceeded(
-                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
-                f"more than max_bytes={size_text(most)}; {_LESS}"
-            )
-        free = _free_bytes(self.options.to)
-        if self.options.store == "activations" and need > free:
-            warn_user(
-                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
-                f"and {self.options.to} has {size_text(free)} free; {_LESS}",
-                RuntimeWarning,
-            )
-
     def describe(self) -> str:
         """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""
         count = self.options.schedule.count()
@@ -192,11 +171,6 @@ class Plan:
                 + reduced
             )
         return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
-
-
-def _free_bytes(folder: Path) -> int:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    return shutil.disk_usage(there).free
 
 
 def make_plan(

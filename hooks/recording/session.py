@@ -13,6 +13,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.certification import Certification
 from infoplane.hooks.recording.companions import Companions
+from infoplane.hooks.recording.cost_notice import check_budget
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.plan import Plan, make_plan
 from infoplane.hooks.recording.ranks import make_process_group
@@ -104,7 +105,7 @@ class Session:
         resumed = options.resume and (options.to / "run.json").is_file()
         previous = open_archive(options.to) if resumed else None
         plan = self.look(previous)
-        plan.check_budget()
+        check_budget(plan.bytes_per_capture, options)
         plan.fit_reductions(self._model, self._probe)
         if previous is None:
             step = 0 if options.schedule.due(0) else -1
