@@ -30,9 +30,12 @@ from infoplane.analysis.plot import (
 )
 from infoplane.analysis.plot.caption import caption_of
 from infoplane.analysis.plot.labels import axis_label, wrap_label
+from infoplane.analysis.plot.layout import beside, is_narrow, settle
 from infoplane.analysis.plot.matrix import plot_dpi_matrix
 from infoplane.analysis.plot.names import named, short_names
 from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.step_axis import step_norm, step_ticks
+from infoplane.analysis.plot.tones import colour_map
 from infoplane.analysis.plot.trajectory import flag_segments, trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
@@ -172,15 +175,15 @@ def test_a_finding_at_an_unmeasured_step_or_layer_is_left_out() -> None:
 
 
 def test_colours_follow_steps_on_a_log_scale_that_has_a_place_for_step_zero() -> None:
-    norm = style.step_norm(STEPS)
+    norm = step_norm(STEPS)
     values = [float(norm(s)) for s in STEPS]
     assert values[0] == 0 and values[-1] == pytest.approx(1) and values == sorted(values)
     assert values[3] == pytest.approx(math.log(21) / math.log(8001))
-    assert float(style.step_norm([0, 10, 20])(10)) == 0.5
+    assert float(step_norm([0, 10, 20])(10)) == 0.5
 
 
 def test_the_colour_map_darkens_one_way_only() -> None:
-    rgb = style.colour_map()(np.linspace(0, 1, 64))[:, :3]
+    rgb = colour_map()(np.linspace(0, 1, 64))[:, :3]
     grey = rgb @ [0.299, 0.587, 0.114]
     assert np.all(np.diff(grey) > 0) and grey[-1] < 0.85
 
@@ -416,7 +419,7 @@ def test_numbers_of_layers_do_not_cover_other_words():
 
 
 def test_the_last_step_stands_clear_of_the_last_power_of_ten():
-    assert style.step_ticks([0, 10, 4000], True) == [0, 1, 10, 100, 4000] and style.step_ticks(
+    assert step_ticks([0, 10, 4000], True) == [0, 1, 10, 100, 4000] and step_ticks(
         [0, 10, 8000], True
     )[-2:] == [1000, 8000]
 
@@ -427,10 +430,10 @@ def test_a_legend_stays_on_the_figure_of_one_column_and_leaves_the_axes_their_wi
     ax = figure.add_subplot()
     ax.plot([0, 1], label="hollow: no compression")
     ax.plot([1, 0], label="kde:variance=0.001")
-    legend = ax.legend(**style.beside(ax))
+    legend = ax.legend(**beside(ax))
     figure.draw_without_rendering()
     box = legend.get_window_extent()
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and style.is_narrow(ax)
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and is_narrow(ax)
     assert ax.get_window_extent().width > 0.8 * figure.bbox.width
 
 
@@ -446,7 +449,7 @@ def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_
     )
     figure = save.draw(make_plane())
     assert not drawn
-    style.settle(figure)
+    settle(figure)
     settled = figure.axes[0].get_window_extent().bounds
     figure.draw_without_rendering()
     assert drawn and figure.axes[0].get_window_extent().bounds == pytest.approx(settled, abs=1e-9)

@@ -26,6 +26,7 @@ from infoplane.analysis.plot import (
     style,
 )
 from infoplane.analysis.plot.draw_path import convex_hull
+from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.save import draw
 from infoplane.analysis.studies.compare import pool
 from infoplane.errors import InputError
@@ -117,7 +118,7 @@ def test_ticks_in_nats_are_round_and_stand_where_they_belong() -> None:
 def test_a_title_stands_above_what_a_reader_must_know() -> None:
     said = Caveats(warnings=("bin:szt: saturated: all of it",))
     ax = plot_plane(plane_with(), ax=fresh(), caveats=said, view=View(title="My network"))
-    style.settle(style.figure_of(ax))
+    settle(style.figure_of(ax))
     assert ax.get_title() == "My network" and "saturated" in ax.get_title(loc="left")
     (words,) = (t for t in ax.findobj(Text) if t.get_text().startswith("bin:szt: saturated"))
     assert ax.title.get_window_extent().y0 >= words.get_window_extent().y1 - 1

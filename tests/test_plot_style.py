@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import draw_curves, plot_curves, plot_plane, style
+from infoplane.analysis.plot.tones import colour_map, luminance
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate
 
@@ -39,13 +40,13 @@ def inks(ax: Axes) -> list[float]:
     texts = [ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
     legend = ax.get_legend()
     texts += [] if legend is None else legend.get_texts()
-    return [style.luminance(to_rgba(text.get_color())) for text in texts]
+    return [luminance(to_rgba(text.get_color())) for text in texts]
 
 
 @pytest.mark.usefixtures("dark")
 def test_words_of_our_figures_are_dark_in_a_dark_style() -> None:
     for figure in (plot_plane(make_plane()).figure, draw_curves(make_plane())):
-        assert style.luminance(to_rgba(figure.get_facecolor())) == pytest.approx(1.0)
+        assert luminance(to_rgba(figure.get_facecolor())) == pytest.approx(1.0)
         for ax in figure.axes:
             assert max(inks(ax)) < 0.5
 
@@ -55,10 +56,10 @@ def test_words_of_our_figures_are_dark_in_a_dark_style() -> None:
 def test_an_axes_of_a_dark_figure_has_white_paper_and_words_that_stay_light(draw: object) -> None:
     _, ax = plt.subplots()
     draw(make_plane(), ax=ax)  # type: ignore[operator]
-    assert style.luminance(to_rgba(ax.get_facecolor())) == pytest.approx(1.0)
+    assert luminance(to_rgba(ax.get_facecolor())) == pytest.approx(1.0)
     assert min(inks(ax)) > 0.5
     names = [text for text in ax.texts if text.get_gid() == "name"]
-    assert all(style.luminance(to_rgba(name.get_color())) > 0.5 for name in names)
+    assert all(luminance(to_rgba(name.get_color())) > 0.5 for name in names)
 
 
 def test_a_dark_style_is_left_as_it_was() -> None:
@@ -84,5 +85,5 @@ def test_a_figure_without_layout_holds_the_whole_picture(
 
 def test_words_are_dark_enough_for_white_paper() -> None:
     ax = style.new_figure().add_subplot()
-    for tone in style.colour_map()([0.0, 0.5, 1.0]):
-        assert style.luminance(style.ink(tuple(tone), ax)) <= 0.42 + 1e-9
+    for tone in colour_map()([0.0, 0.5, 1.0]):
+        assert luminance(style.ink(tuple(tone), ax)) <= 0.42 + 1e-9

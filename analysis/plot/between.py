@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.layout import is_narrow, width_points
 from infoplane.analysis.plot.matrix import name_cells, title_cells
 from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.tones import heat_map
 from infoplane.errors import InputError
 
 MOST_NUMBERS = 12
@@ -56,17 +58,17 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
     low, high = min(0.0, float(values.min())), float(values.max())
     image = ax.imshow(
         values,
-        cmap=style.heat_map("#dddddd"),
+        cmap=heat_map("#dddddd"),
         vmin=low,
         vmax=high if high > low + 1e-9 else low + 1.0,
         gid="matrix",
     )
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     bar.set_label("[bits] (grey: no number)")
-    letters = 13 if style.is_narrow(ax) else 18
+    letters = 13 if is_narrow(ax) else 18
     name_cells(ax, drawable_names(short_names(matrix.layers, letters)))
     title_cells(ax, f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}")
-    cell = style.width_points(ax) / len(matrix.layers)
+    cell = width_points(ax) / len(matrix.layers)
     if len(matrix.layers) <= MOST_NUMBERS and cell > _LEAST_CELL:
         middle = low + 0.55 * (high - low)
         for (row, column), bits in np.ndenumerate(np.ma.filled(values, np.nan)):

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.tones import colour_map, marker
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _draw_errors(
     ax: Axes, scores: Sequence[Score], cases: Sequence[str], names: Sequence[str]
 ) -> None:
     """Draw one mark per case and estimator; the estimators of a case stand one above the other."""
-    colours = style.colour_map("viridis", 0.0, 0.85)
+    colours = colour_map("viridis", 0.0, 0.85)
     for index, name in enumerate(names):
         shift = 0.5 * ((index + 0.5) / len(names) - 0.5)
         errors = {}
@@ -73,7 +74,7 @@ def _draw_errors(
         shown = np.clip(list(errors.values()), -_LIMIT, _LIMIT)
         tone = colours(index / max(1, len(names) - 1))
         look: style.Look = {"color": tone, "ms": 4, "ls": "none", "label": name}
-        ax.plot(shown, list(errors), style.marker(index), gid=f"errors {name}", **look)
+        ax.plot(shown, list(errors), marker(index), gid=f"errors {name}", **look)
         for place, bias in errors.items():
             if abs(bias) > _LIMIT:
                 _write_beyond(ax, place, bias)

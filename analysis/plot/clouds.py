@@ -15,8 +15,10 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import label_across, label_up
 from infoplane.analysis.plot.labels import short_label
+from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.pooled import pairs_of
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.analysis.plot.tones import Tone, marker
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,16 +62,14 @@ def plot_cloud(
     runs = len(pairs[0][0].names)
     ax.set_title(f"step {step}, {runs} runs: every run, median", fontsize=8, loc="left")
     across, up = pairs[0]
-    style.settle(style.figure_of(ax))
+    settle(style.figure_of(ax))
     label_across(ax, pooled_label(across))
     label_up(ax, pooled_label(up))
     plain_legend(ax, layer_handles(ax, layers), loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax
 
 
-def _draw_cloud(
-    ax: Axes, across: Pooled, up: Pooled, step: int, tone: style.Tone, index: int
-) -> None:
+def _draw_cloud(ax: Axes, across: Pooled, up: Pooled, step: int, tone: Tone, index: int) -> None:
     """Draw one layer: its runs, their median, and thin lines between."""
     of_x, of_y = across.steps.index(step), up.steps.index(step)
     xs, ys = across.values[:, of_x], up.values[:, of_y]
@@ -78,7 +78,7 @@ def _draw_cloud(
         ax.plot([x, middle[0]], [y, middle[1]], color=tone, lw=0.4, alpha=0.5, zorder=1)
     ax.scatter(xs, ys, s=9, color=[tone], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{index}")
     look: style.Look = {"ms": 7, "mfc": tone, "mec": "black", "mew": 0.8, "ls": "none"}
-    ax.plot(*middle, marker=style.marker(index), zorder=4, gid=f"median-{index}", **look)
+    ax.plot(*middle, marker=marker(index), zorder=4, gid=f"median-{index}", **look)
 
 
 @style.styled

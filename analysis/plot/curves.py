@@ -14,10 +14,13 @@ from infoplane.analysis.plot.end_names import name_ends
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import draw_ceiling_up, draw_heading, label_up, with_margins
 from infoplane.analysis.plot.labels import QUANTITIES, choose_estimator, short_axis
+from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.legend import draw_marks
 from infoplane.analysis.plot.marks import MARKS, NULL
 from infoplane.analysis.plot.metrics import logged_metrics, plot_metrics
 from infoplane.analysis.plot.small import layer_tones
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import Tone, dashes, marker
 from infoplane.analysis.plot.trajectory import Interval, interval_of, is_sparse
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
@@ -117,7 +120,7 @@ def plot_curves(
         raise InputError(f"the plane has no {quantity} from {spec!r}")
     ax = style.new_axes(ax, height=style.PAGE * 0.4)
     _draw_panel(ax, shown, quantity, curves, log, view or View())
-    style.settle(style.figure_of(ax))
+    settle(style.figure_of(ax))
     name_ends(ax, plane, curves)
     return ax
 
@@ -135,7 +138,7 @@ def _draw_panel(
     tones = layer_tones([curve.layer for curve in curves]).values()
     for index, (curve, tone) in enumerate(zip(curves, tones, strict=True)):
         _draw_curve(ax, curve, tone, index, alpha=0.13 * min(1.0, 4 / len(curves)))
-    style.step_axis(ax, plane.steps, log)
+    step_axis(ax, plane.steps, log)
     _set_limits(ax, ceilings_of(plane, spec)[quantity], curves, view)
     label_up(ax, view.text(short_axis(plane, quantity, spec, curves[0].estimates[0].sense)))
     used = set.union(*(curve.marks() for curve in curves))
@@ -174,14 +177,14 @@ def _bounds(plane: Plane, layer: str, spec: str) -> dict[int, Interval]:
     return {step: (lower[step].bits, upper[step].bits) for step in lower if step in upper}
 
 
-def _draw_curve(ax: Axes, curve: Curve, tone: style.Tone, index: int, *, alpha: float) -> None:
+def _draw_curve(ax: Axes, curve: Curve, tone: Tone, index: int, *, alpha: float) -> None:
     """Draw a curve, its bands (``alpha`` of its colour) and its marks.
 
     The line of a single checkpoint would not be seen: it has the layer's shape.
     """
     bits = [estimate.bits for estimate in curve.estimates]
-    shape = style.marker(index) if len(bits) == 1 else ""
-    look: style.Look = {"color": tone, "lw": 1.3, "ls": style.dashes(index)}
+    shape = marker(index) if len(bits) == 1 else ""
+    look: style.Look = {"color": tone, "lw": 1.3, "ls": dashes(index)}
     ax.plot(curve.steps, bits, marker=shape, ms=4, zorder=3, gid=f"curve-{index}", **look)
     if curve.band:
         low, high = zip(*curve.band.values(), strict=True)
@@ -264,7 +267,7 @@ def draw_curves(
     if has_metrics:
         plot_metrics(plane, ax=axes[-1], log=log)
         axes[-1].set_xlim(axes[0].get_xlim())
-    style.settle(figure)
+    settle(figure)
     for ax, curves in zip(axes, panels.values(), strict=False):
         name_ends(ax, plane, curves)
     return figure

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.marks import GREY, NULL
+from infoplane.analysis.plot.tones import layer_tone, marker, pale
 from infoplane.analysis.plot.trajectory import Interval, Trajectory
 
 Tones = NDArray[np.float64]
@@ -129,13 +130,13 @@ def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
     """Draw one pale band along the path: the hull of all runs at neighbouring checkpoints."""
     pairs = list(itertools.pairwise(path.runs)) or [(path.runs[0], ())]
     hulls = [convex_hull([*first, *second]) for first, second in pairs]
-    tone = style.layer_tone(index)
-    pale = style.pale(tone)
+    tone = layer_tone(index)
+    shade = pale(tone)
     ax.add_collection(
         PolyCollection(
             hulls,
-            facecolors=pale,
-            edgecolors=pale,
+            facecolors=shade,
+            edgecolors=shade,
             linewidths=0.5,
             zorder=0.5,
             gid=f"range-{index}",
@@ -204,7 +205,7 @@ def _draw_ends(
         first = {"marker": "o", "ms": size, "mfc": "none", "mec": GREY, "gid": f"first-{index}"}
         ax.plot(path.x[0], path.y[0], **look | first | {"zorder": 4})
     face = "white" if hollow_points(path)[-1] else tones[-1]
-    last = {"marker": style.marker(shape), "ms": size, "mfc": face, "mec": "black"}
+    last = {"marker": marker(shape), "ms": size, "mfc": face, "mec": "black"}
     ax.plot(*path.end, **look | last, gid=f"last-{index}")
     if path.saturated[-1]:
         ax.plot(*path.end, marker="x", ms=size / 2, mec="black", **look, gid=f"last-cross-{index}")

@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.layout import height_points, is_narrow, settle
 from infoplane.analysis.plot.names import layer_labels, named
 from infoplane.analysis.plot.place import spread
 from infoplane.analysis.plot.small import layer_tones
+from infoplane.analysis.plot.tones import Tone
 from infoplane.plane import Plane
 from infoplane.types import Estimate
 
@@ -41,17 +43,17 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
         plane: knows the reductions of the layers.
         curves: in layer order.
     """
-    height = style.height_points(ax)
+    height = height_points(ax)
     places = named(len(curves), max(2, int(height / (1.25 * _SMALLEST))))
     layers = [curve.layer for curve in curves]
     tones = layer_tones(layers)
-    labels = drawable_names(layer_labels(plane, layers, 14 if style.is_narrow(ax) else 22))
+    labels = drawable_names(layer_labels(plane, layers, 14 if is_narrow(ax) else 22))
     size = min(7.0, height / len(places) / 1.25)
     wanted = [_height_of_end(ax, curves[index]) for index in places]
     slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
     for index, slot in zip(places, slots, strict=True):
         _write_name(ax, labels[index], curves[index], tones[layers[index]], slot, size)
-    style.settle(style.figure_of(ax))  # the names have taken room from the Axes
+    settle(style.figure_of(ax))  # the names have taken room from the Axes
     right = max(text.get_window_extent().x1 for text in ax.texts)
     edge = float(ax.transAxes.inverted().transform((right, 0.0))[0])
     legend = ax.get_legend()
@@ -78,9 +80,7 @@ def _height_of_end(ax: Axes, curve: Curve) -> float:
     return round((curve.estimates[-1].bits - low) / (high - low) / 0.03) * 0.03
 
 
-def _write_name(
-    ax: Axes, name: str, curve: Curve, tone: style.Tone, slot: float, size: float
-) -> None:
+def _write_name(ax: Axes, name: str, curve: Curve, tone: Tone, slot: float, size: float) -> None:
     """Write a layer's name right of the Axes at the height ``slot``, joined to its curve's end."""
     line = {"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1}
     ax.annotate(

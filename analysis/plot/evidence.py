@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import wrap_label
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import VERDICT_COLOURS, colour_map, marker
 
 TONE = "#3b528b"
 
@@ -59,7 +62,7 @@ def _strip(ax: Axes, numbers: Mapping[str, Sequence[float]], limits: Mapping[str
             _draw_bar(ax, float(np.median(finite)), row, 0.3, color=TONE, lw=1.5)
         if name in limits:
             shown.append(limits[name])
-            red = style.VERDICT_COLOURS["fault"]
+            red = VERDICT_COLOURS["fault"]
             _draw_bar(ax, limits[name], row, 0.42, color=red, lw=1.2, ls=(0, (2, 1.5)))
     names = [wrap_label(re.sub(r"\s*\[[^\]]*\]\s*$", "", name), 44) for name in numbers]
     ax.set_yticks(range(len(names)), names)
@@ -96,25 +99,42 @@ def draw_lines(
     """
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.42)
     ax = figure.add_subplot()
-    colours = style.colour_map()(np.linspace(0, 1, max(2, len(lines))))
     words = list(map(str, x)) if x and isinstance(x[0], str) else []
-    at = np.arange(len(x), dtype=np.float64) if words else np.asarray(x, np.float64)
-    for index, ((name, seeds), tone) in enumerate(zip(lines.items(), colours, strict=False)):
-        for values in seeds:
-            ax.plot(at, values, color=tone, lw=0.6, alpha=0.45)
-        median = np.median(np.asarray(seeds, np.float64), axis=0)
-        look: style.Look = {"ms": 4, "markevery": max(1, len(at) // 12)}
-        ax.plot(at, median, color=tone, marker=style.marker(index), label=name, **look)
+    places = np.arange(len(x), dtype=np.float64) if words else np.asarray(x, np.float64)
+    colours = colour_map()(np.linspace(0, 1, max(2, len(lines))))  # (names, 4)
+    for index, (name, seeds) in enumerate(lines.items()):
+        look: style.Look = {"color": colours[index], "marker": marker(index), "label": name}
+        _draw_seeds(ax, places, seeds, look)
     if words:
-        ax.set_xticks(at, words)
+        ax.set_xticks(places, words)
     elif log:
-        style.step_axis(ax, at.astype(int).tolist(), True)
-    low, high = ax.get_ylim()
-    if high - low < 0.05 * abs(
-        high
-    ):  # nearly constant: a scale that does not blow up the last digit
-        ax.set_ylim(min(0.0, low), 1.05 * high)
+        step_axis(ax, places.astype(int).tolist(), True)
+    _widen_up(ax)
     ax.ticklabel_format(axis="y", useOffset=False)
     ax.set(xlabel=x_label, ylabel=wrap_label(y_label, 34))
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
+
+
+def _draw_seeds(
+    ax: Axes, places: NDArray[np.float64], seeds: Sequence[Sequence[float]], look: style.Look
+) -> None:
+    """Draw a thin curve for every seed and their median in bold.
+
+    Args:
+        ax: where to draw.
+        places: along the flat axis, shape (points,).
+        seeds: a curve for each, as long as ``places``.
+        look: colour, mark and name of the median.
+    """
+    for values in seeds:
+        ax.plot(places, values, color=look["color"], lw=0.6, alpha=0.45)
+    median = np.median(np.asarray(seeds, np.float64), axis=0)  # (points,)
+    ax.plot(places, median, ms=4, markevery=max(1, len(places) // 12), **look)
+
+
+def _widen_up(ax: Axes) -> None:
+    """Let nearly constant curves start at 0: their last digit must not fill the axis."""
+    low, high = ax.get_ylim()
+    if high - low < 0.05 * abs(high):
+        ax.set_ylim(min(0.0, low), 1.05 * high)

@@ -17,10 +17,13 @@ from infoplane.analysis.plot.ceilings import Ceilings
 from infoplane.analysis.plot.depth import Depth
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.labels import UNITS, wrap_label
+from infoplane.analysis.plot.layout import below, height_points, settle, width_points
 from infoplane.analysis.plot.legend import DEPTH_LINE
 from infoplane.analysis.plot.marks import FLOOR
 from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.place import place_labels
+from infoplane.analysis.plot.step_axis import step_norm, step_text, step_ticks
+from infoplane.analysis.plot.tones import VERDICT_COLOURS, colour_map
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.analysis.plot.view import View
 from infoplane.plane import Ceiling
@@ -170,7 +173,7 @@ def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:
 
 def fit_labels_across(axes: Sequence[Axes]) -> None:
     """Break the labels of neighbouring flat axes again where one is wider than its Axes."""
-    style.settle(style.figure_of(axes[0]))
+    settle(style.figure_of(axes[0]))
     for ax in axes:
         text = ax.get_xlabel().replace("\n", " ")
         widest = ax.xaxis.label.get_window_extent().width
@@ -182,8 +185,8 @@ def fit_labels_across(axes: Sequence[Axes]) -> None:
 
 def label_up(ax: Axes, text: str) -> None:
     """Write the label of the upright axis, broken to the height that legend and title have left."""
-    style.settle(style.figure_of(ax))
-    room = max(18, int(style.height_points(ax) / 4.4))
+    settle(style.figure_of(ax))
+    room = max(18, int(height_points(ax) / 4.4))
     ax.set_ylabel(wrap_label(drawable(text), room), parse_math=False)
 
 
@@ -200,16 +203,16 @@ def draw_heading(
     """
     if not title and not warnings:
         return
-    room = max(30, int((width or style.width_points(ax)) / 3.5))
+    room = max(30, int((width or width_points(ax)) / 3.5))
     lines = [textwrap.fill(drawable(sentence), room) for sentence in warnings]
     words = "\n".join(lines)
     if words:
-        ax.set_title(words, fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"])
+        ax.set_title(words, fontsize=6.5, loc="left", color=VERDICT_COLOURS["fault"])
     if title:
         above = 4 + (9 * (words.count("\n") + 1) if words else 0)
         words = textwrap.fill(drawable(title), max(24, int(0.75 * room)))
         heading = ax.set_title(words, x=0, y=1, ha="left", color="black", parse_math=False)
-        heading.set_transform(style.below(ax, -above))  # points: a layout may change the height
+        heading.set_transform(below(ax, -above))  # points: a layout may change the height
 
 
 def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
@@ -220,10 +223,10 @@ def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
         steps: that are drawn.
         log: logarithmic colours; None decides from the steps.
     """
-    colours = ScalarMappable(style.step_norm(steps, log), style.colour_map())
+    colours = ScalarMappable(step_norm(steps, log), colour_map())
     bar = style.figure_of(ax).colorbar(colours, ax=ax, pad=0.02, fraction=0.045, aspect=28)
-    ticks = style.step_ticks(steps, log)
-    bar.set_ticks(ticks, labels=list(map(style.step_text, ticks)))
+    ticks = step_ticks(steps, log)
+    bar.set_ticks(ticks, labels=list(map(step_text, ticks)))
     bar.minorticks_off()
     bar.outline.set_linewidth(0.4)
     bar.set_label("training step")
@@ -260,7 +263,7 @@ def number_ends(
     if depth is not None:
         marks = [drawable(place.mark) for place in depth.places]
     figure = style.figure_of(ax)
-    style.settle(figure)  # the layout must be settled before pixels mean anything
+    settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
     ends = [paths[index].end for index in chosen]
     anchors = [tuple(ax.transData.transform(end) / scale) for end in ends]

@@ -20,6 +20,8 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable, drawable_names
 from infoplane.analysis.plot.labels import wrap_label
 from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.step_axis import is_log, step_axis
+from infoplane.analysis.plot.tones import heat_map
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,17 +144,17 @@ def _draw_panels(
 
 
 def _mesh(ax: Axes, found: Histograms, unit: int | None, log: bool | None) -> QuadMesh:
-    edges = step_edges(found.steps, style.is_log(found.steps) if log is None else log)
+    edges = step_edges(found.steps, is_log(found.steps) if log is None else log)
     mesh = ax.pcolormesh(
         edges,
         found.edges,
         np.ma.masked_equal(found.shares(unit).T, 0.0),
-        cmap=style.heat_map(),
+        cmap=heat_map(),
         norm=LogNorm(FAINTEST, 1.0),
         rasterized=True,
         gid="histogram",
     )
-    style.step_axis(ax, found.steps, log)
+    step_axis(ax, found.steps, log)
     ax.set_xlim(edges[0], edges[-1])
     ax.set_ylim(found.edges[0], found.edges[-1])
     ax.grid(False)

@@ -13,12 +13,15 @@ from matplotlib.lines import Line2D
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
 from infoplane.analysis.plot.frame import label_across
+from infoplane.analysis.plot.layout import beside, height_points, is_narrow, settle
 from infoplane.analysis.plot.names import named, short_names
 from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane, widen
+from infoplane.analysis.plot.tones import layer_tone, marker
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
+    from infoplane.analysis.studies.compression import Compression
     from infoplane.analysis.studies.invariance import Invariance
     from infoplane.analysis.studies.phases import Phases
 
@@ -29,42 +32,52 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
 
     One row per layer and estimator; filled where it counts as compression.
     """
-    specs: dict[str, None] = {}
-    for phase in phases.layers:
-        specs |= dict.fromkeys(curve.estimator for curve in phase.curves)
-    tones = {spec: style.layer_tone(index) for index, spec in enumerate(specs)}
-    shapes = {spec: style.marker(index) for index, spec in enumerate(specs)}
+    looks = _looks(phases)
     rows = sum(len(phase.curves) for phase in phases.layers)
     ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * rows + 0.9))
     row, centres = 0.0, []
     for phase in phases.layers:
         top = row
         for curve in phase.curves:
-            tone = tones[curve.estimator]
-            ax.plot([curve.low, curve.high], [row, row], color=tone, lw=1.4, solid_capstyle="butt")
-            face = tone if curve.compresses else "white"
-            ax.plot(curve.drop, row, shapes[curve.estimator], ms=5, color=tone, mfc=face)
+            _draw_fall(ax, row, curve, looks[curve.estimator])
             row += 1
         centres.append((top + row - 1) / 2)
         row += 0.8
     ax.axvline(0, color="#555555", lw=0.8)
     ax.set_ylim(row - 0.3, -1.0)
     ax.grid(False, axis="y")
-    marks = []
-    for spec, tone in tones.items():
-        marks.append(Line2D([], [], marker=shapes[spec], color=tone, label=spec))
-    empty: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
-    marks.append(Line2D([], [], marker="o", label="hollow: no compression", **empty))
-    ax.legend(handles=marks, **style.beside(ax))
+    entries = [Line2D([], [], label=spec, **look) for spec, look in looks.items()]
+    hollow: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
+    entries.append(Line2D([], [], marker="o", label="hollow: no compression", **hollow))
+    ax.legend(handles=entries, **beside(ax))
     _name_phases(ax, phases, centres)
     label_across(ax, "fall of I(X;Z) from its split-half peak [bits], 95 %")
-    ax.legend(handles=marks, **style.beside(ax))  # clear of the label, whose lines are known now
+    ax.legend(handles=entries, **beside(ax))  # clear of the label, whose lines are known now
     return ax
+
+
+def _looks(phases: Phases) -> dict[str, style.Look]:
+    """Return shape and colour of every estimator."""
+    specs: dict[str, None] = {}
+    for phase in phases.layers:
+        specs |= dict.fromkeys(curve.estimator for curve in phase.curves)
+    looks = {}
+    for index, spec in enumerate(specs):
+        looks[spec] = {"marker": marker(index), "color": layer_tone(index)}
+    return looks
+
+
+def _draw_fall(ax: Axes, row: float, curve: Compression, look: style.Look) -> None:
+    """Draw one fall with its interval, filled where it counts as compression."""
+    ends = [curve.low, curve.high]
+    ax.plot(ends, [row, row], color=look["color"], lw=1.4, solid_capstyle="butt")
+    face = look["color"] if curve.compresses else "white"
+    ax.plot(curve.drop, row, ls="none", ms=5, mfc=face, **look)
 
 
 def _name_phases(ax: Axes, phases: Phases, centres: Sequence[float]) -> None:
     """Write layer and verdict beside the rows of each layer, one above the other where they fit."""
-    separator = ": " if style.height_points(ax) < 20 * len(centres) else "\n"
+    separator = ": " if height_points(ax) < 20 * len(centres) else "\n"
     names = _row_names(ax, [phase.layer for phase in phases.layers])
     words = []
     for name, phase in zip(names, phases.layers, strict=True):
@@ -73,18 +86,18 @@ def _name_phases(ax: Axes, phases: Phases, centres: Sequence[float]) -> None:
 
 
 def _row_names(ax: Axes, layers: Sequence[str]) -> list[str]:
-    return drawable_names(short_names(layers, 14 if style.is_narrow(ax) else 24))
+    return drawable_names(short_names(layers, 14 if is_narrow(ax) else 24))
 
 
 def _name_rows(ax: Axes, centres: Sequence[float], words: Sequence[str]) -> None:
     """Write words beside rows, of many as many as fit."""
-    style.settle(style.figure_of(ax))
-    height = style.height_points(ax)
+    settle(style.figure_of(ax))
+    height = height_points(ax)
     places = named(len(words), max(2, int(height / 7)))
     size = max(5.5, min(7.0, 0.8 * height / len(places)))
     shown = [words[place] for place in places]
     ax.set_yticks([centres[place] for place in places], shown, fontsize=size, parse_math=False)
-    style.settle(style.figure_of(ax))
+    settle(style.figure_of(ax))
 
 
 @style.styled
@@ -99,7 +112,7 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     rows = np.arange(len(found), dtype=float)
     errors = [result.error for result in found]
     losses = [result.sensitivity for result in found]
-    turn = "\n" if style.is_narrow(ax) else " "
+    turn = "\n" if is_narrow(ax) else " "
     label = f"invariance error:{turn}largest change under invertible maps"
     ax.barh(rows - 0.18, errors, 0.34, color="#d55e00", label=label)
     label = f"sensitivity:{turn}loss when half of the units go"
@@ -107,7 +120,7 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     high = max(*errors, *losses)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
-    if style.is_narrow(ax):
+    if is_narrow(ax):
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1))
     else:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
@@ -117,7 +130,7 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     words = [f"{shorts[result.layer]}  {result.estimator}" for result in found]
     _name_rows(ax, rows.tolist(), words)
     label = f"{symbol} as each estimator defines it [bits]"
-    if style.height_points(ax) > 6 * len(found):
+    if height_points(ax) > 6 * len(found):
         label += ", number: discriminability"
         for row, result in enumerate(found):
             end = max(result.error, result.sensitivity, 0) + 0.01 * high

@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import Depth
 from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.layout import below, is_narrow, settle
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.names import layer_labels, named, numbered_names, short_names
+from infoplane.analysis.plot.tones import layer_tone, marker, pale
 from infoplane.plane import Plane
 
 MOST_NAMED = {"page": 24, "column": 12}
@@ -70,7 +72,7 @@ def layers_to_name(ax: Axes, count: int, depth: Depth | None = None, *, most: in
 
 
 def _size(ax: Axes) -> str:
-    return "column" if style.is_narrow(ax) else "page"
+    return "column" if is_narrow(ax) else "page"
 
 
 def draw_legend(
@@ -107,7 +109,7 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     """
     lines = ax.get_xlabel().count("\n") + 1
     most = max(1, min(4, (len(entries) + 2) // 3))
-    narrow, extent = style.is_narrow(ax), ax.get_window_extent()
+    narrow, extent = is_narrow(ax), ax.get_window_extent()
     figure = style.figure_of(ax)
     alone = not [other for other in figure.axes if other is not ax and not _is_scale(other)]
     outside = min(extent.x0, figure.bbox.x1 - extent.x1) - _UP * figure.dpi / 72
@@ -115,7 +117,7 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     for columns in range(most, 0, -1):
         look: style.Look = {
             "handles": entries,
-            "bbox_transform": style.below(ax, 20 + 11 * lines),
+            "bbox_transform": below(ax, 20 + 11 * lines),
             "ncols": columns,
             "handletextpad": 0.3,
             "columnspacing": 1.0,
@@ -154,7 +156,7 @@ def keep_shape(ax: Axes) -> None:
     if figure.bbox.height < least:  # no layout fits before there is this much room
         figure.set_figheight(least / figure.dpi)
     for _ in range(3):  # a layout gives back a part of what a figure grows by
-        style.settle(figure)
+        settle(figure)
         box = ax.get_window_extent()
         missing = SHAPE * box.width - box.height
         if missing < 2:
@@ -199,9 +201,9 @@ def _of_parts(depth: Depth, letters: int) -> list[Line2D]:
 def _of_layer(index: int, words: str, *, band: bool = False) -> Line2D:
     look: style.Look = {"ls": "none", "ms": 5.5, "mfc": "#9aa7b0", "mec": "black", "mew": 0.7}
     if band:
-        tone = style.pale(style.layer_tone(index))
+        tone = pale(layer_tone(index))
         look |= {"ls": "-", "lw": 7, "color": tone, "solid_capstyle": "butt"}
-    return Line2D([], [], marker=style.marker(index), label=words, **look)
+    return Line2D([], [], marker=marker(index), label=words, **look)
 
 
 def _of_marks(keys: Sequence[str]) -> list[Line2D]:

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable, drawable_names
 from infoplane.analysis.plot.labels import choose_estimator, wrap_label
+from infoplane.analysis.plot.layout import height_points, is_narrow, settle, width_points
 from infoplane.analysis.plot.names import layer_labels, named
+from infoplane.analysis.plot.tones import VERDICT_COLOURS, heat_map
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport
 
@@ -83,14 +85,12 @@ def plot_dpi_matrix(
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.5)
     highest = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
     top = highest if highest > 1e-9 else 1.0
-    image = ax.imshow(
-        np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=top, gid="matrix"
-    )
+    image = ax.imshow(np.ma.masked_invalid(excess), cmap=heat_map(), vmin=0, vmax=top, gid="matrix")
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     bar.set_label("excess [bits]")
     ax.set_xlabel("downstream layer")
     ax.set_ylabel("upstream layer")
-    letters = 13 if style.is_narrow(ax) else 18
+    letters = 13 if is_narrow(ax) else 18
     lettered = name_cells(ax, drawable_names(layer_labels(plane, plane.layers, letters)))
     for (row, column), bits in np.ndenumerate(excess):
         name = verdict[row][column]
@@ -99,7 +99,7 @@ def plot_dpi_matrix(
         elif name in FAILING:
             _draw_square(ax, (row, column), name)
     title_cells(ax, f"worst DPI finding, {spec or 'all estimators'}")
-    room = max(18, int(style.height_points(ax) / 4.4))
+    room = max(18, int(height_points(ax) / 4.4))
     bar.set_label(wrap_label(_key(verdict, lettered), room))
     return ax
 
@@ -129,7 +129,7 @@ def _draw_square(ax: Axes, cell: Cell, verdict: str) -> None:
         row,
         marker="s",
         ms=4,
-        mfc=style.VERDICT_COLOURS[verdict],
+        mfc=VERDICT_COLOURS[verdict],
         mec="white",
         mew=0.4,
         ls="none",
@@ -159,11 +159,11 @@ def name_cells(ax: Axes, names: Sequence[str]) -> bool:
     places = list(range(len(names)))
     for _ in range(3):  # names take room from the cells beside which they stand
         shown = [names[place] for place in places]
-        room = min(style.width_points(ax), style.height_points(ax)) / len(places)
+        room = min(width_points(ax), height_points(ax)) / len(places)
         turned = 90 if _LETTER * max(map(len, shown)) + 3 > room else 0
         ax.set_xticks(places, shown, rotation=turned, parse_math=False, fontsize=7)
         ax.set_yticks(places, shown, parse_math=False, fontsize=7)
-        side = min(style.width_points(ax), style.height_points(ax))
+        side = min(width_points(ax), height_points(ax))
         places = named(len(names), max(2, int(side / _CELL)))
         if len(places) >= len(shown):
             break
@@ -173,7 +173,7 @@ def name_cells(ax: Axes, names: Sequence[str]) -> bool:
 def title_cells(ax: Axes, title: str) -> None:
     """Write a title over a heat map, from its left edge to that of the figure."""
     figure = style.figure_of(ax)
-    style.settle(figure)
+    settle(figure)
     ax.apply_aspect()  # cells are square: the map is smaller than its Axes
     room = (figure.bbox.x1 - ax.get_window_extent().x0) / figure.dpi * 72
     ax.set_title(wrap_label(drawable(title), int(room / 5)), loc="left", parse_math=False)

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import dashes, marker
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
@@ -64,7 +66,7 @@ def plot_metrics(
     handles: list[Artist] = []
     for index, name in enumerate(chosen):
         handles += _draw_metric(axes[name], plane, name, index)
-    style.step_axis(ax, sorted(plane.metrics), log)
+    step_axis(ax, sorted(plane.metrics), log)
     left = [name for name in chosen if not _is_accuracy(name)]
     if left:
         ax.set_ylabel(drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
@@ -101,8 +103,8 @@ def _draw_metric(ax: Axes, plane: Plane, name: str, index: int) -> list[Artist]:
     finite = {step: value for step, value in logged.items() if np.isfinite(value)}
     if not finite:
         return []
-    shape = style.marker(index) if len(finite) == 1 else ""
-    look: style.Look = {"color": TONES[index % len(TONES)], "ls": style.dashes(index)}
+    shape = marker(index) if len(finite) == 1 else ""
+    look: style.Look = {"color": TONES[index % len(TONES)], "ls": dashes(index)}
     label = drawable(short_names([name])[0])
     steps, values = list(finite), list(finite.values())
     return list(

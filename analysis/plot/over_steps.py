@@ -11,6 +11,8 @@ from infoplane.analysis.plot.fonts import drawable, drawable_names
 from infoplane.analysis.plot.labels import wrap_label
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import layer_tones, plain_legend
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import dashes, marker
 
 Row = tuple[str, str, int, float]
 """Layer, which of its numbers, step, value."""
@@ -34,9 +36,9 @@ def draw_over_steps(label: str, rows: Sequence[Row]) -> Figure:
     tones = layer_tones(list(lines))
     for index, (name, points) in enumerate(lines.items()):
         steps, values = zip(*sorted(points), strict=True)
-        look: style.Look = {"color": tones[name], "ls": style.dashes(index), "lw": 1.1, "ms": 4}
-        ax.plot(steps, values, marker=style.marker(index), label=name, **look)
-    style.step_axis(ax, [step for _, _, step, _ in rows])
+        look: style.Look = {"color": tones[name], "ls": dashes(index), "lw": 1.1, "ms": 4}
+        ax.plot(steps, values, marker=marker(index), label=name, **look)
+    step_axis(ax, [step for _, _, step, _ in rows])
     ax.set_ylabel(wrap_label(drawable(label), 40), parse_math=False)
     plain_legend(figure, ax.get_lines(), loc="outside right center")
     return figure

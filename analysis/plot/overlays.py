@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.draw_path import MARK_POINTS
 from infoplane.analysis.plot.marks import NOTATION, RAISED
+from infoplane.analysis.plot.tones import VERDICT_COLOURS
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
 from infoplane.types import Verdict
 
@@ -42,7 +43,7 @@ def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line
 
 
 def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
-    colour = style.VERDICT_COLOURS.get(verdict, "#7f7f7f")
+    colour = VERDICT_COLOURS.get(verdict, "#7f7f7f")
     look = _FAILING if verdict in ("fault", "violation") else _OTHER
     width, dash = look["linewidths"], look["linestyles"][0]
     points = np.asarray(pairs)  # (segments, 2 ends, 2)

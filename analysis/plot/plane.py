@@ -23,9 +23,12 @@ from infoplane.analysis.plot.frame import (
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.layout import is_narrow, width_points
 from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape, layers_to_name
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_raised
+from infoplane.analysis.plot.step_axis import step_norm
+from infoplane.analysis.plot.tones import colour_map
 from infoplane.analysis.plot.trajectory import (
     Segment,
     Trajectory,
@@ -193,7 +196,7 @@ class Canvas:
             labels: of the axes, across and up.
         """
         steps = self.steps or steps_of(paths)
-        norm, colours = style.step_norm(steps, self.log), style.colour_map()
+        norm, colours = step_norm(steps, self.log), colour_map()
         size = mark_points(len(paths))
         for index, path in enumerate(paths):
             shape = index if self.depth is None else self.depth.shape(index)
@@ -205,10 +208,10 @@ class Canvas:
         self.colour_bar = self.colour_bar and len(steps) > 1
         if self.colour_bar:
             scale = draw_step_scale(self.ax, steps, self.log)
-        self.width = style.width_points(self.ax)
+        self.width = width_points(self.ax)
         self.labels = (self.view.text(labels[0]), self.view.text(labels[1]))
         label_across(self.ax, self.labels[0], scale)
-        if style.is_narrow(self.ax):  # a legend must know how much room the other label takes
+        if is_narrow(self.ax):  # a legend must know how much room the other label takes
             label_up(self.ax, self.labels[1])
 
     def finish(

@@ -14,6 +14,8 @@ from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.labels import QUANTITIES, short_axis, wrap_label
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import Tone
 from infoplane.analysis.studies.compare import sense_of
 from infoplane.plane import Plane
 
@@ -71,11 +73,11 @@ def _draw_pooled(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
         if curves:
             label = wrap_label(pooled_label(curves[0], sense_of(curves[0], planes)), 24)
             ax.set_ylabel(label, parse_math=False)
-        style.step_axis(ax, steps)
+        step_axis(ax, steps)
     plain_legend(figure, layer_handles(axes[0], layers, marks=False), loc="outside right center")
 
 
-def _draw_curves(ax: Axes, pooled: Sequence[Pooled], tones: Mapping[str, style.Tone]) -> None:
+def _draw_curves(ax: Axes, pooled: Sequence[Pooled], tones: Mapping[str, Tone]) -> None:
     for curve in pooled:
         tone = tones[curve.layer]
         low, high = curve.band()

@@ -16,7 +16,9 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.layout import is_narrow
 from infoplane.analysis.plot.names import named, short_names
+from infoplane.analysis.plot.tones import Tone, colour_map, marker
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.plane import Plane
 
@@ -25,9 +27,9 @@ _ENTRY = 11.5
 """Points that an entry of a legend takes."""
 
 
-def layer_tones(layers: Sequence[str]) -> dict[str, style.Tone]:
+def layer_tones(layers: Sequence[str]) -> dict[str, Tone]:
     """Return a colour per layer, dark to light with depth."""
-    tones = style.colour_map()(np.linspace(0, 1, len(layers)))  # (layers, 4)
+    tones = colour_map()(np.linspace(0, 1, len(layers)))  # (layers, 4)
     return dict(zip(layers, map(tuple, tones), strict=True))
 
 
@@ -47,7 +49,7 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
         index, tone = plane.layers.index(path.layer), tones[path.layer]
         ax.plot(path.x, path.y, "-", lw=0.9, color=tone, gid=f"path-{index}")
         shape: style.Look = {
-            "marker": style.marker(index),
+            "marker": marker(index),
             "ms": 4,
             "mec": "black",
             "mew": 0.4,
@@ -81,13 +83,13 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
         layers: in order.
         marks: whether panels draw the shapes.
     """
-    letters = 14 if style.is_narrow(ax) else 24
+    letters = 14 if is_narrow(ax) else 24
     named_tones = zip(
         drawable_names(short_names(layers, letters)), layer_tones(layers).values(), strict=True
     )
     entries: list[Artist] = []
     for index, (name, tone) in enumerate(named_tones):
-        shape = style.marker(index) if marks else None
+        shape = marker(index) if marks else None
         look: style.Look = {"color": tone, "marker": shape, "ms": 4, "mec": "black", "mew": 0.4}
         entries += ax.plot([], [], "-", label=name, **look)
     return entries

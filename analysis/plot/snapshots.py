@@ -19,8 +19,11 @@ from infoplane.analysis.plot.frame import (
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.legend import Legend, draw_legend
 from infoplane.analysis.plot.plane import axes_labels
+from infoplane.analysis.plot.step_axis import step_norm
+from infoplane.analysis.plot.tones import colour_map, marker
 from infoplane.analysis.plot.trajectory import Trajectory, require_paths, steps_of
 from infoplane.analysis.plot.view import View
 from infoplane.plane import Plane
@@ -61,7 +64,7 @@ def plot_snapshots(
     scale = draw_step_scale(ax, steps, log) if len(steps) > 1 else None
     draw_heading(ax, view.title)
     across, up = axes_labels(plane, paths[0], spec)
-    style.settle(style.figure_of(ax))
+    settle(style.figure_of(ax))
     label_across(ax, view.text(across), scale)
     listed = Legend([path.layer for path in paths], ())
     places = draw_legend(ax, plane, listed, spec, cut=of_reader)
@@ -74,7 +77,7 @@ def _draw_lines(
     ax: Axes, paths: Sequence[Trajectory], steps: Sequence[int], log: bool | None
 ) -> None:
     """Draw one line and its points per checkpoint."""
-    norm, colours = style.step_norm(steps, log), style.colour_map()
+    norm, colours = step_norm(steps, log), colour_map()
     joined = []
     for step in steps:
         found = [path.at(step) for path in paths]
@@ -95,4 +98,4 @@ def _draw_lines(
     ax.add_collection(lines)
     for index, path in enumerate(paths):
         look: style.Look = {"ms": 5, "mfc": colours(norm(path.steps[-1])), "mec": "black"}
-        ax.plot(*path.end, style.marker(index), mew=0.7, gid=f"last-{index}", **look)
+        ax.plot(*path.end, marker(index), mew=0.7, gid=f"last-{index}", **look)

@@ -14,7 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.layout import beside, height_points, settle
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.analysis.plot.step_axis import step_axis
+from infoplane.analysis.plot.tones import dashes
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.errors import InputError
 
@@ -51,7 +54,7 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
         for index, (layer, results) in enumerate(by_layer.items()):
             steps = [result.step for result in results]
             values = [getattr(result, key) for result in results]
-            look: style.Look = {"color": tones[layer], "ls": style.dashes(index)}
+            look: style.Look = {"color": tones[layer], "ls": dashes(index)}
             ax.plot(steps, values, gid=f"{key}-{index}", **look)
         if key == "saturated" and all(np.isnan(result.saturated) for result in found):
             words: style.Look = {"ha": "center", "color": "#666666", "fontsize": 7}
@@ -104,10 +107,10 @@ def plot_gradient_snr(
     ax = style.new_axes(ax, style.PAGE * 0.62, style.PAGE * 0.36)
     _lines(ax, statistics, names, "snr")
     ax.axhline(1.0, color="#555555", lw=0.8, ls="--", zorder=0, gid="one")
-    style.step_axis(ax, sorted(statistics), log)
-    plain_legend(ax, _dashed(ax, names), **style.beside(ax))
-    style.settle(style.figure_of(ax))
-    height = style.height_points(ax)
+    step_axis(ax, sorted(statistics), log)
+    plain_legend(ax, _dashed(ax, names), **beside(ax))
+    settle(style.figure_of(ax))
+    height = height_points(ax)
     turn = "\n" if height < 150 else " "
     definition = f" ={turn}|mean| / sqrt(tr Cov)" if height > 100 else ""
     ax.set_ylabel(f"gradient SNR{definition}")
@@ -134,14 +137,14 @@ def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> N
             if np.isfinite(value) and value > 0:
                 values[step] = value
         if values:
-            look: style.Look = {"color": tone, "ls": style.dashes(index), "gid": f"{key}-{index}"}
+            look: style.Look = {"color": tone, "ls": dashes(index), "gid": f"{key}-{index}"}
             ax.plot(list(values), list(values.values()), **look)
     ax.set_yscale("log")
 
 
 def _panel(ax: Axes, title: str, steps: Sequence[int]) -> None:
     ax.set_title(title, fontsize=8)
-    style.step_axis(ax, steps)
+    step_axis(ax, steps)
     if not ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]  # made by subplots
         ax.set_xlabel("")
 
@@ -149,5 +152,5 @@ def _panel(ax: Axes, title: str, steps: Sequence[int]) -> None:
 def _dashed(ax: Axes, names: Sequence[str]) -> list[Artist]:
     handles = layer_handles(ax, names, marks=False)
     for index, handle in enumerate(handles):
-        handle.set(linestyle=style.dashes(index))
+        handle.set(linestyle=dashes(index))
     return handles

@@ -13,10 +13,13 @@ from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import draw_ceiling_up, draw_step_scale, label_up
 from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.layout import width_points
 from infoplane.analysis.plot.marks import GREY
 from infoplane.analysis.plot.names import named, numbered_names, short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.side_by_side import draw_shared_legend
+from infoplane.analysis.plot.step_axis import step_norm
+from infoplane.analysis.plot.tones import Tone, colour_map, marker
 from infoplane.analysis.plot.trajectory import interval_of
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
@@ -55,7 +58,7 @@ def plot_profile(
     if not estimates:
         raise InputError(f"the plane has no i_zy from {spec!r}")
     ax = style.new_axes(ax, style.COLUMN, style.COLUMN * 0.8)
-    norm, colours = style.step_norm(list(estimates), log), style.colour_map()
+    norm, colours = step_norm(list(estimates), log), colour_map()
     dot = "o" if len(plane.layers) == 1 else ""  # a line through one layer would not be seen
     for step, of_layers in estimates.items():
         ax.plot(
@@ -90,7 +93,7 @@ def _by_step(plane: Plane, spec: str, sense: str | None) -> dict[int, dict[int, 
     return dict(sorted(found.items()))
 
 
-def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: style.Tone) -> None:
+def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: Tone) -> None:
     """Draw the layer's own shape with its 95 % interval."""
     bar = interval_of(estimate)
     reach = None if bar is None else [[estimate.bits - bar[0]], [bar[1] - estimate.bits]]
@@ -98,7 +101,7 @@ def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: style.Tone) -> No
         index,
         estimate.bits,
         yerr=reach,
-        marker=style.marker(index),
+        marker=marker(index),
         ms=6,
         mfc=tone,
         mec="black",
@@ -112,10 +115,10 @@ def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: style.Tone) -> No
 def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
     """Write the layers along the flat axis; of many, as many as fit."""
     labels = [drawable(text) for text in numbered_names(layers, short_names(layers, 14))]
-    places = named(len(labels), max(2, int(style.width_points(ax) / 9)))
+    places = named(len(labels), max(2, int(width_points(ax) / 9)))
     shown = [labels[place] for place in places]
     look: style.Look = {"parse_math": False, "fontsize": 6.5}
-    if 3.9 * max(map(len, shown)) * len(shown) > style.width_points(ax):
+    if 3.9 * max(map(len, shown)) * len(shown) > width_points(ax):
         look |= {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(places, shown, **look)
     ax.set_xlabel("layer")

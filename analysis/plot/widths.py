@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -14,6 +15,8 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.small import plain_legend
+from infoplane.analysis.plot.step_axis import step_norm
+from infoplane.analysis.plot.tones import Tone, colour_map
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,26 +37,42 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
-    steps = sorted(set[int]().union(*(sweep.steps for sweep in found)))
-    norm, colours = style.step_norm(steps), style.colour_map()
-    tones = {step: colours(norm(step)) for step in steps}
+    tones = _step_tones(found)
     names = drawable_names(short_names([sweep.layer for sweep in found]))
     for ax, sweep, name in zip(axes, found, names, strict=False):
-        ax.axhline(np.log2(sweep.n), **CEILING)
-        if sweep.widths[0] < SAXE_WIDTH < sweep.widths[-1]:
-            ax.axvline(SAXE_WIDTH, **DEFAULT_WIDTH)
-        for step, bits in zip(sweep.steps, sweep.bits, strict=True):
-            ax.plot(sweep.widths, bits, color=tones[step], lw=1.3)
-        ax.set_xscale("log")
-        ax.set_xlim(sweep.widths[0], sweep.widths[-1])
-        ax.set_ylim(0, 1.06 * np.log2(sweep.n))
+        _draw_sweep(ax, sweep, tones)
         ax.set_title(name, fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
-    of_steps = [
-        Line2D([], [], color=tone, lw=1.3, label=f"step {step}") for step, tone in tones.items()
-    ]
-    ceiling = Line2D([], [], label=f"log2 {found[0].n}", **CEILING)
-    width = Line2D([], [], label=f"width {SAXE_WIDTH:g}", **DEFAULT_WIDTH)
-    plain_legend(figure, [*of_steps, ceiling, width], loc="outside right center")
+    plain_legend(figure, _entries(tones, found[0].n), loc="outside right center")
     return figure
+
+
+def _step_tones(found: Sequence[WidthSweep]) -> dict[int, Tone]:
+    """Return a colour for every checkpoint of any layer, dark to bright."""
+    steps = sorted(set[int]().union(*(sweep.steps for sweep in found)))
+    norm, colours = step_norm(steps), colour_map()
+    return {step: colours(norm(step)) for step in steps}
+
+
+def _draw_sweep(ax: Axes, sweep: WidthSweep, tones: Mapping[int, Tone]) -> None:
+    """Draw the lines of one layer, its ceiling, and the width that is taken unasked."""
+    ceiling = np.log2(sweep.n)
+    ax.axhline(ceiling, **CEILING)
+    if sweep.widths[0] < SAXE_WIDTH < sweep.widths[-1]:
+        ax.axvline(SAXE_WIDTH, **DEFAULT_WIDTH)
+    for step, bits in zip(sweep.steps, sweep.bits, strict=True):
+        ax.plot(sweep.widths, bits, color=tones[step], lw=1.3)
+    ax.set_xscale("log")
+    ax.set_xlim(sweep.widths[0], sweep.widths[-1])
+    ax.set_ylim(0, 1.06 * ceiling)
+
+
+def _entries(tones: Mapping[int, Tone], rows: int) -> list[Line2D]:
+    """Return the entries of the legend: checkpoints, ceiling, default width."""
+    entries = []
+    for step, tone in tones.items():
+        entries.append(Line2D([], [], color=tone, lw=1.3, label=f"step {step}"))
+    entries.append(Line2D([], [], label=f"log2 {rows}", **CEILING))
+    entries.append(Line2D([], [], label=f"width {SAXE_WIDTH:g}", **DEFAULT_WIDTH))
+    return entries

@@ -58,9 +58,7 @@ def page_data(
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
         "steps": steps,
         "layers": _layers(plane),
-        "marks": {
-            key: {"text": mark.meaning, "symbol": mark.symbol} for key, mark in MARKS.items()
-        },
+        "marks": _marks(),
         "n": plane.n,
         "log2n": number(plane.ceilings["i_xz"].bits),
         "xname": plane.ceilings["i_xz"].name,
@@ -69,16 +67,29 @@ def page_data(
         "metrics": _metrics(plane, places),
         "failures": failures_data(plane),
         "dpi": None if report is None else dpi_data(report, plane),
-        "shows": [_sentence(sentence) for sentence in shows],
-        "cannot": [_sentence(sentence) for sentence in cannot],
-        "tables": [
-            {"title": name, "rows": list(map(_row, rows))}
-            for name, rows in (tables or {}).items()
-            if rows
-        ],
+        "shows": list(map(_sentence, shows)),
+        "cannot": list(map(_sentence, cannot)),
+        "tables": _tables(tables or {}),
         "sections": sections_data(judged),
         "provenance": [[str(name), str(value)] for name, value in plane.provenance.items()],
     }
+
+
+def _marks() -> Json:
+    """Meaning and plotly's symbol of every mark."""
+    marks = {}
+    for key, mark in MARKS.items():
+        marks[key] = {"text": mark.meaning, "symbol": mark.symbol}
+    return marks
+
+
+def _tables(tables: Table) -> list[Json]:
+    """Return the further tables that have rows."""
+    shown = []
+    for name, rows in tables.items():
+        if rows:
+            shown.append({"title": name, "rows": list(map(_row, rows))})
+    return shown
 
 
 def _sentence(sentence: Sentence) -> Json:
@@ -155,10 +166,11 @@ def _series(plane: Plane, places: Mapping[int, int]) -> list[Json]:
     for point in plane:
         key = (point.estimator, point.sense, point.layer, point.quantity)
         curves.setdefault(key, []).append((places[point.step], point.estimate))
-    return [
-        {"e": spec, "s": sense, "l": layers[layer], "q": quantity, **_columns(curve)}
-        for (spec, sense, layer, quantity), curve in curves.items()
-    ]
+    series = []
+    for (spec, sense, layer, quantity), curve in curves.items():
+        of_curve = {"e": spec, "s": sense, "l": layers[layer], "q": quantity}
+        series.append(of_curve | _columns(curve))
+    return series
 
 
 OPTIONAL: dict[str, Callable[[Estimate], float | None]] = {
