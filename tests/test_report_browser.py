@@ -579,6 +579,20 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slide
     assert min(medians) < 100, f"medians {medians} ms"
 
 
+def test_an_estimator_without_one_quantity_says_so_in_its_empty_plane(
+    browser: Any, tmp_path: Path
+) -> None:
+    plane = make_plane(estimators=("bin:szt",))
+    alone = replace(plane, points=tuple(p for p in plane if p.quantity == "i_zy"))
+    shown = Watched(browser, write_report(tmp_path / "r.html", alone))
+    try:
+        assert "gives no I(X;Z)" in shown.page.text_content("#plane")
+        assert shown.page.evaluate("document.getElementById('curve-x').hidden")
+        assert not shown.page.evaluate("document.getElementById('curve-y').hidden")
+    finally:
+        shown.page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_long_list_of_layers_is_shut_at_first_and_whole_when_opened(
     browser: Any, tmp_path: Path, width: int

@@ -81,9 +81,9 @@ function countLayers() {
   $("drawn").textContent = `Layers: ${layersOn().length} of ${D.layers.length} drawn`;
 }
 
-// A long list of layers would hide the plane: the reader opens it.
+// A long list of layers would hide the plane, on a phone any list: the reader opens it.
 function openShortList() {
-  $("layer-list").open = D.layers.length <= (narrow() ? 6 : MOST_OPEN);
+  $("layer-list").open = !narrow() && D.layers.length <= MOST_OPEN;
 }
 
 // --- the checkpoint

@@ -56,12 +56,13 @@ function placeCursor(line, xaxis, yaxis, at) {
 
 function curveTrace(layer, s, quantity) {
   const symbols = s.i.map((_, k) => symbolOf(s, k));
+  const size = s.i.length > 60 ? 3 : 6;  // of many checkpoints larger marks would hide the line
   return {
     x: s.i.map(xOf),
     y: s.b,
     mode: "lines+markers",
     marker: {
-      size: symbols.map((symbol) => (symbol === "circle" ? 0 : 6)),
+      size: symbols.map((symbol) => (symbol === "circle" ? 0 : size)),
       symbol: symbols,
       color: tone(layer),
       opacity: 1,
@@ -101,8 +102,9 @@ function tracesOfLayer(layer, s, quantity) {
 }
 
 async function drawCurves(id, quantity, on) {
-  $(id).hidden = !on;
-  if (!on) return;
+  const given = D.layers.some((_, layer) => series(layer, quantity));
+  $(id).hidden = !on || !given;
+  if ($(id).hidden) return;
   const traces = [];
   for (const layer of layersOn()) {
     const s = series(layer, quantity);

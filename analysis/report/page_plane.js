@@ -424,10 +424,22 @@ function followZoom(plane) {
   return Plotly.relayout("now-layer", ranges).then(relabel);
 }
 
+// Words in a plane that has no points: what its estimator does not give.
+function missingNote() {
+  const given = (quantity) => D.layers.some((_, layer) => series(layer, quantity));
+  const absent = [["i_xz", "I(X;Z)"], ["i_zy", "I(Z;Y)"]].filter(([key]) => !given(key));
+  if (!D.measured.length || !absent.length) return [];
+  const names = absent.map(([, name]) => name).join(" and no ");
+  const text = `${safe(view().spec)}<br>gives no ${names}:<br>see its curves`;
+  return [{ text, x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false }];
+}
+
 async function drawPlane() {
   const frame = planeFrame();
   const { shapes, notes } = ceilings();
-  const layout = base({ ...frame, shapes, annotations: notes, uirevision: view().spec });
+  const layout = base({
+    ...frame, shapes, annotations: [...notes, ...missingNote()], uirevision: view().spec,
+  });
   const upper = nowLayout(frame);
   const overlay = nowTrace();
   const plane = await Plotly.react("plane", planeTraces(), layout, CONFIG);

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from infoplane.analysis.studies.compression import Compression
     from infoplane.analysis.studies.phases import Phases
     from infoplane.plane import Plane
     from infoplane.types import DPIReport, Episode
@@ -162,26 +163,28 @@ def say_report(report: DPIReport, console: Console | None = None, *, verbose: bo
         highlight=False,
         style="" if report.passed else "bold red",
     )
-    rows = _episode_rows(replace(report, episodes=shown))
-    if console.width >= WIDE:
-        groups = {"": rows}
-    else:  # in a narrow terminal the long names of estimators are titles
-        groups = {f" under {row['estimator']}": [] for row in rows}
-        for row in rows:
-            groups[f" under {row.pop('estimator')}"].append(row)
-    prefix, _ = fold_names(_episode_layers(shown))
-    where = f"; layers of {prefix}" if prefix else ""
-    for under, some in groups.items():
-        title = f"episodes{under}, the worst first{where}"
-        console.print(table_of(title, some, right=("worst [bits]",), whole=()))
+    _print_episodes(console, replace(report, episodes=shown))
     if len(episodes) > len(shown):
         hidden = len(episodes) - len(shown)
         console.print(
             f"... and {hidden} more episodes (infoplane check --verbose lists all)", highlight=False
         )
-    _print_sentences(
-        console, [*report.explanations(), *(f"not judged: {limit}" for limit in report.limits)]
-    )
+    _print_sentences(console, report.explanations())
+    _print_sentences(console, [f"not judged: {limit}" for limit in report.limits])
+
+
+def _print_episodes(console: Console, report: DPIReport) -> None:
+    """Print the episodes as a table; in a narrow terminal as one for each estimator."""
+    rows = _episode_rows(report)
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        under = "" if console.width >= WIDE else f" under {row.pop('estimator')}"
+        groups.setdefault(under, []).append(row)
+    prefix, _ = fold_names(_episode_layers(report.episodes))
+    where = f"; layers of {prefix}" if prefix else ""
+    for under, some in groups.items():
+        title = f"episodes{under}, the worst first{where}"
+        console.print(table_of(title, some, right=("worst [bits]",), whole=()))
 
 
 def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
@@ -216,20 +219,10 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
     prefix, short = fold_names([phase.layer for phase in phases.layers])
     rows = []
     for phase in phases.layers:
-        for curve in phase.curves:
-            first = curve is phase.curves[0]
-            fitted = curve.fitting_end
-            rows.append(
-                {
-                    "layer": short[phase.layer] if first else "",
-                    "verdict": phase.verdict if first else "",
-                    "estimator": curve.estimator,
-                    "fall [bits]": f"{curve.drop:.3f}" + (" *" if curve.compresses else "  "),
-                    "95 %": f"[{curve.low:.3f}, {curve.high:.3f}]",
-                    "peak at step": f"{curve.onset} [{curve.onset_low}, {curve.onset_high}]",
-                    "fitted by": "" if fitted is None else str(fitted),
-                }
-            )
+        of_layer = list(map(_curve_row, phase.curves))
+        if of_layer:
+            of_layer[0] |= {"layer": short[phase.layer], "verdict": phase.verdict}
+        rows += of_layer
     if console.width < WIDE:  # the verdict stands in the sentences below
         for row in rows:
             del row["verdict"], row["fitted by"]
@@ -244,6 +237,19 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
     )
     sentences = [f"{phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers]
     _print_sentences(console, [*sentences, *filter(None, [phases.caveat])])
+
+
+def _curve_row(curve: Compression) -> dict[str, str]:
+    """Return the row of one estimator, without the layer that it is about."""
+    return {
+        "layer": "",
+        "verdict": "",
+        "estimator": curve.estimator,
+        "fall [bits]": f"{curve.drop:.3f}" + (" *" if curve.compresses else "  "),
+        "95 %": f"[{curve.low:.3f}, {curve.high:.3f}]",
+        "peak at step": f"{curve.onset} [{curve.onset_low}, {curve.onset_high}]",
+        "fitted by": "" if curve.fitting_end is None else str(curve.fitting_end),
+    }
 
 
 def console_here() -> Console:
