@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import numbers_of, one_step
+from builders import numbers_of, one_step, run_of
 
 import infoplane as ip
 from infoplane.archive import ResultLog, RunWriter
@@ -58,6 +58,22 @@ def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch)
         lambda *a: pytest.fail("measured again"),
     )
     assert numbers_of(ip.measure(archive, ["bin:szt", "exact"])) == numbers_of(before)
+
+
+def test_an_estimate_of_the_population_above_the_entropy_of_the_rows_is_not_measured_again(
+    tmp_path, monkeypatch
+) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 40, 800)
+    layer = 50 * rng.normal(size=(40, 3))[labels] + rng.normal(size=(800, 3))
+    run = run_of(tmp_path / "run", [{"l": layer.astype(np.float32)}], x=layer, y=labels)
+    (point,) = ip.measure(run, "ross:k=3").select(quantity="i_zy").points
+    assert point.bits > point.estimate.ceiling_bits + 0.01
+    monkeypatch.setattr(
+        "infoplane.analysis.measuring.executors.measure_cell",
+        lambda *a: pytest.fail("measured again"),
+    )
+    assert ip.measure(run, "ross:k=3").select(quantity="i_zy").points == (point,)
 
 
 def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activations_together(

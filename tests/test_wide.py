@@ -54,6 +54,24 @@ def test_two_rows_of_linked_classes_share_the_information_of_the_channel(bits: f
     assert found.sense == "point" and found.bound == "none"
 
 
+def test_what_is_held_out_of_many_sure_labels_is_a_bound() -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 50, 1000)
+    layer = 2 * rng.normal(size=(50, 100))[labels] + rng.normal(size=(1000, 100))
+    found = wide(continuous(layer), discrete(labels))
+    held_out = float(found.notes[0].split("held out: ")[1].split()[0])
+    assert held_out <= math.log2(50)
+    assert found.bits == pytest.approx(math.log2(50), abs=0.05)
+
+
+@pytest.mark.slow
+def test_classes_that_hardly_show_are_refused_where_half_of_the_bits_came_last() -> None:
+    (case,) = choose(["digits at random places*pair, 0.50 bits"], bank="late-wide")
+    sample = case.sample(3000, 0)
+    with pytest.raises(EstimatorError, match="came with the last doubling"):
+        wide(sample.a, sample.b)
+
+
 @pytest.mark.slow
 def test_two_layers_of_digits_share_what_the_channel_between_their_classes_leaves() -> None:
     (case,) = choose(["digits*pair, 1.00 bits"], bank="wide")

@@ -32,6 +32,10 @@ _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
 _MOST_LEFT = 2.0
 """Times ``growth``: rows that lie in a wrong block alone share up to 0.2 bit within blocks."""
+_MOST_GROWTH = 0.5
+"""Share of what two layers are seen to share that a doubling of the rows may have brought."""
+_CLEAR_OF_ZERO = 0.03
+"""Bits below which a reading may be chance, and its growth tells nothing."""
 _CLEAR_NATS = 67.0
 """Times one over the rows: the least information that is clear on the inner rows of a fold."""
 _CLEAR_NATS_OF_LAYERS = 200.0
@@ -52,8 +56,9 @@ class Wide(SpecString):
     rows. The sum is an estimate; the reading without it, which the notes name, is the bound.
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
-    where twice as many rows bring more than ``growth`` bits, where the blocks are as many as codes
-    can show, or where the layers still share twice as much within the blocks.
+    where twice as many rows bring more than ``growth`` bits, or half of all that two layers are
+    seen to share, where the blocks are as many as codes can show, or where the layers still share
+    twice as much within the blocks.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.
@@ -165,6 +170,10 @@ class Wide(SpecString):
         )
         best = max(readings, key=_lower_bits)
         self._require_settled(best)
+        if best.bits > _CLEAR_OF_ZERO and best.growth > _MOST_GROWTH * best.lower_bits:
+            raise self._refusal(
+                best, f"{best.growth:.2f} of these bits came with the last doubling of the rows"
+            )
         if best is not readings[0] or not best.full.any():
             fold = folds[0][0]
             every_row = np.concatenate([fold.train, fold.tested])  # in random order

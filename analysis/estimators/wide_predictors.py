@@ -28,8 +28,13 @@ class View:
 
     def shares(self, rows: Rows) -> Floats:
         """Return the shares of the symbols in some rows, none of them 0, shape ``(classes,)``."""
-        counts = np.bincount(self.labels[rows], minlength=self.classes) + 0.5
-        return np.asarray(counts / counts.sum())
+        return symbol_shares(self.labels[rows], self.classes)
+
+
+def symbol_shares(labels: Codes, classes: int) -> Floats:
+    """Return the shares of symbols, drawn a little to each other, shape ``(classes,)``."""
+    counts = np.bincount(labels, minlength=classes) + 0.5
+    return np.asarray(counts / counts.sum())
 
 
 def logistic_posterior(

@@ -9,7 +9,7 @@ Agakov 2003 for symbols, Donsker and Varadhan 1983 for vectors).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -22,8 +22,8 @@ from infoplane.analysis.estimators.wide_features import (
     uncorrelated,
 )
 from infoplane.analysis.estimators.wide_posterior import gains, tune
-from infoplane.analysis.estimators.wide_predictors import View
-from infoplane.types.arrays import Codes, Floats
+from infoplane.analysis.estimators.wide_predictors import View, symbol_shares
+from infoplane.types.arrays import Codes, Floats, Mask
 
 _FOLDS = 4
 _PARTITIONS = 2
@@ -41,16 +41,20 @@ class Reading:
         name: of the critic, for notes.
         half: bits of every row in each of P partitions into folds, shape ``(P, n)``.
         full: the same from twice as many rows.
+        excess: mean bits that are no information: what the plain shares of training symbols do
+            worse than those of all symbols. It shrinks as one over the rows, as what a critic
+            loses, so that `bits` is free of it.
     """
 
     name: str
     half: Floats
     full: Floats
+    excess: float = 0.0
 
     @property
     def lower_bits(self) -> float:
         """The held-out mean: a lower bound in expectation."""
-        return float(self.full.mean())
+        return float(self.full.mean()) - self.excess
 
     @property
     def growth(self) -> float:
@@ -60,7 +64,7 @@ class Reading:
     @property
     def bits(self) -> float:
         """The bound and once more what the last doubling brought: a loss of c/n is made up for."""
-        return self.lower_bits + self.growth
+        return float(self.full.mean()) + self.growth
 
     @property
     def stderr(self) -> float:
@@ -137,7 +141,25 @@ def read_labels(target: Labels, folds: Folds) -> Reading:
             return np.zeros(len(tested))
         return gains(target.view(train), train, tested, tuning)
 
-    return cross_fit("labels", with_first_half(critic), folds)
+    reading = cross_fit("labels", with_first_half(critic), folds)
+    return replace(reading, excess=_excess_of_shares(target.labels, folds, reading.full != 0))
+
+
+def _excess_of_shares(labels: Codes, folds: Folds, learnt: Mask) -> float:
+    """Return what shares of training symbols do worse than those of all, in bits of a mean row.
+
+    Args:
+        labels: dense codes, shape ``(n,)``.
+        folds: of the rows, P partitions.
+        learnt: rows whose fold was predicted by more than shares, shape ``(P, n)``.
+    """
+    shares = np.bincount(labels) / len(labels)
+    excess = np.zeros(learnt.shape)
+    for partition, of_partition in enumerate(folds):
+        for fold in of_partition:
+            ratio = shares / symbol_shares(labels[fold.train], len(shares))
+            excess[partition, fold.tested] = np.log2(ratio)[labels[fold.tested]]
+    return float((excess * learnt).mean())
 
 
 def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:

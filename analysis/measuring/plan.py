@@ -105,8 +105,9 @@ def _usable(record: Record | None, step: int, layer: str, estimator: Estimator) 
 def _sound(record: Record, estimator: Estimator) -> Result | None:
     """Return the result in a record, if it can be true.
 
-    To measure again costs time, a false number a conclusion. An estimate lies below its ceiling,
-    and below log2 of the rows where the estimator obeys bounds by arithmetic.
+    To measure again costs time, a false number a conclusion. An estimate of these very rows lies
+    below its ceiling, and below log2 of the rows where the estimator obeys bounds by arithmetic.
+    One of the population may lie above the entropy of these rows.
     """
     result = checked_result(record)
     if result is None:
@@ -115,7 +116,7 @@ def _sound(record: Record, estimator: Estimator) -> Result | None:
     for point in result.points:
         estimate = point.estimate
         ceiling = math.log2(estimate.n) if obeys_bounds else math.inf
-        if estimate.ceiling_bits is not None:
+        if estimate.ceiling_bits is not None and estimate.target == "probe-set":
             ceiling = min(ceiling, estimate.ceiling_bits)
         if estimate.sense != "upper" and estimate.bits > ceiling + CEILING_TOLERANCE_BITS:
             return None
