@@ -250,5 +250,7 @@ def test_other_labels_than_those_of_the_probe_are_warned_of(tmp_path: Path) -> N
     net = torch.nn.Linear(3, 2)
     ip.Recorder(net, probe=(x, y), y=y.numpy(), to=tmp_path / "same")
     ip.Recorder(net, probe=(x, y), y={"given": y, "halves": y % 2}, to=tmp_path / "both")
+    ids, rule = torch.arange(36).reshape(12, 3), {"first": "token", "where": "position"}
+    ip.Recorder(net, probe=(ids, y), rows="token", y=rule, to=tmp_path / "tokens")
     with pytest.warns(RuntimeWarning, match="takes the place of the labels of the probe"):
         ip.Recorder(net, probe=(x, y), y=y % 2, to=tmp_path / "other")

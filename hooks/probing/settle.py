@@ -24,7 +24,8 @@ def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Pro
     """
     fixed = tuple(map(str, options.fixed))
     probe = make_probe(given, fixed, dtype=dtype_of(model))
-    warn_of_other_labels(probe.y, options.rows.y)
+    if options.rows.kind == "sample":  # labels of positions are named anyway
+        warn_of_other_labels(probe.y, options.rows.y)
     probe, options = without_ignored_rows(probe, options)
     options.check_labels(probe)
     return probe, options

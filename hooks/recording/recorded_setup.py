@@ -33,35 +33,41 @@ def settings_of(
             f"{archive.path}: was made from arrays, and does not say how the network was run: "
             "record the network with ip.Recorder or ip.capture"
         )
-    rows = own_rows(archive)
     autocast = str(config["autocast"])
-    return {
-        "layers": list(archive.layers) if layers is None else layers,
-        "select": config.get("selected", {}) if layers is None else None,
-        "reduce": {info.name: info.reduction for info in archive.infos}
-        if layers is None
-        else "none",
+    settings: dict[str, Any] = {
         "autocast": None if autocast == "off" else dtype_named(autocast),
-        **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
         "y_kind": archive.y_kind,
         "x_kind": archive.x_kind,
-        **(
-            _of_samples(archive, rows)
-            if archive.row_info.kind == "sample"
-            else settings_again(archive, probe, mask)
-        ),
         "verbose": False,
         "on_error": "raise",
     }
+    for key in ("batch_size", "mode", "draws", "noise", "seed", "tags"):
+        settings[key] = config[key]
+    settings |= _of_layers(archive) if layers is None else {"layers": layers}
+    if archive.row_info.kind == "sample":
+        return settings | _of_samples(archive)
+    return settings | settings_again(archive, probe, mask)
 
 
-def _of_samples(archive: Archive, rows: int) -> dict[str, Any]:  # Any: of the recorder
-    """Row ids, split and labels of a run whose rows are samples."""
+def _of_layers(archive: Archive) -> dict[str, Any]:  # Any: of the recorder
+    """The layers of the run, and the form in which each is stored."""
     return {
+        "layers": list(archive.layers),
+        "select": archive.config.get("selected", {}),
+        "reduce": {info.name: info.reduction for info in archive.infos},
+    }
+
+
+def _of_samples(archive: Archive) -> dict[str, Any]:  # Any: of the recorder
+    """Row ids, split and labels of a run whose rows are samples."""
+    rows = own_rows(archive)
+    found: dict[str, Any] = {
         "row_ids": archive.row_ids[:rows],
         "split": None if archive.split is None else archive.split[:rows],
-        **({} if archive.row_info.plain else {"y": label_sets(archive)}),
     }
+    if not archive.row_info.plain:
+        found["y"] = label_sets(archive)
+    return found
 
 
 def probe_of(archive: Archive) -> object:
