@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import one_step
+from builders import one_step, write_split_run
 
-from infoplane.archive import shard_part
+from infoplane.archive import open_archive, shard_part
 from infoplane.archive.layout import ShardName
 from infoplane.archive.reader import short_list
 from infoplane.archive.store import current
-from infoplane.errors import InputError
+from infoplane.errors import ArchiveError, InputError
 
 
 def test_a_run_is_read_in_blocks_of_one_row_and_not_of_none(
@@ -64,3 +65,16 @@ def test_long_lists_are_shown_by_their_ends() -> None:
         short_list(tuple(range(8))) == "[0, 1, 2, 3, 4, 5, 6, 7]"
         and short_list(tuple(range(9))) == "[0, 1, 2, 3, ..., 8]"
     )
+
+
+@pytest.mark.parametrize("damage", [lambda raw: bytes(len(raw)), lambda raw: raw[: len(raw) // 2]])
+def test_a_damaged_step_says_how_the_others_are_read(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    write_split_run(tmp_path / "run")
+    [file] = (tmp_path / "run" / "ckpt").glob("*-s000000000001-*.h5")
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ArchiveError, match="read the other 3 steps, move the file of step 1 out"):
+        open_archive(tmp_path / "run")
+    file.rename(tmp_path / file.name)
+    assert open_archive(tmp_path / "run").steps == (0, 3, 7)

@@ -548,6 +548,23 @@ def test_packed_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
     assert np.allclose(archive.z(0, "gru"), torch.cat(by_hand).detach().numpy(), atol=1e-6)
 
 
+def test_positions_behind_the_end_of_a_packed_output_are_no_rows(record: Record) -> None:
+    class ByLengths(Recurrent):
+        def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+            places = torch.arange(input_ids.shape[1])
+            return super().forward(input_ids, places < lengths[:, None])
+
+    torch.manual_seed(0)
+    ids, lengths = torch.randint(1, VOCABULARY, (20, 9)), torch.randint(2, 10, (20,))
+    lengths[0] = 9
+    probe = {"input_ids": ids, "lengths": lengths}
+    options = {"rows": "token", "y": "token", "layers": ["gru"], "batch_size": 20}
+    with pytest.raises(UnsupportedOutput, match=rf"before {180 - int(lengths.sum())} of 180 rows"):
+        record(ByLengths(), probe, "unmasked", **options)
+    real = np.arange(9) < lengths[:, None].numpy()
+    assert record(ByLengths(), probe, mask=real, **options).n_rows == int(lengths.sum())
+
+
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_nested_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
     class Encoder(nn.Module):

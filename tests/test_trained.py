@@ -345,6 +345,27 @@ def test_the_command_makes_the_same_run(
     assert_same(ip.open_archive(tmp_path / "run"), truth[0])
 
 
+def test_the_command_takes_a_network_that_is_built_already(
+    shell: list[str], truth: tuple[ip.Archive, States], tmp_path: Path
+) -> None:
+    (tmp_path / "nets_built_already.py").write_text(FACTORY + "\nbuilt = network()\n")
+    shell[1] = "nets_built_already:built"
+    done = CliRunner().invoke(app, shell)
+    assert done.exit_code == 0, done.output
+    assert_same(ip.open_archive(tmp_path / "run"), truth[0])
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:200], lambda raw: b""])
+def test_the_command_refuses_a_damaged_probe(
+    damage: Callable[[bytes], bytes], shell: list[str], tmp_path: Path
+) -> None:
+    probe = tmp_path / "probe.npz"
+    probe.write_bytes(damage(probe.read_bytes()))
+    done = CliRunner().invoke(app, shell)
+    assert isinstance(done.exception, InputError)
+    assert "expected arrays of numbers" in str(done.exception)
+
+
 def test_the_command_says_which_pairs_of_layers_are_tested(
     shell: list[str], tmp_path: Path
 ) -> None:

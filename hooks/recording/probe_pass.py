@@ -138,10 +138,11 @@ def run_pass(
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
         wanted = by_site[id(site)]
-        emit(wanted, *form(wanted, tensor_of(site, value), rows, here))
         lengths = outputs.lengths(value, site.select)
         if lengths is not None:
+            rows.require_real(site, lengths, here)
             ragged.setdefault(site.name, []).extend(lengths)
+        emit(wanted, *form(wanted, tensor_of(site, value), rows, here))
 
     hooks = SiteHooks([wanted.site for wanted in kept], visit)
     with hooks, hooks:

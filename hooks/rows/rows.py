@@ -7,7 +7,7 @@ and certificate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -55,6 +55,16 @@ class Rows(Protocol):
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
         """Which positions of these samples are real, shape ``(samples, T)``; None where unknown."""
+        ...
+
+    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
+        """Refuse rows behind the end of a sample that a packed or nested output knows.
+
+        Args:
+            site: the layer.
+            lengths: of the samples of the batch.
+            batch: which samples of the probe.
+        """
         ...
 
     def span(self, start: int, stop: int) -> slice:
@@ -114,6 +124,9 @@ class SampleRows:
         """Return the mask of these samples at this layer."""
         mask = self.masks.get(site.name)
         return None if mask is None else mask[batch]
+
+    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
+        """Nothing: a sample is a row whatever its length."""
 
     def span(self, start: int, stop: int) -> slice:
         """Return the samples themselves."""
@@ -198,6 +211,18 @@ class PositionRows:
         """Nothing: a row is one position."""
         return None
 
+    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
+        """Refuse rows that this layer fills up with zeros."""
+        rows = self.span(batch.start, batch.stop)
+        ends = np.asarray(lengths)[self.chosen.sample[rows] - batch.start]
+        behind = int((self.chosen.position[rows] >= ends).sum())
+        if behind:
+            raise UnsupportedOutput(
+                f"layer {site.name!r} is packed or nested and ends before {behind} of "
+                f"{len(ends)} rows of this batch, which are padding: give mask=, an array that is "
+                "true where a position is real, e.g. np.arange(T) < lengths[:, None]"
+            )
+
     def span(self, start: int, stop: int) -> slice:
         """Return the rows of these samples."""
         return self.chosen.span(start, stop)
@@ -237,6 +262,9 @@ class NodeRows:
     def valid(self, site: Site, batch: slice) -> Tensor | None:
         """Nothing: a node has no positions."""
         return None
+
+    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
+        """Nothing: a graph has no lengths."""
 
     def span(self, start: int, stop: int) -> slice:
         """Return the chosen of these nodes."""

@@ -17,7 +17,7 @@ from infoplane.archive.shard_heads import ShardHeads
 from infoplane.archive.shard_part import ShardPart
 from infoplane.archive.store import Store, current
 from infoplane.archive.stored_rows import StoredRows
-from infoplane.errors import DamagedArchive, InputError
+from infoplane.errors import DamagedArchive, InputError, NotAnArchive
 from infoplane.patterns import did_you_mean
 from infoplane.types import Chain, LayerInfo, counted
 from infoplane.types.arrays import AnyPath, Array, Digests, Json
@@ -342,8 +342,27 @@ def open_archive(path: AnyPath, *, check: bool = True) -> Archive:
     """
     archive = Archive(path_of(path))
     if check:
-        _ = archive._probe, archive.metrics
+        _ = archive._probe
         for step in archive.steps:
-            for name in archive._of(step):
-                archive.shard_head(name)
+            _check_step(archive, step)
+        _ = archive.metrics
     return archive
+
+
+def _check_step(archive: Archive, step: int) -> None:
+    """Read the headers of a step's shards; say how the other steps are read where one is damaged.
+
+    Raises:
+        DamagedArchive, NotAnArchive: as `open_archive` says.
+    """
+    try:
+        for name in archive._of(step):
+            archive.shard_head(name)
+    except (DamagedArchive, NotAnArchive) as error:
+        others = len(archive.steps) - 1
+        if not others or not archive.path.is_dir():
+            raise
+        raise type(error)(
+            f"{error}; to read the other {others} steps, move the file of step {step} out of the "
+            "run"
+        ) from error

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import inspect
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's n
     """Import a factory and call it; return the network, and its probe or None.
 
     Args:
-        spec: ``module:factory`` or ``path/file.py:factory``.
+        spec: ``module:factory`` or ``path/file.py:factory``; a network that is built already is
+            taken as it is.
         option: that gave it, for messages.
 
     Raises:
         InputError: it cannot be imported.
     """
-    import infoplane.hooks.recorder  # noqa: F401  # before the user's folder is on the import path
+    from torch import nn  # torch and the recorder before the user's folder is on the import path
+
+    import infoplane.hooks.recorder  # noqa: F401
 
     module, _, factory = spec.rpartition(":")
     if not module or not factory:
@@ -38,9 +42,11 @@ def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's n
         )
     try:
         with _importable(module) as name:
-            make = getattr(importlib.import_module(name), factory)
-            _require_callable_alone(make, f"{option} {spec!r}")
-            built = make()
+            made = getattr(importlib.import_module(name), factory)
+            if isinstance(made, nn.Module):
+                return made, None
+            _require_callable_alone(made, f"{option} {spec!r}")
+            built = made()
     except (ImportError, AttributeError) as error:
         raise InputError(
             f"{option} {spec!r}: {error}; expected module:factory that can be imported from here"
@@ -101,17 +107,25 @@ def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
     return arrays, options
 
 
+def _of_numpy(path: Path) -> dict[str, Any]:  # Any: arrays
+    with path.open("rb") as file:
+        content = np.load(file, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return {"x": content}
+        return {name: content[name] for name in content.files}
+
+
 def _arrays(path: Path) -> dict[str, Any]:  # Any: arrays or tensors
     if not path.is_file():
         raise InputError(f"{path}: no such file (the probe)")
-    if path.suffix == ".npz":
+    if path.suffix in (".npz", ".npy"):
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except ValueError as error:
-            raise InputError(f"{path}: holds objects, which are not read: {error}") from error
-    if path.suffix == ".npy":
-        return {"x": np.load(path, allow_pickle=False)}
+            return _of_numpy(path)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: expected arrays of numbers in a {path.suffix} file of numpy; it is "
+                f"damaged, or holds objects, which are not read: {error}"
+            ) from error
     if path.suffix in (".pt", ".pth"):
         from infoplane.hooks.checkpoints.formats import load_tensors
 
