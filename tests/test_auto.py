@@ -524,6 +524,28 @@ def test_the_trace_holds_no_value_that_the_network_lets_go() -> None:
     assert len(flow.before(flow.outputs) & flow.after(flow.inputs)) == 21
 
 
+class ReplacedBuffer(nn.Module):
+    """Lets go of its buffer before it computes what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: Tensor
+        self.register_buffer("state", torch.randn(ROWS, 8))
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.linear(x)
+        self.state = torch.ones(1)
+        return torch.tanh(hidden)
+
+
+def test_a_value_where_a_replaced_buffer_lay_is_no_buffer() -> None:
+    for _ in range(20):
+        with torch.no_grad():
+            flow = trace(ReplacedBuffer(), _x(8))
+        assert flow.outputs <= flow.after(flow.inputs)
+
+
 def _folding() -> nn.Module:
     """A layer in, two blocks with the positions among the rows, a layer out."""
 

@@ -177,6 +177,17 @@ def test_what_the_budget_leaves_out_is_unknown_and_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_time")
+def test_what_the_budget_leaves_out_is_said_while_attaching(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = torch.randn(200, 3)
+    options = {"probe": probe, "layers": ["layers.*"], "verbose": True}
+    with ip.Recorder(Dense(), to=tmp_path / "run", **options) as recorder:  # type: ignore[arg-type]  # of the recorder
+        assert recorder.chain is not None
+        assert f"note: {recorder.chain.reason}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("no_time")
 def test_the_rest_is_tested_later_from_the_archive_and_the_network(tmp_path: Path) -> None:
     torch.manual_seed(3)
     net = Dense()

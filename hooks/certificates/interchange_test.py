@@ -171,7 +171,7 @@ class Interchange:
     def _constant_layers(self, awake: Collection[str]) -> str:
         """Say which layers gave the same for all rows."""
         blind = [name for name in self._names if name not in awake]
-        return f"{blind} gave the same output for all test rows" if blind else ""
+        return f"{_first_of(blind)} gave the same output for all test rows" if blind else ""
 
     def _visible(
         self, relations: Relations, awake: Collection[str]
@@ -187,8 +187,12 @@ class Interchange:
     def _left_out(self, untested: Collection[str]) -> str:
         if not untested:
             return ""
-        more = " and more" if len(untested) > 6 else ""
         return (
-            f"{len(untested)} layers were not exchanged ({list(untested)[:6]}{more}): "
+            f"{len(untested)} layers were not exchanged ({_first_of(list(untested))}): "
             f"{self._spending.budget} are spent; ip.certify(run, model) tests them"
         )
+
+
+def _first_of(names: list[str]) -> str:
+    """Up to six names."""
+    return f"{names[:6]} and more" if len(names) > 6 else str(names)

@@ -27,7 +27,8 @@ class Nodes:
         self._now: dict[int, Node] = {}  # by storage
         self._alive: Counter[int] = Counter()  # tensors that were seen on every storage
         self._ends: dict[int, weakref.finalize[..., Tensor]] = {}  # by id of these tensors
-        for node, tensor in enumerate(weights):
+        self._held = list(weights)  # a buffer that a forward replaces keeps its place in memory
+        for node, tensor in enumerate(self._held):
             flow.parents[node] = frozenset()
             self._now[_storage(tensor)] = node
         self._weights = frozenset(flow.parents)

@@ -60,6 +60,8 @@ class Certification:
         chain = self._now(plan, step)
         if chain.coupled and self._options.mode == "eval":
             self._print_coupled(chain.coupled)
+        if chain.reason and self._shown:
+            print(f"  note: {chain.reason}", flush=True)
         if earlier is not None and earlier.layers == chain.layers:  # else the resuming is refused
             chain = earlier.joined(chain)
         self.chain = chain
