@@ -9,12 +9,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from infoplane.analysis.estimators.combined import enough_rows
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.estimators.neighbour_formulas import ross_bits
+from infoplane.analysis.estimators.neighbour_formulas import ksg_bits, ross_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, Side
 from infoplane.rows import row_codes
 from infoplane.types.arrays import Codes, Floats, Ids
 
+_FEW = 0.1
+"""Share of rows at no atom up to which they may be too few to be corrected."""
 Noted = tuple[float, tuple[str, ...]]
 
 
@@ -48,8 +51,13 @@ def apart_bits(pair: Pair, k: int, vectors: Callable[[Floats, Floats], Noted]) -
     rows = np.flatnonzero(~at_a & ~at_b)
     if pair.a.values is None or pair.b.values is None or len(rows) <= k + 1:
         return total, ()
-    bits, notes = vectors(pair.a.values[rows], pair.b.values[rows])
-    return total + len(rows) / pair.n * bits, notes
+    x = pair.a.values[rows]
+    z = pair.b.values[rows]
+    share = len(rows) / pair.n
+    if share <= _FEW and not enough_rows(x, z):
+        return total + share * ksg_bits(x, z, k), (f"{share:.0%} of the rows read by KSG alone",)
+    bits, notes = vectors(x, z)
+    return total + share * bits, notes
 
 
 def _atoms(side: Side, k: int) -> Codes:

@@ -48,8 +48,7 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     untied_x = _untied(of_x, z)
     untied_z = _untied(of_z, x)
     plain = ksg_reading(untied_x, untied_z, neighbours)
-    units = x.shape[1] + z.shape[1]
-    if units > n / _LEAST_ROWS_PER_UNIT:
+    if not enough_rows(x, z):
         _require_few_units(x, z)
         return plain.near / _LN2, ("not corrected: too many units for so few rows",)
     residuals = residual_readings(untied_x, of_z, neighbours)
@@ -57,7 +56,7 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     if not residuals:
         return plain.near / _LN2, (_why_no_residuals(x, z),)
     readings = [plain, *residuals]
-    if units > 2:
+    if x.shape[1] + z.shape[1] > 2:
         readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
         readings += canonical_readings(x, z, neighbours)
         readings += edge_readings(untied_x, of_z, neighbours)
@@ -69,6 +68,11 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
         "features tell beyond KSG"
     )
     return nats / _LN2, (note,)
+
+
+def enough_rows(x: Floats, z: Floats) -> bool:
+    """Return whether two vectors, of shape ``(n, dim)``, have rows enough to be corrected."""
+    return _LEAST_ROWS_PER_UNIT * (x.shape[1] + z.shape[1]) <= len(x)
 
 
 def _require_few_units(x: Floats, z: Floats) -> None:

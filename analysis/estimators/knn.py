@@ -30,7 +30,7 @@ class Neighbours(SpecString):
 
     One spec serves all layers of a network. First the rows are made ready (`prepare_pair`): copies
     and near copies are counted once, classes of one row and constant units left out, rounded values
-    spread over their cells. Then, by what is left:
+    spread over their cells (`spread_ties`). Then, by what is left:
 
     - One side is constant: 0 bits.
     - Labels beside a vector without atoms: Ross 2014, k neighbours within the class (`ross_bits`).
@@ -50,7 +50,7 @@ class Neighbours(SpecString):
     - always: Kraskov's estimator;
     - always: ``h(Z) - h(R) - d E log s(X) + I(X;R)`` of the residual R of a location-scale fit,
       both ways (`residual_readings`; an identity). The entropies are those of Kozachenko and
-      Leonenko 1987. Left out where rows of Z repeat or X determines Z;
+      Leonenko 1987. Left out where rows of Z repeat (`has_density`) or X determines Z;
     - of more than two units: both of the above on normal scores;
     - of more than two units: Kraskov's estimator of the lengths of X and Z, and both of two and
       three pairs of canonical features, fitted to the other half of the rows
@@ -131,7 +131,7 @@ class Neighbours(SpecString):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
             )
-        pair = prepare_pair(a, b, self.k, name=self.name)
+        pair = prepare_pair(a, b, self.k, name=self.name, spread_lattices=not self.correct)
         bits, notes = self._bits(pair)
         if not self.correct or "discrete" in (a.kind, b.kind):
             notes = (*falls_short(a, b), *notes)

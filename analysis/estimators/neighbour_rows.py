@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.lattice import is_coarse_lattice
 from infoplane.analysis.estimators.near_copies import near_copies_note
 from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
+from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
@@ -53,6 +54,11 @@ class Side:
             return self
         values = scale(self.values)
         return Side(values, row_codes(values))
+
+    @property
+    def has_density(self) -> bool:
+        """Whether it has values of which hardly any repeat."""
+        return self.values is not None and has_density(self.values)
 
     @property
     def repeated_share(self) -> float:
@@ -115,6 +121,7 @@ def prepare_pair(
     *,
     name: str,
     scale: Callable[[Floats], Floats] = standard_columns,
+    spread_lattices: bool = True,
 ) -> Pair:
     """Make two variables, of which at least one is continuous, ready for neighbours.
 
@@ -129,6 +136,9 @@ def prepare_pair(
         k: neighbours; a value that more rows share can be an atom.
         name: of the estimator, for errors.
         scale: what is done to the live columns of each side at the end, shape ``(n, dim)``.
+        spread_lattices: whether a vector of few levels (`is_coarse_lattice`) is spread also beside
+            one that has a density, for formulas that cannot tell its repeats apart
+            (`infoplane.analysis.estimators.repeated_values`).
 
     Raises:
         EstimatorError: two discrete variables, over a third of rows alone, or fewer than k + 2.
@@ -155,8 +165,17 @@ def prepare_pair(
         keys_b = class_keys(codes_of(b), keys_a)
     # Sides of equal rows draw differently, too.
     keys_of_partner = ~keys_a if keys_a.sum() == keys_b.sum() else keys_a
-    side_a, spread_a = _side(a, live_a, row_keys(keys_a, keys_b), k)
-    side_b, spread_b = _side(b, live_b, row_keys(keys_b, keys_of_partner), k)
+    pair_keys_a = row_keys(keys_a, keys_b)
+    pair_keys_b = row_keys(keys_b, keys_of_partner)
+    side_a, spread_a = _side(a, live_a, pair_keys_a, k)
+    side_b, spread_b = _side(b, live_b, pair_keys_b, k)
+    if not spread_lattices:
+        lattice_a = _is_repeating_lattice(a, live_a, k)
+        lattice_b = _is_repeating_lattice(b, live_b, k)
+        if lattice_a and not lattice_b and side_b.has_density:
+            side_a, spread_a = _side(a, live_a, pair_keys_a, k, spread_lattice=False)
+        if lattice_b and not lattice_a and side_a.has_density:
+            side_b, spread_b = _side(b, live_b, pair_keys_b, k, spread_lattice=False)
     if spread_a + spread_b:
         notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
@@ -177,7 +196,23 @@ def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
     return np.ascontiguousarray(row_digests(live)[:, 0])
 
 
-def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:
+def _is_repeating_lattice(v: Variable, live: NDArray[np.generic], k: int) -> bool:
+    """Return whether a variable is a coarse lattice of which many rows repeat.
+
+    Args:
+        v: the variable.
+        live: its columns that are not constant, shape ``(n, live)``.
+        k: neighbours.
+    """
+    if v.kind == "discrete":
+        return False
+    rows = live.astype(np.float64)
+    return is_coarse_lattice(rows, k) and not has_density(rows)
+
+
+def _side(
+    v: Variable, live: NDArray[np.generic], keys: Keys, k: int, *, spread_lattice: bool = True
+) -> tuple[Side, int]:
     """Return the side of a variable, and how many of its columns were spread.
 
     Args:
@@ -185,10 +220,12 @@ def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[S
         live: its columns that are not constant, shape ``(n, live)``.
         keys: a digest of every row of the pair, shape ``(n,)``.
         k: neighbours.
+        spread_lattice: whether columns of few levels are spread where they make a coarse lattice.
     """
     if v.kind == "discrete":
         return Side(None, codes_of(v)), 0
     rows = live.astype(np.float64)
-    values, spread = spread_ties(rows, keys, k, few_levels=is_coarse_lattice(rows, k))
+    few_levels = spread_lattice and is_coarse_lattice(rows, k)
+    values, spread = spread_ties(rows, keys, k, few_levels=few_levels)
     codes = row_codes(values) if values.shape[1] else np.zeros(v.n, np.int64)
     return Side(values, codes), spread
