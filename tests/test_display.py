@@ -15,7 +15,7 @@ from rich.console import Console
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
 from infoplane.display.progress import progress, progress_line, working
-from infoplane.display.tables import say_phases, say_plane, say_report, table_of
+from infoplane.display.tables import print_phases, print_plane, print_report, table_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Episode, Estimate, Finding, LayerInfo, printable
@@ -97,8 +97,8 @@ def test_hostile_names_are_text_in_every_notebook_view(tmp_path: Path) -> None:
 def test_hostile_names_write_no_control_character_to_a_terminal() -> None:
     for force in (True, False):
         console = Console(file=io.StringIO(), force_terminal=force, width=100, color_system=None)
-        say_plane(plane_of(HOSTILE), console)
-        say_report(report_of(HOSTILE), console)
+        print_plane(plane_of(HOSTILE), console)
+        print_report(report_of(HOSTILE), console)
         console.print(table_of("t", [{"layer": name} for name in HOSTILE]))
         shown = console.file.getvalue()  # type: ignore[attr-defined]
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", shown)
@@ -144,8 +144,8 @@ def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:
         for f in (False, True)
     )
     for console in (pipe, screen):
-        say_plane(plane, console)
-        say_report(report, console)
+        print_plane(plane, console)
+        print_report(report, console)
     plain, drawn = pipe.file.getvalue(), screen.file.getvalue()  # type: ignore[attr-defined]
     assert plain == f"{plane}\n{report}\n"
     assert (
@@ -163,7 +163,7 @@ def test_phases_are_a_table_in_a_terminal() -> None:
 
     curve = Compression("a", "bin:szt", 1.0, 0.9, 1.1, 5, 4, 6, 1.2, True, 3, 0.05)
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
-    say_phases(Phases((LayerPhase("a", "robust", "falls", (curve,)),), "run"), console)
+    print_phases(Phases((LayerPhase("a", "robust", "falls", (curve,)),), "run"), console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1.000 *" in shown and "[0.900, 1.100]" in shown and "a: robust: falls" in shown
 
@@ -187,7 +187,7 @@ def test_phases_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
         ]
         phases.append(LayerPhase(name, "estimator-dependent", "one falls", tuple(curves)))
     console = narrow_console()
-    say_phases(Phases(tuple(phases), "run"), console)
+    print_phases(Phases(tuple(phases), "run"), console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(f" .{block}.attn.c_proj " in shown for block in range(3))
     assert all(f" {spec} " in shown for spec in SPECS) and "layers of transformer.h." in shown
@@ -200,7 +200,7 @@ def test_episodes_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
         for k in range(3)
     ]
     console = narrow_console()
-    say_report(DPIReport(3, (), tuple(episodes), {"estimator": 3}, ()), console)
+    print_report(DPIReport(3, (), tuple(episodes), {"estimator": 3}, ()), console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(f".{block}.attn.c_proj" in shown for block in range(3))
     assert all(f"episodes under {spec}" in shown for spec in SPECS)

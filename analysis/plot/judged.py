@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
@@ -110,33 +111,43 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
         raise InputError("nothing to draw: the battery gave no result")
     ax = style.new_axes(ax, style.PAGE * 0.85, max(1.8, 0.2 * len(found) + 0.9))
     rows = np.arange(len(found), dtype=float)
-    errors = [result.error for result in found]
-    losses = [result.sensitivity for result in found]
-    turn = "\n" if is_narrow(ax) else " "
-    label = f"invariance error:{turn}largest change under invertible maps"
-    ax.barh(rows - 0.18, errors, 0.34, color="#d55e00", label=label)
-    label = f"sensitivity:{turn}loss when half of the units go"
-    ax.barh(rows + 0.18, losses, 0.34, color="#0072b2", label=label)
-    high = max(*errors, *losses)
+    _draw_pairs(ax, found, rows)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
     if is_narrow(ax):
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1))
     else:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
-    symbol = "I(Z;Y)" if found[0].quantity == "i_zy" else "I(X;Z)"
     layers = list(dict.fromkeys(result.layer for result in found))
     shorts = dict(zip(layers, _row_names(ax, layers), strict=True))
     words = [f"{shorts[result.layer]}  {result.estimator}" for result in found]
     _name_rows(ax, rows.tolist(), words)
+    symbol = "I(Z;Y)" if found[0].quantity == "i_zy" else "I(X;Z)"
     label = f"{symbol} as each estimator defines it [bits]"
     if height_points(ax) > 6 * len(found):
         label += ", number: discriminability"
-        for row, result in enumerate(found):
-            end = max(result.error, result.sensitivity, 0) + 0.01 * high
-            ax.text(end, row, f"{result.discriminability:.2f}", va="center", fontsize=6.5)
+        _write_discriminability(ax, found)
     label_across(ax, label)
     return ax
+
+
+def _draw_pairs(ax: Axes, found: Sequence[Invariance], rows: NDArray[np.float64]) -> None:
+    """Draw two bars for every result: what notation moves, and what the loss of units moves."""
+    turn = "\n" if is_narrow(ax) else " "
+    errors = [result.error for result in found]
+    label = f"invariance error:{turn}largest change under invertible maps"
+    ax.barh(rows - 0.18, errors, 0.34, color="#d55e00", label=label)
+    losses = [result.sensitivity for result in found]
+    label = f"sensitivity:{turn}loss when half of the units go"
+    ax.barh(rows + 0.18, losses, 0.34, color="#0072b2", label=label)
+
+
+def _write_discriminability(ax: Axes, found: Sequence[Invariance]) -> None:
+    """Write a number behind the longer bar of every result."""
+    highest = max(max(result.error, result.sensitivity) for result in found)
+    for row, result in enumerate(found):
+        end = max(result.error, result.sensitivity, 0) + 0.01 * highest
+        ax.text(end, row, f"{result.discriminability:.2f}", va="center", fontsize=6.5)
 
 
 @style.styled

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
@@ -49,38 +50,42 @@ def draw_side_by_side(
     if not planes:
         raise InputError("expected at least one plane")
     view = view or View()
-    rows = -(-len(planes) // MOST_IN_A_ROW)
-    columns = -(-len(planes) // rows)
-    layers = {plane.layers for plane in planes.values()}
-    height = style.PAGE / max(2, columns) + (1.3 if len(layers) > 1 else 0.0)
-    figure, axes = style.new_panels(len(planes), columns, height, 0.9, sharex=True, sharey=True)
+    own_legends = len({plane.layers for plane in planes.values()}) > 1
+    figure, axes = _grid(len(planes), tall=own_legends)
     if view.title:
         figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
-    limits = []
     steps = sorted(set[int]().union(*(plane.steps for plane in planes.values())))
-    for index, (ax, (name, plane)) in enumerate(zip(axes, planes.items(), strict=False)):
+    limits = []
+    for ax, (name, plane) in zip(axes, planes.items(), strict=True):
         plot_plane(
             plane,
             ax=ax,
             estimator=estimator,
             sense=sense,
             steps=steps,
-            colour_bar=index == len(planes) - 1,
-            legend=len(layers) > 1,
+            colour_bar=ax is axes[-1],
+            legend=own_legends,
             grow=False,
             view=replace(view, title=short_names([name], 40)[0]),
         )
         limits.append((*ax.get_xlim(), *ax.get_ylim()))
-        if index % columns:
+        if not ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]  # made by subplots
             ax.set_ylabel("")
     left, right, low, high = zip(*limits, strict=True)
     axes[0].set_xlim(min(left), max(right))
     axes[0].set_ylim(min(low), max(high))
-    fit_labels_across(list(axes[: len(planes)]))
-    if len(layers) > 1:
-        return figure
-    draw_shared_legend(figure, list(planes.values()), estimator, sense)
+    fit_labels_across(axes)
+    if not own_legends:
+        draw_shared_legend(figure, list(planes.values()), estimator, sense)
     return figure
+
+
+def _grid(count: int, *, tall: bool) -> tuple[Figure, list[Axes]]:
+    """Return a figure of so many Axes with shared limits, in rows; tall ones have room below."""
+    columns = -(-count // -(-count // MOST_IN_A_ROW))
+    height = style.PAGE / max(2, columns) + (1.3 if tall else 0.0)
+    figure, axes = style.new_panels(count, columns, height, 0.9, sharex=True, sharey=True)
+    return figure, list(axes[:count])
 
 
 def draw_shared_legend(

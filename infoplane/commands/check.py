@@ -52,7 +52,7 @@ def check(
     from infoplane.analysis.dpi.settings import DPISettings
     from infoplane.commands.planes import plane_of
     from infoplane.commands.subjects import is_plane_at, open_run
-    from infoplane.display.tables import say_report
+    from infoplane.display.tables import print_report
 
     settings = DPISettings(alpha=alpha, permutations=permutations)
     plane = plane_of(subject, estimator, run=run, workers=workers, doing="judged")
@@ -63,7 +63,7 @@ def check(
     else:
         if archive is None:
             say(f"judged: {subject}, measured by {', '.join(plane.estimators)}", file=sys.stderr)
-        say_report(report, verbose=verbose)
+        print_report(report, verbose=verbose)
     if not report.passed:
         raise typer.Exit(1)
 

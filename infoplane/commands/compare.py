@@ -57,7 +57,7 @@ def compare(
     from infoplane.commands.pictures import write
     from infoplane.commands.planes import named_planes
     from infoplane.commands.subjects import is_plane_at
-    from infoplane.display.tables import say_table
+    from infoplane.display.tables import print_table
 
     if output is None or kind != "pooled":
         refuse_together("only a picture of kind pooled has a centre", centre=centre != "median")
@@ -85,7 +85,7 @@ def compare(
             }
         )
     step = pooled[0].steps[-1]
-    say_table(f"bits at step {step} under {spec}, {len(planes)} runs", rows)
+    print_table(f"bits at step {step} under {spec}, {len(planes)} runs", rows)
     if output is None:
         return
     from infoplane.analysis.plot import draw_compared

@@ -37,7 +37,7 @@ def invariance(
     from infoplane.commands.pictures import write
     from infoplane.commands.subjects import open_run
     from infoplane.display.progress import working
-    from infoplane.display.tables import say_table
+    from infoplane.display.tables import print_table
     from infoplane.patterns import names_like
 
     archive = open_run(run)
@@ -65,7 +65,7 @@ def invariance(
             }
         )
     what = "I(Z;Y)" if about == "labels" else "I(X;Z)"
-    say_table(f"reparameterisation invariance, {what} in bits", rows)
+    print_table(f"reparameterisation invariance, {what} in bits", rows)
     say(
         "error: largest change under a map that changes no information. sensitivity: loss when "
         "half of the units go. discriminability: share of signal."

@@ -152,7 +152,7 @@ def measure(
     from infoplane.commands.outputs import PLANES, prepare
     from infoplane.commands.planes import made_with, plane_target, refuse_to_replace
     from infoplane.commands.subjects import open_run, tell_read_only
-    from infoplane.display.tables import say_plane
+    from infoplane.display.tables import print_plane
     from infoplane.patterns import names_like
 
     archive = open_run(run)
@@ -191,7 +191,7 @@ def measure(
     )
     plane, refused = without_refused(plane, added)
     plane = made_with(plane, options)
-    say_plane(plane)
+    print_plane(plane)
     _say_failures(plane, refused)
     say(plane.save(target, overwrite=True))
     if csv is not None:

@@ -130,10 +130,10 @@ class Question:
             title: what the numbers are, with their unit.
             numbers: in the order of the layers.
         """
-        from infoplane.display.step_table import say_steps
+        from infoplane.display.step_table import print_steps
 
         rows = [(number.layer, number.kind, number.step, number.text) for number in numbers]
-        say_steps(title, rows)
+        print_steps(title, rows)
         shown, captured = len({number.step for number in numbers}), len(self.archive.steps)
         if shown < captured:
             say(f"{shown} of {captured} checkpoints; --all measures every one")

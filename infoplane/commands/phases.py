@@ -30,13 +30,13 @@ def phases(
     from infoplane.commands.outputs import PICTURES, prepare
     from infoplane.commands.pictures import write
     from infoplane.commands.subjects import open_run
-    from infoplane.display.tables import say_phases
+    from infoplane.display.tables import print_phases
 
     archives = [open_run(path) for path in run]
     prepare(output, PICTURES)
     for number, archive in enumerate(archives, 1):
         found = judge(archive, estimator or None, splits=splits, seed=seed, progress=True)
-        say_phases(found)
+        print_phases(found)
         if output is not None:
             from infoplane.analysis.plot import plot_phases
 

@@ -15,7 +15,7 @@ Row = tuple[str, str, int, str]
 """Layer, which of its numbers, step, text."""
 
 
-def say_steps(title: str, rows: Sequence[Row]) -> None:
+def print_steps(title: str, rows: Sequence[Row]) -> None:
     """Print texts by layer and checkpoint.
 
     Args:

@@ -80,7 +80,7 @@ def _longest_word(head: str, rows: Sequence[Mapping[str, object]]) -> int:
     return min(20, max(map(len, words), default=0))
 
 
-def say_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Print a table whose names of layers and estimators are whole in 80 columns.
 
     Numbers stand right.
@@ -103,8 +103,8 @@ def _is_number(text: object) -> bool:
     return True
 
 
-def say_plane(plane: Plane, console: Console | None = None) -> None:
-    """Say a line on the plane, and in a terminal the table of its last checkpoint."""
+def print_plane(plane: Plane, console: Console | None = None) -> None:
+    """Print a line on the plane, and in a terminal the table of its last checkpoint."""
     console = console or console_here()
     console.print(str(plane), markup=False, highlight=False, soft_wrap=True)
     rows = _last_rows(plane)
@@ -142,8 +142,10 @@ def _last_rows(plane: Plane) -> list[dict[str, str]]:
     return rows
 
 
-def say_report(report: DPIReport, console: Console | None = None, *, verbose: bool = False) -> None:
-    """Say the DPI report; in a terminal its episodes as a table.
+def print_report(
+    report: DPIReport, console: Console | None = None, *, verbose: bool = False
+) -> None:
+    """Print the DPI report; in a terminal its episodes as a table.
 
     Args:
         report: what was checked.
@@ -210,8 +212,8 @@ def _episode_rows(report: DPIReport) -> list[dict[str, str]]:
     return rows
 
 
-def say_phases(phases: Phases, console: Console | None = None) -> None:
-    """Say the phases; in a terminal as a table with one row per layer and estimator."""
+def print_phases(phases: Phases, console: Console | None = None) -> None:
+    """Print the phases; in a terminal as a table with one row per layer and estimator."""
     console = console or console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
