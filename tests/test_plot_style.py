@@ -87,3 +87,12 @@ def test_words_are_dark_enough_for_white_paper() -> None:
     ax = style.new_figure().add_subplot()
     for tone in colour_map()([0.0, 0.5, 1.0]):
         assert luminance(style.ink(tuple(tone), ax)) <= 0.42 + 1e-9
+
+
+@pytest.mark.parametrize("height", [1.9, 3.0, 4.8])
+def test_the_name_of_a_ceiling_stays_inside_the_axes(height: float) -> None:
+    figure = Figure(figsize=(4, height), layout="constrained")
+    ax = plot_plane(make_plane(), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    (name,) = [text for text in ax.texts if text.get_gid() == "ceiling"]
+    assert name.get_window_extent().y1 <= ax.get_window_extent().y1 + 1

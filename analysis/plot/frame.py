@@ -145,8 +145,17 @@ def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") 
         xytext=(0, 2),
         ha="left",
         va="bottom",
+        gid="ceiling",
         **_NOTE,
     )
+
+
+def lower_ceiling(ax: Axes) -> None:
+    """Write the name of a ceiling under its line where the Axes has no room above it."""
+    top = ax.get_window_extent().y1
+    for text in ax.texts:
+        if text.get_gid() == "ceiling" and text.get_window_extent().y1 > top:
+            text.set(va="top", position=(0, -2))
 
 
 def _reference(ceiling: Ceiling, view: View) -> str:

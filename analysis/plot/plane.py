@@ -20,6 +20,7 @@ from infoplane.analysis.plot.frame import (
     draw_step_scale,
     label_across,
     label_up,
+    lower_ceiling,
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator, short_axis
@@ -229,4 +230,5 @@ class Canvas:
         )  # beside a scale words may reach over it
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
+        lower_ceiling(self.ax)
         number_ends(self.ax, paths, numbered, self.depth)

@@ -16,6 +16,7 @@ from infoplane.analysis.plot.frame import (
     draw_step_scale,
     label_across,
     label_up,
+    lower_ceiling,
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator
@@ -69,6 +70,7 @@ def plot_snapshots(
     listed = Legend([path.layer for path in paths], ())
     places = draw_legend(ax, plane, listed, spec, cut=of_reader)
     label_up(ax, view.text(up))
+    lower_ceiling(ax)
     number_ends(ax, paths, places)
     return ax
 
