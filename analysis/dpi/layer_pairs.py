@@ -109,6 +109,20 @@ class _Block:
     at: NDArray[np.intp]
     excess: NDArray[np.float64]
 
+    def both(self, of_layers: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return whether both layers of a pair are such, shape ``(S, P)``.
+
+        Args:
+            of_layers: shape ``(S, layers)``.
+        """
+        return of_layers[:, self.pairs.up] & of_layers[:, self.pairs.down]
+
+    def ceiling(self, pair: int) -> str:
+        """Return why two layers at their ceiling cannot be judged."""
+        up, down = self.pairs.names[pair]
+        remedy = "take coarser cells or more rows"
+        return f"{up} and {down} are both at the ceiling of {self.grid.estimator}: {remedy}"
+
     def findings(
         self, where: NDArray[np.bool_], verdict: Verdict, text: Callable[[int], str]
     ) -> list[Finding]:
@@ -122,21 +136,18 @@ class _Block:
         rows, pairs = (places.tolist() for places in np.nonzero(where))
         texts = {pair: text(pair) for pair in set(pairs)}
         names = [self.pairs.names[pair] for pair in pairs]
-        shared: dict[str, object] = {
-            "law": law_of_pairs(self.grid.quantity, self.grid.sense),
-            "verdict": verdict,
-            "estimator": self.grid.estimator,
-        }
         columns: dict[str, list[object]] = {
-            field.name: [shared.get(field.name)] * len(rows) for field in fields(Finding)
-        }
-        columns |= {
+            "law": [law_of_pairs(self.grid.quantity, self.grid.sense)] * len(rows),
             "step": [self.steps[row] for row in rows],
-            "excess_bits": self.excess[where].tolist(),
-            "explanation": [texts[pair] for pair in pairs],
             "upstream": [up for up, _ in names],
             "downstream": [down for _, down in names],
+            "excess_bits": self.excess[where].tolist(),
+            "verdict": [verdict] * len(rows),
+            "explanation": [texts[pair] for pair in pairs],
+            "estimator": [self.grid.estimator] * len(rows),
         }
+        for field in fields(Finding):
+            columns.setdefault(field.name, [None] * len(rows))
         return objects_of(Finding, columns)
 
     def group(self, row: int, exceeding: NDArray[np.bool_], comparable: int) -> ComparisonGroup:
@@ -193,30 +204,38 @@ def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
 
 
 def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -> Compared:
-    """Compare S checkpoints of one grid at once, P pairs each."""
-    at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]  # (S, layers)
+    """Compare S checkpoints of one grid at once, P pairs each.
+
+    A pair is measured where both layers have a number, comparable where the certificate also allows
+    it, and exceeding where downstream is above upstream by more than the tolerance.
+    """
+    at, bits = grid.at[rows], grid.bits[rows]  # (S, layers)
     excess = bits[:, pairs.down] - bits[:, pairs.up]  # (S, P)
     block = _Block(grid, pairs, evidence.plane.steps[rows], at, excess)
-    measured = (at[:, pairs.up] >= 0) & (at[:, pairs.down] >= 0)
+    measured = block.both(at >= 0)
     comparable = measured & pairs.comparable
-    both_full = comparable & saturated[:, pairs.up] & saturated[:, pairs.down]
-    if grid.quantity != "i_xz" or evidence.traits(grid.estimator).family == "exact codes":
-        both_full[:] = False  # only I(X;Z) of cells and kernels has a ceiling
-    exceeding = comparable & ~both_full & (excess > tolerance_bits(evidence.plane, grid.estimator))
+    at_ceiling = np.zeros_like(comparable)
+    if _has_ceiling(evidence, grid):
+        at_ceiling = comparable & block.both(grid.saturated[rows])
+    tolerance = tolerance_bits(evidence.plane, grid.estimator)
+    exceeding = comparable & ~at_ceiling & (excess > tolerance)
 
-    def at_the_ceiling(pair: int) -> str:
-        up, down = pairs.names[pair]
-        remedy = "take coarser cells or more rows"
-        return f"{up} and {down} are both at the ceiling of {grid.estimator}: {remedy}"
-
-    settled = block.findings(both_full, "untestable", at_the_ceiling)
-    apart, unlisted = measured & ~comparable, 0
+    settled = block.findings(at_ceiling, "untestable", block.ceiling)
+    incomparable_pairs = measured & ~comparable
+    unlisted = 0
     if np.count_nonzero(~pairs.comparable) > LISTED_PAIRS:
-        unlisted = int(np.count_nonzero(apart))
+        unlisted = int(np.count_nonzero(incomparable_pairs))
     else:
-        settled += block.findings(apart, "not comparable", pairs.reasons.__getitem__)
-    numbers = np.count_nonzero(comparable, axis=1)
+        reason = pairs.reasons.__getitem__
+        settled += block.findings(incomparable_pairs, "not comparable", reason)
     groups = []
     for row in np.flatnonzero(exceeding.any(axis=1)).tolist():
-        groups.append(block.group(row, exceeding[row], int(numbers[row])))
+        number = int(np.count_nonzero(comparable[row]))
+        groups.append(block.group(row, exceeding[row], number))
     return Compared(int(np.count_nonzero(measured)), settled, groups, unlisted)
+
+
+def _has_ceiling(evidence: Evidence, grid: Grid) -> bool:
+    """Return whether two saturated numbers say nothing: only I(X;Z) of cells and kernels."""
+    exact = evidence.traits(grid.estimator).family == "exact codes"
+    return grid.quantity == "i_xz" and not exact

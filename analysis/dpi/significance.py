@@ -226,25 +226,43 @@ class Resampler:
             up, down: the layers, upstream and downstream.
             excess: in bits.
         """
-        of_up, of_down = self.half_values((step, up, spec)), self.half_values((step, down, spec))
+        of_up = self.half_values((step, up, spec))
+        of_down = self.half_values((step, down, spec))
         series = (quantity, "" if self.evidence.has_codes(spec) else sense)
         if of_up is None or of_down is None or series not in of_up or series not in of_down:
             return None
         differences = of_down[series] - of_up[series]
-        stderr, half = float(np.std(differences, ddof=1)), float(differences.mean())
-        ti, tj = self.evidence.codes(step, up, spec), self.evidence.codes(step, down, spec)
-        if ti is not None and tj is not None and quantity == "i_zy" and self._labels is not None:
-            rows = np.arange(len(ti)) if self._copies is None else first_of_every(self._copies)
-            ti, tj, labels = ti[rows], tj[rows], self._labels[rows]
-            draws, seed = self.settings.permutations, self.settings.seed + step
-            p_value = permutation_p(ti, tj, labels, draws=draws, seed=seed)
-            bias = plug_in_bias(tj, labels) - plug_in_bias(ti, labels)
-            return Chance(p_value, stderr, half, excess - bias)
-        # entropies of the codes of these very rows: nothing is sampled
-        if ti is not None and quantity == "i_xz":
-            return Chance(0.0, None, half)
-        p_value = 0.5 * math.erfc(excess / stderr / math.sqrt(2)) if stderr > 0 else 0.0
-        return Chance(p_value, stderr, half)
+        stderr = float(np.std(differences, ddof=1))
+        half_bits = float(differences.mean())
+        upstream = self.evidence.codes(step, up, spec)
+        downstream = self.evidence.codes(step, down, spec)
+        if upstream is None or downstream is None:
+            return Chance(_one_sided_p(excess, stderr), stderr, half_bits)
+        if quantity == "i_xz":  # entropies of the codes of these very rows: nothing is sampled
+            return Chance(0.0, None, half_bits)
+        if self._labels is None:
+            return Chance(_one_sided_p(excess, stderr), stderr, half_bits)
+        p_value, bias = self._shuffled(step, upstream, downstream, self._labels)
+        return Chance(p_value, stderr, half_bits, excess - bias)
+
+    def _shuffled(
+        self, step: int, upstream: Codes, downstream: Codes, labels: Codes
+    ) -> tuple[float, float]:
+        """Return the p-value of an excess of I(Z;Y) of codes, and its plug-in bias in bits.
+
+        Of copies of a row one is read.
+
+        Args:
+            step: the checkpoint, for the seed.
+            upstream, downstream, labels: codes, each of shape ``(n,)``.
+        """
+        if self._copies is not None:
+            rows = first_of_every(self._copies)
+            upstream, downstream, labels = upstream[rows], downstream[rows], labels[rows]
+        draws, seed = self.settings.permutations, self.settings.seed + step
+        p_value = permutation_p(upstream, downstream, labels, draws=draws, seed=seed)
+        bias = plug_in_bias(downstream, labels) - plug_in_bias(upstream, labels)
+        return p_value, bias
 
     def half_values(self, cell: Cell) -> Halves | None:
         if cell not in self._values:
@@ -357,6 +375,11 @@ def _halves_in(record: Record | None, splits: int) -> Halves | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return found or None
+
+
+def _one_sided_p(excess: float, stderr: float) -> float:
+    """Return the chance of a normal deviate as large as the excess; 0 without any error."""
+    return 0.5 * math.erfc(excess / stderr / math.sqrt(2)) if stderr > 0 else 0.0
 
 
 def plug_in_bias(t: Codes, y: Codes) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from infoplane.types import Estimate
+from infoplane.types.arrays import Floats
 
 RISING = 0.15
 """Bits that a doubling of the rows adds to an estimate that has not arrived."""
@@ -62,10 +63,9 @@ def with_interval(
     from scipy.stats import t
 
     pairs = np.reshape(np.asarray(halves, np.float64), (-1, 2))  # (splits, 2)
-    by_single_neighbours = 0.5 * float(pairs.mean(axis=1).var(ddof=1)) if exponent < 1 else 0.0
-    stderr = float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 4 + by_single_neighbours))
-    reach = float(t.ppf(0.975, len(pairs))) * stderr
-    slope, drifts = estimate.bits - float(pairs.mean()), [0.0]
+    stderr = _stderr_of(pairs, exponent)
+    slope = estimate.bits - float(pairs.mean())
+    drifts = [0.0]
     notes = estimate.notes
     if estimate.target == "population":
         drifts.append(slope / (2.0**exponent - 1))
@@ -76,7 +76,25 @@ def with_interval(
         return replace(estimate, stderr=stderr, notes=(*notes, refusal))
     if nearer is not None:
         drifts.append(nearer.step_to_none(estimate.bits, 2 * exponent))
-    up = float(np.hypot.reduce(np.maximum(drifts, 0.0)))
-    down = float(np.hypot.reduce(np.maximum(np.negative(drifts), 0.0)))
+    reach = float(t.ppf(0.975, len(pairs))) * stderr
+    up = _joint(np.maximum(drifts, 0.0))
+    down = _joint(np.maximum(np.negative(drifts), 0.0))
     low, high = estimate.bits - reach - down, estimate.bits + reach + up
     return replace(estimate, stderr=stderr, low=low, high=high, notes=notes)
+
+
+def _stderr_of(pairs: Floats, exponent: float) -> float:
+    """Return the standard error of all rows, in bits.
+
+    Args:
+        pairs: values of the two halves of each split, shape ``(splits, 2)``.
+        exponent: how fast the bias falls with the rows.
+    """
+    by_chance = np.mean(np.diff(pairs) ** 2) / 4
+    by_single_neighbours = 0.5 * float(pairs.mean(axis=1).var(ddof=1)) if exponent < 1 else 0.0
+    return float(np.sqrt(by_chance + by_single_neighbours))
+
+
+def _joint(amounts: Floats) -> float:
+    """Return independent amounts as one: the root of the sum of their squares."""
+    return float(np.hypot.reduce(amounts))

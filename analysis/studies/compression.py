@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Floats, Ids
 
 FEWEST_STEPS = 3
 """A peak lies between two others."""
@@ -132,6 +132,36 @@ def compression(
     Raises:
         InputError: fewer than 3 checkpoints or 2 splits, or a curve without a number for each step.
     """
+    _require_curves(steps, halves, whole)
+    falls, peaks = _falls_of_halves(np.asarray(halves))
+    drop = float(np.mean([split_half_drop(first, second)[0] for first, second in halves]))
+    reach = 1.96 * float(np.std(falls.ravel(), ddof=1))
+    early, late = np.quantile(peaks, [0.025, 0.975], method="nearest").tolist()
+    # one of the peaks: between two of them the curve may be low
+    peak = int(np.quantile(peaks, 0.5, method="lower"))
+    top = float(whole.max())
+    return Compression(
+        layer=layer,
+        estimator=estimator,
+        drop=drop,
+        low=drop - reach,
+        high=drop + reach,
+        onset=int(steps[peak]),
+        onset_low=int(steps[early]),
+        onset_high=int(steps[late]),
+        naive=top - float(whole[-1]),
+        stays=drop > 0 and lasts(whole),
+        fitting_end=_fitting_end(steps, labels),
+        threshold=max(_FLOOR_BITS, _FLOOR_SHARE * top),
+        steps=tuple(map(int, steps)),
+        bits=tuple(whole.tolist()),
+    )
+
+
+def _require_curves(
+    steps: Sequence[int], halves: Sequence[tuple[Floats, Floats]], whole: Floats
+) -> None:
+    """Refuse too few checkpoints or splits, and curves without a number for each step."""
     if len(steps) < FEWEST_STEPS or len(halves) < 2:
         raise InputError(
             f"phases need at least {FEWEST_STEPS} checkpoints and 2 splits, got {len(steps)} and "
@@ -142,33 +172,20 @@ def compression(
             raise InputError(
                 f"expected a finite number for each of {len(steps)} steps, got {curve}"
             )
-    curves = np.asarray(halves)  # (splits, 2, steps)
+
+
+def _falls_of_halves(curves: Floats) -> tuple[Floats, Ids]:
+    """Return the fall of each half from the peak of the other, and the place of each half's peak.
+
+    Both have the shape ``(splits, 2)``, the falls in bits.
+
+    Args:
+        curves: shape ``(splits, 2, steps)``, in bits.
+    """
     other_half = curves[:, ::-1]
-    peaks = np.apply_along_axis(last_peak, 2, curves)  # (splits, 2)
+    peaks = np.apply_along_axis(last_peak, 2, curves)
     at_peaks = np.take_along_axis(other_half, peaks[:, :, None], axis=2)[:, :, 0]
-    falls = at_peaks - other_half[:, :, -1]  # of single halves
-    drop = float(np.mean([split_half_drop(first, second)[0] for first, second in halves]))
-    reach = 1.96 * float(np.std(falls.ravel(), ddof=1))
-    early, late = np.quantile(peaks, [0.025, 0.975], method="nearest").tolist()
-    # one of the peaks: between two of them the curve may be low
-    peak = int(np.quantile(peaks, 0.5, method="lower"))
-    top = float(whole.max())
-    return Compression(
-        layer,
-        estimator,
-        drop,
-        drop - reach,
-        drop + reach,
-        int(steps[peak]),
-        int(steps[early]),
-        int(steps[late]),
-        top - float(whole[-1]),
-        drop > 0 and lasts(whole),
-        _fitting_end(steps, labels),
-        max(_FLOOR_BITS, _FLOOR_SHARE * top),
-        tuple(map(int, steps)),
-        tuple(whole.tolist()),
-    )
+    return at_peaks - other_half[:, :, -1], peaks
 
 
 def counted_fall(
@@ -197,20 +214,20 @@ def counted_fall(
     drop = top - float(whole[-1])
     onset = int(steps[last_peak(whole)])
     return Compression(
-        layer,
-        estimator,
-        drop,
-        drop,
-        drop,
-        onset,
-        onset,
-        onset,
-        drop,
-        drop > 0,
-        _fitting_end(steps, labels),
-        _FLOOR_BITS,
-        tuple(map(int, steps)),
-        tuple(whole.tolist()),
+        layer=layer,
+        estimator=estimator,
+        drop=drop,
+        low=drop,
+        high=drop,
+        onset=onset,
+        onset_low=onset,
+        onset_high=onset,
+        naive=drop,
+        stays=drop > 0,
+        fitting_end=_fitting_end(steps, labels),
+        threshold=_FLOOR_BITS,
+        steps=tuple(map(int, steps)),
+        bits=tuple(whole.tolist()),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_variables, require_whole
@@ -18,6 +17,7 @@ from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
+from infoplane.types.arrays import Floats
 from infoplane.user_warning import warn_user
 
 
@@ -71,31 +71,45 @@ def conditional_information(
         except EstimatorError as error:
             error.add_note(f"among the {len(rows)} rows of symbol {symbol} of {given.name}")
             raise
+    note = f"conditional on {given.name}: mean over {len(classes)} symbols"
+    return _mean_of(classes, shares, note)
+
+
+def _mean_of(classes: Sequence[Estimate], shares: Floats, note: str) -> Estimate:
+    """Return the mean of estimates of several classes, with the error of their mean.
+
+    Args:
+        classes: one estimate for each.
+        shares: p(c), shape ``(classes,)``.
+        note: comes first.
+    """
     bits = _mean(shares, [one.bits for one in classes])
-    stderr = low = high = None
+    stderr = low = high = ceiling = None
     errors = [one.stderr for one in classes if one.stderr is not None]
     if len(errors) == len(classes):
         stderr = float(np.sqrt(sum((shares * errors) ** 2)))
         low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
     ceilings = [one.ceiling_bits for one in classes if one.ceiling_bits is not None]
-    notes = {f"conditional on {given.name}: mean over {len(classes)} symbols": None}
+    if len(ceilings) == len(classes):
+        ceiling = _mean(shares, ceilings)
+    notes = {note: None}
     for one in classes:
         notes |= dict.fromkeys(one.notes)
     return replace(
         classes[0],
         bits=bits,
-        n=a.n,
+        n=sum(one.n for one in classes),
         low=low,
         high=high,
         stderr=stderr,
-        ceiling_bits=_mean(shares, ceilings) if len(ceilings) == len(classes) else None,
+        ceiling_bits=ceiling,
         coverage=None,
         notes=tuple(notes),
         null=None,
     )
 
 
-def _mean(shares: NDArray[np.float64], bits: Sequence[float]) -> float:
+def _mean(shares: Floats, bits: Sequence[float]) -> float:
     """Return ``sum_c p(c) bits_c``."""
     return float(sum(shares * bits))
 
