@@ -344,6 +344,14 @@ class KnowsItsReach(Protocol):
 
 
 @runtime_checkable
+class ReadsWidth(Protocol):
+    """An estimator whose width follows from the layer; some rows are read at the width of all."""
+
+    def at_width_of(self, z: Variable) -> Estimator:
+        """Return the estimator with the width of this layer."""
+
+
+@runtime_checkable
 class TakesNoise(Protocol):
     """An estimator of a noisy layer from its clean values and its noise."""
 

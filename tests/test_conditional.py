@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import ByRows, noisy_run
+from builders import ByRows, noisy_run, run_of
 
 import infoplane as ip
 from infoplane.analysis.studies.conditional import conditional_information
@@ -56,3 +56,39 @@ def test_exact_codes_of_a_layer_that_draws_noise_are_left_out_with_a_warning(
     assert {one.layer for one in found} == {"a"}
     with pytest.raises(InputError, match="mu draws noise"):
         ip.information_given_labels(run, "exact", layers=["mu"])
+
+
+def two_checkpoints(path: Path) -> ip.Archive:
+    """Return a run of 120 rows whose classes lie at different places and scales."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    z = (1 + y[:, None]) * rng.normal(size=(120, 2)) + 4 * y[:, None]
+    return run_of(
+        path, [{"z": scale * z} for scale in (1.0, 3.0)], x=np.arange(120.0)[:, None], y=y
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "exact",
+        "bin:szt",
+        "bin:range,n=4",
+        "bin:range,n=4,scope=run",
+        "bin:range,n=4,scope=layer",
+        "bin:quantile,n=5",
+        "kde:variance=0.5",
+        "kde:relative=0.3",
+    ],
+)
+def test_what_a_layer_knows_is_of_the_labels_or_beyond_them(tmp_path: Path, spec: str) -> None:
+    run = two_checkpoints(tmp_path / "run")
+    plane = ip.measure(run, [spec], resume=False)
+    for found in ip.information_given_labels(run, spec):
+        bits = {}
+        for point in plane:
+            if point.step == found.step and point.sense == found.estimate.sense:
+                bits[point.quantity] = point.bits
+        beyond = bits["i_xz"] - bits["i_zy"]
+        assert found.estimate.bits == pytest.approx(beyond, abs=1e-6)
+        assert found.estimate.estimator == plane.estimators[0]

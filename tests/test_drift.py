@@ -297,3 +297,12 @@ def test_a_mean_over_no_splits_is_refused(tmp_path: Path) -> None:
     archive = one_step(tmp_path / "run", a=("Linear", np.zeros((4, 2), np.float32)))
     with pytest.raises(InputError, match=r"splits: expected a whole number from 1 up, got 0"):
         drift.drift(archive, splits=0)
+
+
+def test_rows_in_another_order_did_not_move_and_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(200, 2))
+    run = run_of(tmp_path / "run", [{"a": z}, {"a": z[rng.permutation(200)]}])
+    (found,) = ip.drift(run, method="knn")
+    assert found.bits == pytest.approx(0, abs=1e-9)
+    assert "come at other places here" in found.note

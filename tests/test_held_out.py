@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from builders import ByRows, run_of
 
+from infoplane.analysis.measuring.train_test import split_planes
 from infoplane.analysis.resampling.resampled import NO_ERROR
 from infoplane.analysis.studies.held_out import BothSides, train_and_held_out
 from infoplane.errors import InputError
@@ -66,3 +67,15 @@ def test_a_side_whose_halves_are_too_few_rows_keeps_its_number(tmp_path: Path) -
     (plain,) = train_and_held_out(run, "knn:k=3")
     assert found.gap_stderr is None and found.gap_bits == plain.gap_bits
     assert {*found.train.notes} - {*plain.train.notes} == {NO_ERROR}
+
+
+def test_both_sides_share_the_edges_of_the_run(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(80, 1))
+    split = np.array(["train", "test"] * 40)
+    z[split == "train"] *= 10
+    run = run_of(tmp_path / "run", [{"a": z}], y=(z[:, 0] > 0).astype(int), split=split)
+    (found,) = train_and_held_out(run, "bin:range,n=4,scope=run")
+    planes = split_planes(run, ["bin:range,n=4,scope=run"])
+    (on_test,) = [point.bits for point in planes["test"] if point.quantity == "i_zy"]
+    assert found.test.bits == pytest.approx(on_test)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from builders import noisy_run
+import numpy as np
+import pytest
+from builders import noisy_run, run_of
 
 import infoplane as ip
 from infoplane.analysis.studies.layer_information import LayerMatrix
@@ -37,3 +39,13 @@ def test_exact_codes_of_a_layer_that_draws_noise_are_no_information_between_laye
     found = ip.layer_information(noisy_run(tmp_path / "run"), "exact")
     assert list(found.estimates) == [("a", "a")]
     assert all("mu draws noise" in why for why in found.failures.values())
+
+
+@pytest.mark.parametrize("spec", ["bin:range,n=4,scope=run", "bin:range,n=4,scope=layer"])
+def test_layers_have_the_cells_that_they_have_on_the_plane(tmp_path: Path, spec: str) -> None:
+    z = np.random.default_rng(0).normal(size=(64, 2))
+    run = run_of(tmp_path / "run", [{"a": z, "b": np.tanh(z)}, {"a": 5 * z, "b": z}])
+    plane = ip.measure(run, [spec], steps=[0], resume=False)
+    bits = [point.bits for point in plane if point.quantity == "i_xz"]
+    found = ip.layer_information(run, spec, step=0)
+    assert found.bits().diagonal().tolist() == pytest.approx(bits)

@@ -236,11 +236,9 @@ class Resampler:
         half_bits = float(differences.mean())
         upstream = self.evidence.codes(step, up, spec)
         downstream = self.evidence.codes(step, down, spec)
-        if upstream is None or downstream is None:
-            return Chance(_one_sided_p(excess, stderr), stderr, half_bits)
-        if quantity == "i_xz":  # entropies of the codes of these very rows: nothing is sampled
-            return Chance(0.0, None, half_bits)
-        if self._labels is None:
+        if upstream is not None and quantity == "i_xz":
+            return Chance(0.0, None, half_bits)  # entropies of these very rows: nothing is sampled
+        if upstream is None or downstream is None or self._labels is None:
             return Chance(_one_sided_p(excess, stderr), stderr, half_bits)
         p_value, bias = self._shuffled(step, upstream, downstream, self._labels)
         return Chance(p_value, stderr, half_bits, excess - bias)

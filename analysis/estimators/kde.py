@@ -136,6 +136,11 @@ class KDE(SpecString):
             raise self._beyond_floats()
         return variance
 
+    def at_width_of(self, z: Variable) -> KDE:
+        """Return the kernel of the absolute variance that this one has on a layer."""
+        variance = 0.0 if self.relative is None else self.variance_of(z)
+        return replace(self, variance=variance, relative=None) if variance else self
+
     def _beyond_floats(self) -> EstimatorError:
         return EstimatorError(
             f"{self.name}: distances between rows and this width differ by more than floats can "

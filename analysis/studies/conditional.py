@@ -9,14 +9,15 @@ import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_variables, require_whole
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
-from infoplane.contract import Estimator
+from infoplane.contract import Estimator, HasCodes, ReadsWidth
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Variable
+from infoplane.types import Estimate, Variable, discrete
 from infoplane.types.arrays import Floats
 from infoplane.user_warning import warn_user
 
@@ -31,7 +32,8 @@ def conditional_information(
 ) -> Estimate:
     """Estimate ``I(A;B|C) = sum_c p(c) I(A;B|C=c)`` in bits, for a discrete ``given``.
 
-    The estimator is applied to the rows of every symbol c.
+    The estimator is applied to the rows of every symbol c, with the cells and the width that it has
+    on all rows: else each class would be a question about another variable.
 
     Classes too small for the estimator are an error, never left out: the sum would be of another
     variable. The standard error adds those of the classes, where they have one.
@@ -61,6 +63,10 @@ def conditional_information(
         )
     if not a.n == b.n == given.n:
         raise EstimatorError(f"expected paired rows, got {a.n}, {b.n} and {given.n}")
+    name, layer = estimator.name, b if b.kind == "continuous" else a
+    a, b = _in_cells(estimator, a), _in_cells(estimator, b)
+    if isinstance(estimator, ReadsWidth) and layer.kind == "continuous":
+        estimator = estimator.at_width_of(layer)
     codes = row_codes(given.values)
     shares = np.bincount(codes) / a.n  # p(c)
     classes: list[Estimate] = []
@@ -72,7 +78,18 @@ def conditional_information(
             error.add_note(f"among the {len(rows)} rows of symbol {symbol} of {given.name}")
             raise
     note = f"conditional on {given.name}: mean over {len(classes)} symbols"
-    return _mean_of(classes, shares, note)
+    return replace(_mean_of(classes, shares, note), estimator=name)
+
+
+def _in_cells(estimator: Estimator, variable: Variable) -> Variable:
+    """Return a continuous variable as the cells that an estimator has on all rows, if it has any.
+
+    Other variables are returned as they are.
+    """
+    if variable.kind == "discrete" or not isinstance(estimator, HasCodes):
+        return variable
+    cells = discrete(estimator.codes(variable), variable.name)
+    return replace(cells, samples=variable.samples)
 
 
 def _mean_of(classes: Sequence[Estimate], shares: Floats, note: str) -> Estimate:
@@ -165,6 +182,7 @@ def information_given_labels(
             f"{estimator.name} takes no input: neither row identities nor the values of X (stored: "
             f"{archive.x is not None})"
         )
+    frozen = freeze_edges([estimator], archive)
     found = []
     noise = ""
     for step, name in finite_cells_of(archive, layers, steps):
@@ -175,7 +193,7 @@ def information_given_labels(
                 continue
         rng = cell_rng(seed, step, name, f"{estimator.name}|Y")
         layer = layer_variable(archive, step, name, estimator)
-        estimate = conditional_information(estimator, inputs, layer, labels, rng=rng)
+        estimate = conditional_information(frozen[name][0], inputs, layer, labels, rng=rng)
         found.append(Conditional(step, name, estimate))
     if noise and not found:
         raise InputError(f"{estimator.name}: no I(Z;X|Y): {noise}")

@@ -31,12 +31,15 @@ from infoplane.analysis.studies.paired_divergence import (
     require_rows,
 )
 from infoplane.errors import InputError
+from infoplane.rows import row_codes
 from infoplane.types.arrays import Floats
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 METHODS: tuple[Method, ...] = ("auto", "knn", "gauss", "binned")
+_FEW_MOVED = 0.05
+"""Share of rows that may be equal to another row of the reference by chance."""
 Reference = Literal["first", "previous"]
 
 
@@ -139,6 +142,36 @@ def _drift(
 ) -> tuple[Divergence, str]:
     """Return the divergence of one pair of checkpoints, and what to note about it."""
     require_rows(p)
+    q, moved = _paired(p, q)
+    found, note = _divergence(p, q, method, splits, rng)
+    return found, "; ".join(filter(None, (note, moved)))
+
+
+def _paired(p: Floats, q: Floats) -> tuple[Floats, str]:
+    """Return the rows of the reference in the order of these, and a note where it was another one.
+
+    Equal rows at other places belong together: a neighbour that is the row itself has distance 0.
+    """
+    here, there = np.split(row_codes(np.concatenate([p, q])), 2)
+    if len(np.unique(here)) < len(p) or len(np.unique(there)) < len(p):
+        return q, ""
+    _, at_p, at_q = np.intersect1d(here, there, return_indices=True)
+    moved = int((at_p != at_q).sum())
+    if moved <= _FEW_MOVED * len(p):
+        return q, ""
+    order = np.full(len(p), -1)
+    order[at_p] = at_q
+    order[order < 0] = np.setdiff1d(np.arange(len(p)), at_q)
+    return q[order], (
+        f"{moved} of {len(p)} rows of the reference come at other places here: were the rows "
+        "captured in another order?"
+    )
+
+
+def _divergence(
+    p: Floats, q: Floats, method: Method, splits: int, rng: Generator
+) -> tuple[Divergence, str]:
+    """Return the divergence of paired rows, and what to note about it."""
     how = choose_method(p, q) if method == "auto" else method
     share = 0.0 if how == "binned" else out_of_reach(p, q)
     where = f"{share:.0%} of the rows lie where the reference has none"

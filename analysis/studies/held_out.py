@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.arguments import estimators_of, require_whole
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
@@ -79,7 +80,8 @@ def train_and_held_out(
     """Measure I(Z;Y) in bits on equally many ``train`` and ``test`` rows of the probe.
 
     The larger side gives a random part of its rows, the same at every checkpoint, so that both
-    sides have one bias. Cells that an estimator refuses are left out.
+    sides have one bias. Edges that are frozen over a run come from all rows, so both sides share
+    their cells. Cells of the plane that an estimator refuses are left out.
 
     Args:
         archive: a run recorded with a split, or its path.
@@ -100,10 +102,11 @@ def train_and_held_out(
     labels = label_variable(archive)
     if labels is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
-    chosen = [Resampled(estimator, errorbars) for estimator in estimators_of(estimators)]
+    frozen = freeze_edges(estimators_of(estimators), archive)
     found, refused = [], ""
     for step, name in finite_cells_of(archive, layers, steps):
-        for estimator in chosen:
+        for plain in frozen[name]:
+            estimator = Resampled(plain, errorbars)
             layer = layer_variable(archive, step, name, estimator)
             cell = _Cell(estimator, layer, labels_seen_by(estimator, labels), train, test)
             key = f"{estimator.name}|sides"

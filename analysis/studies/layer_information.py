@@ -13,6 +13,7 @@ import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import require_whole
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
@@ -21,7 +22,7 @@ from infoplane.analysis.resampling.resampled import NO_ERROR, Resampled
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import EstimatorError, InfoplaneError, InputError
 from infoplane.new_file import write_csv
-from infoplane.types import Chain, Estimate, Variable, printable
+from infoplane.types import Chain, Estimate, Variable, discrete, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -183,6 +184,8 @@ def layer_information(
     step = _step(archive, step)
     names = tuple(name for name in layers_of(archive, layers) if archive.has(step, name))
     variables = {name: layer_variable(archive, step, name, estimator) for name in names}
+    if isinstance(estimator, HasCodes) and estimator.traits.edges != "none":
+        variables = _in_frozen_cells(archive, estimator, variables)
     pairs = list(combinations(names, 2))
     if codes or isinstance(estimator, HasCodes):
         pairs = list(combinations_with_replacement(names, 2))
@@ -227,6 +230,25 @@ def _estimate_pair(
             found = possible(estimator, first, second, rng)
             return replace(found, notes=(*found.notes, NO_ERROR))
     return possible(estimator, first, second, rng)
+
+
+def _in_frozen_cells(
+    archive: Archive, estimator: Estimator, variables: Mapping[str, Variable]
+) -> dict[str, Variable]:
+    """Return the layers in the cells that they have on the plane.
+
+    Args:
+        archive: the run, over which edges are frozen.
+        estimator: has cells.
+        variables: the values of each layer, by its name.
+    """
+    frozen = freeze_edges([estimator], archive, layers=list(variables))
+    found = {}
+    for name, variable in variables.items():
+        own = frozen[name][0]
+        assert isinstance(own, HasCodes)  # as the estimator is
+        found[name] = discrete(own.codes(variable), name)
+    return found
 
 
 def _infinite(estimator: Estimator) -> tuple[str, ...]:
