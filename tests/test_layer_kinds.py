@@ -148,3 +148,12 @@ def test_a_few_rows_at_no_atom_refuse_no_layer_of_many_units() -> None:
     found = parse("knn").estimate(continuous(z), continuous(y))
     assert found.bits == pytest.approx(4.0, abs=0.15)
     assert "2% of the rows read by KSG alone" in found.notes
+
+
+def test_two_quantised_layers_carry_the_note_that_neighbours_fall_short() -> None:
+    z = np.random.default_rng(0).normal(size=(500, 4))
+    rounded = continuous(z.round())
+    found = parse("knn").estimate(rounded, continuous((z + 0.1).round()))
+    assert any("falls short" in note for note in found.notes)
+    beside_values = parse("knn").estimate(rounded, continuous(z[:, :2]))
+    assert not any("falls short" in note for note in beside_values.notes)

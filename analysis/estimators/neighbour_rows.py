@@ -176,6 +176,8 @@ def prepare_pair(
             side_a, spread_a = _side(a, live_a, pair_keys_a, k, spread_lattice=False)
         if lattice_b and not lattice_a and side_a.has_density:
             side_b, spread_b = _side(b, live_b, pair_keys_b, k, spread_lattice=False)
+        if lattice_a and lattice_b:
+            notes.append("two layers of few levels: falls short where they share several bits")
     if spread_a + spread_b:
         notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
