@@ -608,3 +608,144 @@ def test_modules_inside_a_transform_are_left_to_the_module_around_it(tmp_path: P
     assert _attach(Ensemble(), _x(4), tmp_path).layers == ("(model)",)
     with pytest.raises(UnsupportedOutput, match=r"'member.1' runs inside vmap, grad or jvp"):
         ip.capture(Ensemble(), _x(4), tmp_path / "named", layers=["member.1"])
+
+def test_a_stage_of_one_block_is_a_stage_where_another_kind_holds_a_row(tmp_path: Path) -> None:
+    class Down(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks, self.narrow = nn.ModuleList([Residual()]), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(self.narrow(self.blocks[0](x)))
+
+    class Up(Down):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList([Residual(), Residual()])
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.narrow(self.blocks[1](self.blocks[0](x)))  # type: ignore[no-any-return]
+
+    net = Net(lambda net, x: net.ways[1](net.ways[0](net.first(x))), first=nn.Linear(5, 8))
+    net.ways = nn.ModuleList([Down(), Up()])
+    layers = _attach(net, _x(5), tmp_path).layers
+    assert {"ways.0.blocks.0", "ways.1.blocks.0", "ways.1.blocks.1"} < set(layers)
+
+
+class Unit(nn.Sequential):
+    """One linear layer with its normalisation, under a name of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(8, 8), nn.LayerNorm(8), nn.Tanh())
+
+
+class Pair(nn.Sequential):
+    """Two of them."""
+
+    def __init__(self) -> None:
+        super().__init__(Unit(), Unit())
+
+
+def test_a_row_of_single_layers_is_one_block(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(5, 8), Pair(), Pair(), Pair(), nn.Linear(8, 2))
+    assert _attach(net, _x(5), tmp_path).layers == ("0", "1", "2", "3", "4")
+
+
+def test_where_two_branches_are_exchanged_their_sum_is_taken(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        wide, small = net.wide(net.first(x)), net.small(net.second(x))
+        small = net.next(torch.relu(small + net.down(wide)))
+        return net.out(torch.cat([small, wide], 1))  # type: ignore[no-any-return]
+
+    net = Net(
+        run,
+        first=nn.Linear(5, 16),
+        second=nn.Linear(5, 8),
+        wide=Residual(16),
+        small=Residual(8),
+        down=nn.Sequential(nn.Linear(16, 8), nn.LayerNorm(8)),
+        next=Residual(8),
+        out=nn.Linear(24, 2),
+    )
+    layers = _attach(net, _x(5), tmp_path).layers
+    assert "next:input" in layers
+    assert not any(layer.startswith("down") for layer in layers)
+
+
+def test_a_normalisation_of_a_sum_stands_for_all_that_is_added(tmp_path: Path) -> None:
+    net = Net(
+        lambda net, x: net.out(net.norm(net.one(x) + net.two(x.square())[:, :8])),
+        one=nn.Linear(5, 8),
+        two=nn.Linear(5, 8),
+        norm=nn.LayerNorm(8),
+        out=nn.Linear(8, 2),
+    )
+    assert _attach(net, _x(5), tmp_path).layers == ("norm", "out")
+
+
+def test_a_normalisation_stands_for_no_layer_that_is_read_without_it(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        code = torch.relu(net.encoder(x))
+        return net.decoder(code * torch.sigmoid(net.mask(net.norm(code))))  # type: ignore[no-any-return]
+
+    net = Net(
+        run,
+        encoder=nn.Linear(5, 8),
+        norm=nn.LayerNorm(8),
+        mask=nn.Linear(8, 8),
+        decoder=nn.Linear(8, 3),
+    )
+    assert _attach(net, _x(5), tmp_path).layers == ("encoder", "mask", "decoder")
+
+
+def test_a_module_that_blocks_share_is_a_part_of_them(tmp_path: Path) -> None:
+    class Sharing(nn.Module):
+        def __init__(self, places: nn.Module) -> None:
+            super().__init__()
+            self.places, self.layer = places, nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x + self.places(x)
+            return x + torch.tanh(self.layer(x))
+
+    places = _block()
+    net = Net(
+        lambda net, x: net.second(net.first(net.start(x))), start=nn.Linear(5, 8), places=places
+    )
+    net.first, net.second = Sharing(places), Sharing(places)
+    assert _attach(net, _x(5), tmp_path).layers == ("start", "first", "second")
+
+
+def test_a_block_with_a_second_output_that_is_added_up_is_taken(tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.on, self.skip = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            hidden = torch.tanh(self.layer(x))
+            return x + self.on(hidden), self.skip(hidden)
+
+    def run(net: Net, x: Tensor) -> Tensor:
+        x, total = net.start(x), 0.0
+        for block in net.blocks:
+            x, skip = block(x)
+            total = total + skip
+        return net.out(total)  # type: ignore[no-any-return]
+
+    net = Net(run, start=nn.Linear(5, 8), out=nn.Linear(8, 2))
+    net.blocks = nn.ModuleList([Two(), Two(), Two()])
+    layers = _attach(net, _x(5), tmp_path).layers
+    assert {"blocks.0", "blocks.1", "blocks.2"} < set(layers)
+
+
+def test_scores_of_a_batch_against_itself_are_left_out(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        return net.left(x) @ net.right(x).T  # type: ignore[no-any-return]
+
+    net = Net(run, left=nn.Linear(5, 3), right=nn.Linear(5, 3))
+    recorder = _attach(net, _x(5), tmp_path)
+    assert recorder.layers == ("left", "right")
+    assert (
+        "'(model)' is left out: every row of it has an entry for every row" in recorder.describe()
+    )

@@ -5,13 +5,14 @@ Every call of every module that gives a usable tensor, and what is known of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import nn
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Visit
+from infoplane.hooks.choice.kinds import inside
 from infoplane.types.arrays import Shape
 
 
@@ -54,6 +55,11 @@ class Pick:
     why: str
     selector: int | str | None = None
 
+    @property
+    def module(self) -> str:
+        """Name of the module, without the end of it."""
+        return self.name.removesuffix(":input")
+
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -91,6 +97,22 @@ class Network:
     def nodes(self, candidates: Iterable[Candidate]) -> set[Node]:
         """Return the nodes of those that have one."""
         return {node for node in map(self.node, candidates) if node is not None}
+
+    def runs_within(self, candidate: Candidate, names: Collection[str]) -> bool:
+        """Whether a call is a part of a call of one of these modules, by name or by time.
+
+        A module that several blocks share has the name that it has outside of them.
+        """
+        if any(inside(candidate.name, name) for name in names):
+            return True
+        own = self.visit(candidate)
+        if own is None:
+            return False
+        modules = {id(self.modules[name]) for name in names}
+        for visit in self.flow.visits:
+            if visit.module in modules and visit.entered < own.entered and own.left < visit.left:
+                return True
+        return False
 
     @property
     def names(self) -> list[str]:

@@ -6,18 +6,34 @@ does), and the network of both.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import nn
 
+from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.kinds import GENERIC, has_own_weights, is_passive
 from infoplane.hooks.choice.sums import functions_of
+from infoplane.hooks.network.operations import SUMS
 
 
 def follows(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
     """Whether a layer follows from what stands for the stretch; a table of positions does not."""
     node, before = network.node(candidate), network.node(last)
     return node is None or before is None or before in network.flow.before([node])
+
+
+def leads_elsewhere(layer: Candidate | None, candidate: Candidate, network: Network) -> bool:
+    """Whether functions bring a layer to the output on a way that avoids a later one.
+
+    What was made out of sight may be a constant, and is no way.
+    """
+    flow, node, visit = network.flow, network.node(layer), network.visit(candidate)
+    if node is None or visit is None or node in visit.gives:
+        return False
+    closed = flow.parents.keys() - flow.made_by.keys() | set(visit.gives)
+    return bool(flow.after([node], closed) & flow.answer)
 
 
 def differs_more(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
@@ -48,8 +64,28 @@ def are_added(first: Candidate | None, second: Candidate, network: Network) -> b
     return False
 
 
+def summands_of(reader: Candidate, network: Network) -> set[Node]:
+    """Nodes of the layers that are added to what a layer reads.
+
+    Between them and the sum lie functions of one argument alone.
+    """
+    flow, visit = network.flow, network.visit(reader)
+    layers = network.nodes(layer for layer in network.candidates if is_layer(layer, network))
+    data = flow.after(flow.inputs)
+    found: set[Node] = set()
+    left = [] if visit is None else list(visit.reads.values())
+    while left:
+        node = left.pop()
+        parents = flow.parents[node] & data
+        if node in layers:
+            found.add(node)
+        elif len(parents) == 1 or flow.made_by.get(node) in SUMS:
+            left.extend(parents)
+    return found
+
+
 def is_in_stream(
-    candidate: Candidate, stream: Node | None, network: Network, blocks: set[str]
+    candidate: Candidate, stream: Node | None, network: Network, blocks: Collection[str]
 ) -> bool:
     """Whether the residual stream goes through a normalisation: a sum or a block reads it next.
 

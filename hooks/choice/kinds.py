@@ -48,7 +48,7 @@ def inside(name: str, parent: str) -> bool:
 
 def is_composite(module: nn.Module) -> bool:
     """Whether a module has at least two parts with weights and is more than a container."""
-    if isinstance(module, (*GENERIC, *_ATOMS)):
+    if type(module) in GENERIC or isinstance(module, (nn.ModuleList, nn.ModuleDict, *_ATOMS)):
         return False
     return sum(1 for part in module.modules() if part is not module and has_own_weights(part)) >= 2
 
@@ -61,6 +61,12 @@ def has_own_weights(module: nn.Module) -> bool:
         return True
     buffers = module.buffers(recurse=False)
     return any(buffer.ndim == 2 and buffer.dtype in _QUANTISED for buffer in buffers)
+
+
+def holds_one_layer(module: nn.Module) -> bool:
+    """Whether all that a module has with weights is one layer and what normalises it."""
+    layers = [part for part in module.modules() if has_own_weights(part) and not is_norm(part)]
+    return len(layers) == 1
 
 
 def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:

@@ -110,6 +110,24 @@ class LayerCall:
         except UnsupportedOutput as problem:
             self.problem = problem
 
+    def refuse_rows_by_rows(self, n: int, twin: LayerCall | None, other_n: int) -> None:
+        """Note that a row has an entry for every row of the batch, so that no two batches agree.
+
+        Args:
+            n: rows of the first forward, after which the axis of the rows is settled.
+            twin: the same call in a forward of another number of rows.
+            other_n: rows of that forward.
+        """
+        if twin is None or n == other_n or self.problem is not None:
+            return
+        other = twin.shape[: self.axis] + twin.shape[self.axis + 1 :]
+        pairs = list(zip(self.shape, other, strict=True))
+        if (n, other_n) in pairs:
+            self.problem = UnsupportedOutput(
+                f"layer {self.name!r} is left out: every row of it has an entry for every row of "
+                "the batch; name it, with batch_size= the rows of the probe, to capture it"
+            )
+
     def site(self) -> Site:
         """Return the site to capture; calls of a module that runs several times are numbered."""
         number = f"#{self.call}" if self.calls > 1 and not self.op else ""
@@ -141,7 +159,8 @@ class Trial:
         other: inputs of another number of rows, and that number.
         forward: as for the recorder.
         select: as for the recorder.
-        guess: whether to choose among several tensors of an output where nobody did.
+        guess: whether layers are chosen by a rule and not by the user: of several tensors of an
+            output one is taken, and what depends on the number of rows is refused.
     """
 
     model: nn.Module
@@ -175,7 +194,10 @@ class Trial:
                 twins = {(layer.place, layer.call, layer.op): layer for layer in again}
         for layer in seen:
             if layer.problem is None:
-                layer.settle_axis(self.n, twins.get((layer.place, layer.call, layer.op)), other_n)
+                twin = twins.get((layer.place, layer.call, layer.op))
+                layer.settle_axis(self.n, twin, other_n)
+                if self.guess:
+                    layer.refuse_rows_by_rows(self.n, twin, other_n)
         return seen
 
     def _calls_with(self, ends: Sequence[tuple[Named, End]], inputs: Inputs) -> list[LayerCall]:

@@ -8,7 +8,7 @@ from torch import nn
 
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
-from infoplane.hooks.choice.segments import Segment
+from infoplane.hooks.choice.segment_layers import Segment
 
 _LARGE_HEAD = 64 << 10
 """Bytes per row from which on a head over a vocabulary may be left out."""

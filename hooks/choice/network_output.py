@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infoplane.hooks.choice.candidates import Network
 from infoplane.hooks.choice.dataflow import Dataflow, Node
-from infoplane.hooks.choice.segments import Segment
+from infoplane.hooks.choice.segment_layers import Segment
 
 
 def output_segment(segments: Sequence[Segment], network: Network) -> list[Segment]:

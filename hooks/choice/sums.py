@@ -1,6 +1,6 @@
 """Residual sums that no module gives as its output.
 
-What they add to is the stream, and what they add are branches.
+In ``x = x + attention(x)`` the stream is ``x``, and what is added to it is the branch.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from itertools import pairwise
 from infoplane.hooks.choice.branches import gates_of, is_layer, keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
+from infoplane.hooks.choice.kinds import inside
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish")
 ATTENTION = ("softmax", "scaled_dot_product_attention")
 _ON_THE_WAY = (*ACTIVATIONS, "dropout", "pad")
-"""What may stand behind a sum and still be the stream."""
+"""What may follow a sum and still be the stream."""
 _WHY = "residual stream: a sum outside of any module"
 
 
@@ -25,53 +26,92 @@ class Stream:
     """The residual stream behind one sum.
 
     Attributes:
-        pick: where it can be captured.
+        pick: where it can be captured; None where no module gives it and none reads it.
         node: of the stream there.
-        covered: nodes of the branch.
+        covered: nodes of the branch, which is left out.
+        total: the sum; None of what no sum gives.
     """
 
-    pick: Pick
+    pick: Pick | None
     node: Node
     covered: frozenset[Node]
+    total: Sum | None = None
 
 
 def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
     """Return the residual sums outside of blocks, in order."""
-    flow = network.flow
-    closed = {id(network.modules[name]) for name in blocks}
-    layers = [
-        candidate
-        for candidate in network.candidates
-        if candidate.name in blocks or is_layer(candidate, network)
-    ]
-    nodes = network.nodes(layers)
-    data = flow.after(flow.inputs)
-    gates = gates_of(layers, network, data)
-    streams: list[Stream] = []
-    taken: set[Node] = set()
-    for total in flow.sums:
-        branch = branch_of(total, flow, data)
-        inner = [layer for layer in layers if network.node(layer) in branch]
-        if not inner or branch & taken or not closed.isdisjoint(total.scope):
-            continue
-        if not keeps_positions(total, inner, network, data):
-            continue
-        trunk = [layer for layer in inner if layer.name in blocks]
-        if _is_a_row(trunk, network):  # of a way around it, what is behind its last block counts
-            ends = network.nodes(trunk)
-            branch &= flow.after([max(ends)]) - ends
+    search = _Search(network, blocks)
+    for total in network.flow.sums:
+        search.look_at(total)
+    return search.streams
+
+
+class _Search:
+    """A search for residual sums, one sum after the other.
+
+    Args:
+        network: it is searched.
+        blocks: names of its blocks; sums inside of them are passed by.
+
+    Attributes:
+        streams: found so far.
+    """
+
+    def __init__(self, network: Network, blocks: set[str]) -> None:
+        self.streams: list[Stream] = []
+        self._network, self._blocks = network, blocks
+        self._inside_blocks = {id(network.modules[name]) for name in blocks}
+        self._layers = [
+            candidate
+            for candidate in network.candidates
+            if candidate.name in blocks or is_layer(candidate, network)
+        ]
+        self._nodes = network.nodes(self._layers)
+        self._data = network.flow.after(network.flow.inputs)
+        self._gates = gates_of(self._layers, network, self._data)
+        self._taken: set[Node] = set()  # by the streams so far, with their branches
+
+    def look_at(self, total: Sum) -> None:
+        """Take the stream of a sum, unless it is no residual sum."""
+        network, flow = self._network, self._network.flow
+        branch = branch_of(total, flow, self._data)
+        layers = [layer for layer in self._layers if network.node(layer) in branch]
+        if not layers or branch & self._taken or not self._inside_blocks.isdisjoint(total.scope):
+            return
+        if not keeps_positions(total, layers, network, self._data):
+            return
+        branch = self._behind_trunk(branch, layers)
         before = flow.before([total.first]) & flow.before([total.second])
-        if nodes.isdisjoint(branch) or nodes.isdisjoint(before):
-            continue  # nothing behind a trunk, or all from the input on: a whole network
-        branch |= {gate for gate in gates & before if gate > max(taken, default=-1)}
-        stream = _stream(total, branch, network)
-        if stream is not None:
-            streams.append(stream)
-            taken |= branch | {total.node}
-            if flow.made_by.get(stream.node) != "pad":
-                taken.add(stream.node)
-            taken -= before
-    return streams
+        branch -= self._begun_before(layers, before)
+        if self._nodes.isdisjoint(branch) or self._nodes.isdisjoint(before):
+            return  # no layer behind a trunk, or a branch that begins at the input
+        last = max(self._taken, default=-1)
+        branch |= {gate for gate in self._gates & before if gate > last}
+        stream = capture_of(total, branch, network)
+        if stream.pick is None:
+            return
+        self.streams.append(stream)
+        self._taken |= branch | {total.node}
+        if flow.made_by.get(stream.node) != "pad":
+            self._taken.add(stream.node)
+        self._taken -= before
+
+    def _behind_trunk(self, branch: set[Node], layers: Sequence[Candidate]) -> set[Node]:
+        """The branch without a row of blocks in it: what follows the last block counts."""
+        trunk = [layer for layer in layers if layer.name in self._blocks]
+        if not _is_a_row(trunk, self._network):
+            return branch
+        ends = self._network.nodes(trunk)
+        return branch & self._network.flow.after([max(ends)]) - ends
+
+    def _begun_before(self, layers: Sequence[Candidate], before: set[Node]) -> set[Node]:
+        """Blocks in the middle of which a branch begins, at what they give besides."""
+        begun: set[Node] = set()
+        for block in [layer for layer in layers if layer.name in self._blocks]:
+            parts = [part for part in self._network.candidates if inside(part.name, block.name)]
+            if self._network.nodes(parts) & before:
+                begun |= self._network.nodes([block])
+        return begun
 
 
 def _is_a_row(blocks: Sequence[Candidate], network: Network) -> bool:
@@ -110,8 +150,14 @@ def functions_of(node: Node, network: Network) -> set[Node]:
     return found
 
 
-def _stream(total: Sum, branch: set[Node], network: Network) -> Stream | None:
-    """Where a sum, or a function of it, can be captured: behind a module, or before the next."""
+def capture_of(total: Sum, branch: set[Node], network: Network) -> Stream:
+    """Return the stream of a sum: captured behind the module that gives it, or before a reader.
+
+    Args:
+        total: the sum.
+        branch: nodes of what is added, for which the sum stands.
+        network: of both.
+    """
     flow = network.flow
     nodes = [total.node]
     for node, parents in flow.parents.items():
@@ -120,8 +166,8 @@ def _stream(total: Sum, branch: set[Node], network: Network) -> Stream | None:
     for node in reversed(nodes):
         pick = _giving(node, network) or _reading(node, network)
         if pick is not None:
-            return Stream(pick, node, frozenset(branch))
-    return None
+            return Stream(pick, node, frozenset(branch), total)
+    return Stream(None, total.node, frozenset(branch), total)
 
 
 def _giving(node: Node, network: Network) -> Pick | None:

@@ -94,6 +94,8 @@ class _Tracer(WatchingMode):
         result = func(*args, **given)
         if self.watching:
             name = func.__name__ if hasattr(func, "__name__") else str(func)
+            if given.get("inplace") is True and not name.endswith("_"):
+                name += "_"
             self._note(name, args, self.nodes.of_all((list(args), given)), result)
         return result
 

@@ -18,6 +18,7 @@ from zoo.kinds import ROWS, TOKENS, Network, amounts
 from zoo.sketches import SKETCHES
 from zoo.unseen import UNSEEN
 from zoo.unseen_after import UNSEEN_AFTER
+from zoo.unseen_fourth import UNSEEN_FOURTH
 from zoo.unseen_third import UNSEEN_THIRD
 
 _IMAGES = {
@@ -339,7 +340,14 @@ def _first_rows_repeated() -> dict[str, tuple[Callable[[], nn.Module], object]]:
     return {name: (build, rows(inputs)) for name, (build, inputs) in OWN.items()}
 
 
-_NAMED_BEFORE = {**UNSEEN, **HANDWRITTEN, **UNSEEN_AFTER, **SKETCHES, **UNSEEN_THIRD}
+_NAMED_BEFORE = {
+    **UNSEEN,
+    **HANDWRITTEN,
+    **UNSEEN_AFTER,
+    **SKETCHES,
+    **UNSEEN_THIRD,
+    **UNSEEN_FOURTH,
+}
 _DRAWS = ("ViltModel",)
 """It draws the patches that it looks at, so that two forwards differ."""
 ZOO = {

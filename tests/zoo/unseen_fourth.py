@@ -654,6 +654,7 @@ def _net(build: Callable[[], nn.Module], inputs: object, package: str = "torch")
 _GRAPHS = (amounts(6, 4), torch.softmax(amounts(6, 6), -1))
 _SPEECH = {
     **TEXT,
+    "apply_spec_augment": False,
     "conv_dim": (8, 8),
     "conv_stride": (4, 2),
     "conv_kernel": (8, 3),
