@@ -193,7 +193,9 @@ def test_a_head_over_a_large_vocabulary_is_left_out(tmp_path: Path) -> None:
 def test_every_layer_is_shown_with_its_reason(tmp_path: Path) -> None:
     recorder = _attach(_functional_residual(), _x(5), tmp_path)
     lines = recorder.describe().splitlines()
-    assert all(any(line.startswith(f"  {name}: ") for line in lines) for name in recorder.layers)
+    for site in recorder.look().sites:
+        shown = [line for line in lines if line.startswith(f"  {site.name} ")]
+        assert len(shown) == 1 and shown[0].endswith(site.why.partition(" (")[0])
     assert "  b:input: residual stream: a sum outside of any module" in lines
 
 

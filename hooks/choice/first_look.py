@@ -104,7 +104,9 @@ def look(model: nn.Module, probe: Probe, options: Options) -> Look:
     notes = [*probe.notes, *first.notes]
     _warn_of_labels(model, probe)
     if written:
-        notes.append(f"forwards of this network change {_few(written)}: put back after every pass")
+        notes.append(
+            f"forwards of this network change {_few(written, 2)}: put back after every pass"
+        )
     sizes = looking.warn_unless_repeatable(first.sites, rows)
     return Look(
         Survey(first.sites, first.silent, tuple(notes)),

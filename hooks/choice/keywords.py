@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from torch import nn
-
 from infoplane.errors import LayerNotExecuted
 from infoplane.hooks.choice.auto import choose_layers
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.functional_activations import note_on_functional_activations
 from infoplane.hooks.choice.kinds import is_leaf
 from infoplane.hooks.choice.layer_calls import LayerCall, Trial
 from infoplane.hooks.choice.named import ROOT, Named, named_modules
@@ -76,8 +75,8 @@ def automatic_layers(trial: Trial) -> tuple[list[LayerCall], list[str]]:
             taken.append(layer)
     if not taken:
         raise LayerNotExecuted(_NOTHING)
-    unusable = _unusable(network, layers)
-    return taken, [*choice.left_out, *unusable, *_guesses(taken), *_without_activation(taken)]
+    notes = [*choice.left_out, *_unusable(network, layers), *_guesses(taken)]
+    return taken, notes + note_on_functional_activations(taken, network)
 
 
 def _candidate(layer: LayerCall) -> Candidate:
@@ -124,18 +123,4 @@ def _guesses(taken: Sequence[LayerCall]) -> list[str]:
         f"select={{{layer.name!r}: ...}} takes another"
         for layer in taken
         if layer.guessed
-    ]
-
-
-def _without_activation(taken: Sequence[LayerCall]) -> list[str]:
-    """Say which layers no activation module follows."""
-    linear = (nn.Linear, nn.modules.conv._ConvNd)
-    outputs = [layer for layer in taken[:-1] if layer.end == "output"]
-    bare = [layer.name for layer in outputs if isinstance(layer.named.module, linear)]
-    if not bare:
-        return []
-    return [
-        f"{bare} are captured before any activation function: a functional activation "
-        "(torch.tanh(...)) has no module; to capture behind it, "
-        'ask for the input of the next module, e.g. layers=["fc2:input"]'
     ]

@@ -164,7 +164,7 @@ def capture_of(total: Sum, branch: set[Node], network: Network) -> Stream:
         if parents == {nodes[-1]} and flow.made_by.get(node, "").rstrip("_") in _ON_THE_WAY:
             nodes.append(node)
     for node in reversed(nodes):
-        pick = _giving(node, network) or _reading(node, network)
+        pick = _giving(node, network) or reader_of(node, network)
         if pick is not None:
             return Stream(pick, node, frozenset(branch), total)
     return Stream(None, total.node, frozenset(branch), total)
@@ -184,8 +184,8 @@ def _giving(node: Node, network: Network) -> Pick | None:
     return Pick(innermost.name, innermost.call, _WHY)
 
 
-def _reading(node: Node, network: Network) -> Pick | None:
-    """The input of the first module that reads a node."""
+def reader_of(node: Node, network: Network) -> Pick | None:
+    """Return the input of the first module that reads a node."""
     names = {id(candidate.module): candidate.name for candidate in network.candidates}
     for visit in sorted(network.flow.visits, key=lambda visit: visit.entered):
         name = names.get(visit.module, network.root)

@@ -266,9 +266,12 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
         "layer out"
     )
     if not following:
+        several = _several_entries(where, shown, other)
+        if several:
+            raise UnsupportedOutput(f"{told}: {several}")
+        sizes = "" if other is None else f" (of {other.rows} rows it is {other.shape})"
         raise UnsupportedOutput(
-            f"{told} has no axis of the {shown.rows} rows of the batch{_as_many(shown, other)}; "
-            f"{remedy}"
+            f"{told} has no axis of the {shown.rows} rows of the batch{sizes}; {remedy}"
         )
     first = getattr(module, "batch_first", None)
     if first is None:
@@ -283,13 +286,21 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
     )
 
 
-def _as_many(shown: Shown, other: Shown | None) -> str:
-    """What an axis that grows in proportion says: each row has several entries in it."""
+def _several_entries(where: str, shown: Shown, other: Shown | None) -> str:
+    """What an axis that grows in proportion says: each row has several entries in it.
+
+    Args:
+        where: name of the layer.
+        shown: rows and shape of one forward.
+        other: the same of a forward with another number of rows.
+    """
     if other is None or len(other.shape) != len(shown.shape):
         return ""
     for axis, length in enumerate(shown.shape):
         entries, rest = divmod(length, shown.rows)
         if entries > 1 and rest == 0 and other.shape[axis] == entries * other.rows:
-            back = f"lambda out: out.unflatten({axis}, (-1, {entries}))"
-            return f": axis {axis} holds {entries} entries of every row, which {back} takes apart"
-    return f" (of {other.rows} rows it is {other.shape})"
+            apart = f"{{{where!r}: lambda out: out.unflatten({axis}, (-1, {entries}))}}"
+            return (
+                f"axis {axis} holds {entries} entries of every row; select={apart} takes them apart"
+            )
+    return ""

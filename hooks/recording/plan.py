@@ -22,6 +22,7 @@ from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.cost_notice import outlook
+from infoplane.hooks.recording.layer_table import layer_table
 from infoplane.hooks.recording.probe_pass import Emit, Kept, run_pass, some_rows
 from infoplane.hooks.reduce import Reduction, has_axes_for, over_positions, reduction
 from infoplane.hooks.rows.row_plan import settle_rows
@@ -155,22 +156,18 @@ class Plan:
     def describe(self) -> str:
         """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""
         count = self.options.schedule.count()
-        lines = [
-            f"infoplane: {counted(len(self.infos), 'layer')}, {self.rows} probe rows in batches of "
-            f"{self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
-            + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
-        ]
-        reasons = [f"  {site.name}: {site.why}" for site in self.sites if site.why]
-        width = max((len(info.name) for info in self.infos), default=0)
-        for info in self.infos:
-            shape = "x".join(map(str, info.shape)) or "scalar"
-            size = size_text(info.bytes_per_row * self.rows)
-            reduced = f"  {info.reduction}" if info.reduction != "none" else ""
-            lines.append(
-                f"  {info.name:{width}s}  {info.cls:22s} {shape:>14s} {info.store_dtype} {size:>9s}"
-                + reduced
-            )
-        return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
+        size = self.batch_size
+        batches = "one batch" if self.row_kind.samples <= size else f"batches of {size:,}"
+        head = (
+            f"infoplane: {counted(len(self.infos), 'layer')}, {self.rows:,} probe rows in "
+            f"{batches}, {size_text(self.bytes_per_capture)} per capture"
+        )
+        if count:
+            head += f", {size_text(self.bytes_per_capture * count)} in all"
+        reasons = {site.name: site.why for site in self.sites}
+        table = layer_table(self.infos, reasons, self.rows)
+        notes = [f"  note: {note}" for note in self.survey.notes]
+        return "\n".join([head, *table, *notes])
 
 
 def make_plan(

@@ -1,0 +1,70 @@
+"""Layers that are captured before an activation that is a function, and what reads its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infoplane.hooks.choice.candidates import Network
+from infoplane.hooks.choice.dataflow import Node
+from infoplane.hooks.choice.kinds import is_leaf
+from infoplane.hooks.choice.layer_calls import LayerCall
+from infoplane.hooks.choice.sums import ACTIVATIONS, functions_of, reader_of
+
+_MANY = 3
+
+
+def note_on_functional_activations(taken: Sequence[LayerCall], network: Network) -> list[str]:
+    """Return a sentence on the layers before a functional activation; none where there are none.
+
+    Args:
+        taken: the layers that are captured.
+        network: of these.
+    """
+    names: dict[str, None] = {}
+    functions: dict[str, None] = {}
+    readers: dict[str, None] = {}
+    for layer in taken:
+        node = _node_of(layer, network)
+        activation = None if node is None else _activation_behind(node, network)
+        if activation is None:
+            continue
+        names[layer.name] = None
+        functions[network.flow.made_by[activation].rstrip("_")] = None
+        reader = reader_of(activation, network)
+        if reader is not None:
+            readers[reader.name] = None
+    if not names:
+        return []
+    note = f"{_few(names)} are captured before a functional activation ({', '.join(functions)})"
+    if readers:
+        note += f"; what lies behind it is captured by layers=['auto', {_few(readers)[1:]}"
+    return [note]
+
+
+def _node_of(layer: LayerCall, network: Network) -> Node | None:
+    """The node of a layer that is captured at its output."""
+    for candidate in network.candidates:
+        if (candidate.name, candidate.call) == (layer.name, layer.call):
+            return network.node(candidate)
+    return None
+
+
+def _activation_behind(node: Node, network: Network) -> Node | None:
+    """The first activation that functions make of a layer's output, and no module gives."""
+    flow, modules = network.flow, network.modules
+    leaves = {id(module) for name, module in modules.items() if is_leaf(name, modules)}
+    of_layers: set[Node] = set()
+    for visit in flow.visits:
+        if visit.module in leaves:
+            of_layers |= set(visit.gives) - {node}
+    before_layers = flow.after([node], closed=of_layers) - {node}
+    for made in sorted(before_layers & functions_of(node, network)):
+        if flow.made_by.get(made, "").rstrip("_") in ACTIVATIONS:
+            return made
+    return None
+
+
+def _few(names: dict[str, None]) -> str:
+    """The first names as a list, and that there are more."""
+    shown = ", ".join(map(repr, list(names)[:_MANY]))
+    return f"[{shown}, ...]" if len(names) > _MANY else f"[{shown}]"
