@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 
 from torch import nn
@@ -15,6 +16,7 @@ from infoplane.hooks.recording.certification import Certification
 from infoplane.hooks.recording.companions import Companions
 from infoplane.hooks.recording.cost_notice import check_budget
 from infoplane.hooks.recording.error_log import CaptureErrorLog
+from infoplane.hooks.recording.layer_table import wrapped
 from infoplane.hooks.recording.plan import Plan, make_plan
 from infoplane.hooks.recording.ranks import make_process_group
 from infoplane.hooks.recording.recording import Recording
@@ -74,7 +76,7 @@ class Session:
 
     def _print(self, text: str) -> None:
         if self._options.verbose and self.team.rank == 0:
-            print(text, flush=True)
+            print(wrapped(text, shutil.get_terminal_size().columns), flush=True)
 
     def open(self, *, capture: bool, training: bool) -> None:
         """Look, certify, create or resume the run, and capture step 0 if it is due.
