@@ -610,6 +610,7 @@ def test_modules_inside_a_transform_are_left_to_the_module_around_it(tmp_path: P
     with pytest.raises(UnsupportedOutput, match=r"'member.1' runs inside vmap, grad or jvp"):
         ip.capture(Ensemble(), _x(4), tmp_path / "named", layers=["member.1"])
 
+
 def test_a_stage_of_one_block_is_a_stage_where_another_kind_holds_a_row(tmp_path: Path) -> None:
     class Down(nn.Module):
         def __init__(self) -> None:
