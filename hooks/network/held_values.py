@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.network.saved_values import (
-    UNCHANGING,
+    IMMUTABLE_TYPES,
     SavedArray,
     SavedHooks,
     SavedSequence,
@@ -74,7 +74,7 @@ class Holdings:
 
     def value(self, name: str, value: Any) -> None:  # Any: whatever a network keeps
         """One value of an attribute, and what it holds."""
-        if isinstance(value, UNCHANGING) or id(value) in self.seen or not self.plain:
+        if isinstance(value, IMMUTABLE_TYPES) or id(value) in self.seen or not self.plain:
             return
         self._values += 1
         if self._strict and self._values > MOST_VALUES:

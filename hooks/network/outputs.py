@@ -266,13 +266,12 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
         "layer out"
     )
     if not following:
+        missing = f"has no axis of the {shown.rows} rows of the batch"
         several = _several_entries(where, shown, other)
         if several:
-            raise UnsupportedOutput(f"{told}: {several}")
+            raise UnsupportedOutput(f"{told} {missing}: {several}")
         sizes = "" if other is None else f" (of {other.rows} rows it is {other.shape})"
-        raise UnsupportedOutput(
-            f"{told} has no axis of the {shown.rows} rows of the batch{sizes}; {remedy}"
-        )
+        raise UnsupportedOutput(f"{told} {missing}{sizes}; {remedy}")
     first = getattr(module, "batch_first", None)
     if first is None:
         first = getattr(getattr(module, "self_attn", None), "batch_first", None)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from infoplane.types.arrays import Array
 
-UNCHANGING = (
+IMMUTABLE_TYPES = (
     type(None),
     bool,
     int,
@@ -41,7 +41,7 @@ UNCHANGING = (
     types.MethodType,
     types.ModuleType,
 )
-"""Kinds of values that cannot change in place."""
+"""Types of values that cannot change in place."""
 _HOOKS = tuple(
     name for name, value in vars(nn.Module()).items() if "ward" in name and isinstance(value, dict)
 )

@@ -82,7 +82,7 @@ def _several(inputs: object, labels: Labels) -> object:
 
     Another list is rows.
     """
-    if not isinstance(inputs, list) or not all(isinstance(t, (Tensor, np.ndarray)) for t in inputs):
+    if not isinstance(inputs, list) or not all(map(_is_array, inputs)):
         return inputs
     rows = {len(tensor) if tensor.ndim else 0 for tensor in inputs}
     if len(rows) != 1 or (labels is not None and rows != {len(labels)}):
@@ -90,10 +90,14 @@ def _several(inputs: object, labels: Labels) -> object:
     return tuple(inputs)
 
 
+def _is_array(value: object) -> bool:
+    return isinstance(value, (Tensor, np.ndarray))
+
+
 def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     """Read keyword arguments, and the labels that are among them."""
     label = _label_key(batch)
-    inputs = as_inputs({key: value for key, value in batch.items() if key != label}, how.dtype)
+    inputs = as_inputs(_without(label, batch), how.dtype)
     if label is None:
         return Part(inputs, None)
     note = (
@@ -101,6 +105,11 @@ def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
         f"probe=({{..., {label!r}: ...}}, y) gives them to the network too"
     )
     return Part(inputs, as_labels(batch[label]), (note,))
+
+
+def _without(label: str | None, batch: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The entries of a mapping that are no labels."""
+    return {key: value for key, value in batch.items() if key != label}
 
 
 def _label_key(batch: Mapping[Any, Any]) -> str | None:
@@ -122,8 +131,9 @@ def is_sample(item: object) -> bool:
 
 
 def _is_single(value: object) -> bool:
-    single = isinstance(value, (bool, int, float, str, np.generic))
-    return single or (isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0)
+    if isinstance(value, (Tensor, np.ndarray)):
+        return value.ndim == 0
+    return isinstance(value, (bool, int, float, str, np.generic))
 
 
 def _is_flat(value: object) -> bool:
@@ -138,9 +148,8 @@ def part_of_sample(sample: object, how: Reading) -> Part:
     """
     if isinstance(sample, Mapping):
         label = _label_key(sample)
-        inputs = {key: value for key, value in sample.items() if key != label}
         labels = None if label is None else label_of_one(sample[label])
-        return Part(as_inputs(_as_batch(inputs), how.dtype), labels)
+        return Part(as_inputs(_as_batch(_without(label, sample)), how.dtype), labels)
     if isinstance(sample, (tuple, list)) and len(sample) == 2:
         return Part(as_inputs(_as_batch(sample[0]), how.dtype), label_of_one(sample[1]))
     if isinstance(sample, (tuple, list)) and len(sample) == 1:

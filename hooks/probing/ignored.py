@@ -11,6 +11,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.hooks.probing.probe import Probe
 from infoplane.kinds import IGNORED, rows_without_label
+from infoplane.types.arrays import Ids
 from infoplane.user_warning import warn_user
 
 
@@ -43,10 +44,15 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     )
     warn_user(note)
     rows = np.flatnonzero(~ignored)
-    return probe.take(rows), replace(
+    options = replace(options, notes=(*options.notes, note))
+    return probe.take(rows), _of_rows(rows, options)
+
+
+def _of_rows(rows: Ids, options: Options) -> Options:
+    """The options of some rows of the probe."""
+    return replace(
         options,
         row_ids=None if options.row_ids is None else np.asarray(options.row_ids)[rows],
         split=None if options.split is None else np.asarray(options.split)[rows],
         rows=options.rows.of_samples(rows),
-        notes=(*options.notes, note),
     )

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from infoplane.errors import InputError
 from infoplane.hooks.probing.spool import cast_on_disk, mapped_tensor
-from infoplane.hooks.probing.structures import CONSTANT, is_structure, parts_of, rebuilt
+from infoplane.hooks.probing.structures import PASSED_ON_TYPES, is_structure, parts_of, rebuilt
 from infoplane.types.arrays import refuse_masked
 
 Inputs = (
@@ -44,12 +44,12 @@ def map_tensors(
         return f(name or "x", value, *others)
     if not is_structure(value):
         return value
-    inner = parts_of(value)
     of_others = [parts_of(other) for other in others]
     mapped = {}
-    for key, part in inner.items():
+    for key, part in parts_of(value).items():
         own = f"{name}.{key}" if name else str(key)
-        mapped[key] = map_tensors(f, part, *(other[key] for other in of_others), name=own)
+        of_part = [other[key] for other in of_others]
+        mapped[key] = map_tensors(f, part, *of_part, name=own)
     return rebuilt(value, mapped)
 
 
@@ -121,7 +121,7 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
     _refuse_rowless(name, value)
     if isinstance(value, Tensor):
         return value.detach() if _is_mapped(value) else value.detach().clone()
-    if isinstance(value, CONSTANT):
+    if isinstance(value, PASSED_ON_TYPES):
         return value
     if isinstance(value, np.memmap) and value.filename is not None:  # none of a copy in memory
         return _from_file(name, value, dtype)
@@ -216,15 +216,12 @@ def ragged(name: str, shapes: Sequence[object]) -> str:
 
 def _from_array(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype | None) -> Tensor:
     if array.dtype.kind not in "biufc":
-        kind = "str" if array.dtype.kind in "US" else str(array.dtype)
+        texts = array.dtype.kind in "US"
+        kind = "str" if texts else str(array.dtype)
+        how = ", texts by dict(tokenizer(texts, padding=True, return_tensors='pt'))"
         raise InputError(
             f"probe input {name!r}: probe inputs must be tensors or numeric arrays, got an array "
-            f"of {kind}; leave it out, or turn it into numbers"
-            + (
-                ", texts by dict(tokenizer(texts, padding=True, return_tensors='pt'))"
-                if kind == "str"
-                else ""
-            )
+            f"of {kind}; leave it out, or turn it into numbers{how if texts else ''}"
         )
     tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
     if array.dtype.kind != "f":

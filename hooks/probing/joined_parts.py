@@ -43,9 +43,8 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     tables = [dict(named_values(part.inputs)) for part in parts]
     padding = Padding.of(tables)
     columns = {}
-    for name, first in tables[0].items():
-        if has_rows(first) and name not in how.fixed:
-            columns[name] = padding.join(name, [table[name] for table in tables])
+    for name in _names_with_rows(parts[0], how):
+        columns[name] = padding.join(name, [table[name] for table in tables])
     inputs = map_tensors(columns.get, parts[0].inputs)
     return Part(inputs, _joined_labels(parts), _notes(parts) + padding.notes(what))
 
@@ -67,10 +66,20 @@ def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
     size, coming = 0, iter(parts)
     for part in coming:
         held.append(part)
-        size += sum(value.nbytes for _, value in named_values(part.inputs) if has_rows(value))
+        size += _bytes_of(part)
         if size > spool.SPOOL_BYTES:
             return _spooled(held, coming, what, how)
     return joined(held, what, how)
+
+
+def _bytes_of(part: Part) -> int:
+    return sum(value.nbytes for _, value in named_values(part.inputs) if has_rows(value))
+
+
+def _names_with_rows(part: Part, how: Reading) -> list[str]:
+    """Names of the inputs that have a row axis."""
+    named = named_values(part.inputs)
+    return [name for name, value in named if has_rows(value) and name not in how.fixed]
 
 
 def _popped(held: list[Part]) -> Iterator[Part]:
@@ -80,12 +89,16 @@ def _popped(held: list[Part]) -> Iterator[Part]:
 
 
 def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) -> Part:
-    """The same from disk; what is held is let go of."""
+    """The same from disk; what is held is let go of.
+
+    Args:
+        held: the parts so far; emptied.
+        coming: further parts.
+        what: ``batch`` or ``sample``, for messages.
+        how: which inputs have no rows.
+    """
     first = held[0]
-    files = {}
-    for name, value in named_values(first.inputs):
-        if has_rows(value) and name not in how.fixed:
-            files[name] = spool.Spool(name)
+    files = {name: spool.Spool(name) for name in _names_with_rows(first, how)}
     labels: list[Part] = []
     for number, part in enumerate(chain(_popped(held), coming)):
         _require_equal_structure(first, part, f"{what} {number}", how.fixed)
@@ -100,16 +113,20 @@ def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) 
 
 def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
     """What was done to any part, each said once."""
-    return tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    notes: dict[str, None] = {}
+    for part in parts:
+        notes |= dict.fromkeys(part.notes)
+    return tuple(notes)
 
 
 def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequence[str]) -> None:
     """Refuse a part, named ``batch 3``, that has other inputs than the first, or no labels."""
     wanted = dict(named_values(first.inputs))
     table = dict(named_values(part.inputs))
-    if other := sorted(wanted.keys() ^ table.keys()):
+    unpaired = sorted(wanted.keys() ^ table.keys())
+    if unpaired:
         raise InputError(
-            f"{named} of the probe differs from the first: {other} is in one of them only"
+            f"{named} of the probe differs from the first: {unpaired} is in one of them only"
         )
     if (part.y is None) != (first.y is None):
         raise InputError(
@@ -125,13 +142,14 @@ def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequenc
             )
 
 
-def _same(a: object, b: object) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return torch.equal(a, b)
-    return type(a) is type(b) and a == b
+def _same(value: object, other: object) -> bool:
+    if isinstance(value, Tensor) and isinstance(other, Tensor):
+        return torch.equal(value, other)
+    return type(value) is type(other) and value == other
 
 
 def _joined_labels(parts: Sequence[Part]) -> Labels:
+    """The labels of all parts; those of token positions are padded with labels that say "none"."""
     labels = [part.y for part in parts if part.y is not None]
     if not labels:
         return None
@@ -142,11 +160,10 @@ def _joined_labels(parts: Sequence[Part]) -> Labels:
         raise InputError(
             f"labels of the probe have rows of {len(shapes)} shapes ({shapes[:4]}): give one shape"
         )
-    rows = sum(len(block) for block in labels)
     length = max(shape[0] for shape in shapes)
-    wide = np.full((rows, length), IGNORED, dtype=np.int64)
-    at = 0
+    padded = []
     for block in labels:
-        wide[at : at + len(block), : block.shape[1]] = block
-        at += len(block)
-    return wide
+        wide = np.full((len(block), length), IGNORED, dtype=np.int64)
+        wide[:, : block.shape[1]] = block
+        padded.append(wide)
+    return np.concatenate(padded)

@@ -35,21 +35,19 @@ class Padding:
         for name, first in tables[0].items():
             if "mask" not in name or not has_rows(first) or first.ndim != 2:
                 continue
-            masks = [table[name] for table in tables]
-            if all(bool(((mask == 0) | (mask == 1)).all()) for mask in masks):
-                filled = [mask for mask in masks if mask.shape[1]]
-                starts = any(bool((mask[:, 0] == 0).any()) for mask in filled)
-                ends = all(bool((mask[:, -1] == 1).all()) for mask in filled)
-                return cls(tuple(masks), starts and ends)
+            masks = tuple(table[name] for table in tables)
+            if all(map(_is_of_zeros_and_ones, masks)):
+                return cls(masks, _pads_on_the_left(masks))
         return cls((), False)
 
     def notes(self, what: str) -> tuple[str, ...]:
         lengths = sorted({mask.shape[1] for mask in self.masks})
         if len(lengths) < 2:
             return ()
+        several = "batches" if what == "batch" else f"{what}s"
         return (
-            f"{what}es of {lengths[0]} to {lengths[-1]} positions were padded to {lengths[-1]} by "
-            "their mask".replace("samplees", "samples"),
+            f"{several} of {lengths[0]} to {lengths[-1]} positions were padded to {lengths[-1]} by "
+            "their mask",
         )
 
     def join(self, name: str, tensors: Sequence[Tensor]) -> Tensor:
@@ -81,3 +79,14 @@ class Padding:
         rows, own, *rest = tensor.shape
         more = tensor.new_full((rows, length - own, *rest), value)
         return torch.cat([more, tensor] if self.left else [tensor, more], dim=1)
+
+
+def _is_of_zeros_and_ones(mask: Tensor) -> bool:
+    return bool(((mask == 0) | (mask == 1)).all())
+
+
+def _pads_on_the_left(masks: Sequence[Tensor]) -> bool:
+    """Whether some rows begin masked, and all rows end unmasked."""
+    filled = [mask for mask in masks if mask.shape[1]]
+    begins_masked = any(bool((mask[:, 0] == 0).any()) for mask in filled)
+    return begins_masked and all(bool((mask[:, -1] == 1).all()) for mask in filled)

@@ -144,12 +144,17 @@ class Probe:
         flat = [array.reshape(self.n, -1) for array in arrays]
         if sum(array.nbytes for array in flat) <= spool.SPOOL_BYTES:
             return np.concatenate(flat, axis=1)
-        file = spool.Spool("x")
-        rows = max(1, self.n // 256)
-        for start in range(0, self.n, rows):
-            block = np.concatenate([array[start : start + rows] for array in flat], axis=1)
-            file.append(torch.from_numpy(block))
-        return _on_host(file.tensor())
+        return _on_host(_joined_on_disk(flat))
+
+
+def _joined_on_disk(flat: Sequence[NDArray[np.generic]]) -> Tensor:
+    """Columns side by side, in a file: some rows of each ``(n, columns)`` at a time."""
+    file, count = spool.Spool("x"), len(flat[0])
+    rows = max(1, count // 256)
+    for start in range(0, count, rows):
+        block = [array[start : start + rows] for array in flat]
+        file.append(torch.from_numpy(np.concatenate(block, axis=1)))
+    return file.tensor()
 
 
 def _on_host(tensor: Tensor, *, copy: bool = False) -> NDArray[np.generic]:
@@ -231,21 +236,22 @@ def _is_maker(given: object) -> bool:
 
 
 def _read(given: object, how: Reading) -> Part:
+    """Read what the user gave as a probe.
+
+    Raises:
+        InputError: it is no probe.
+    """
     if isinstance(given, (Tensor, np.ndarray)) or hasattr(given, "to_numpy"):
         return Part(as_inputs(given, how.dtype), None)
     if isinstance(given, Mapping):
         return part_of_mapping(given, how)
     if isinstance(given, tuple):
         return _read_pair(given, how)
-    if isinstance(given, list) and len(given) == 2 and all(map(_is_array, given)):
-        return _read_pair((given[0], given[1]), how)
     if isinstance(given, Dataset):
         rows = given if isinstance(given, Iterable) else _rows_of(given)
         return joined_in_turn((part_of_sample(sample, how) for sample in rows), "sample", how)
-    if isinstance(given, list) and given and _numbers(given[0]):
-        return Part(as_inputs(given, how.dtype), None)
     if isinstance(given, list):
-        return _read_items(given, how)
+        return _read_list(given, how)
     if isinstance(given, Iterable):
         return _read_in_turn(iter(given), how)
     raise InputError(
@@ -283,14 +289,19 @@ def _read_in_turn(items: Iterator[object], how: Reading) -> Part:
     return joined_in_turn(parts, "sample" if alone else "batch", how)
 
 
-def _read_items(items: list[object], how: Reading) -> Part:
-    """A list of samples, or of batches.
+def _read_list(items: list[object], how: Reading) -> Part:
+    """A list: ``[x, y]``, rows of numbers, samples, or batches.
 
     Raises:
-        InputError: bare tensors of one shape, which may be either.
+        InputError: bare tensors of one shape, which may be rows or batches.
     """
-    shapes = {tuple(item.shape) for item in items if _is_array(item)}  # type: ignore[attr-defined]
-    if len(items) > 1 and len(shapes) == 1 and all(map(_is_array, items)):
+    arrays = [item for item in items if isinstance(item, (Tensor, np.ndarray))]
+    if len(items) == 2 and len(arrays) == 2:
+        return _read_pair((items[0], items[1]), how)
+    if items and _is_numeric(items[0]):
+        return Part(as_inputs(items, how.dtype), None)
+    shapes = {tuple(array.shape) for array in arrays}
+    if len(items) > 1 and len(shapes) == 1 and len(arrays) == len(items):
         (shape,) = shapes
         if len(shape) > 1:
             raise InputError(
@@ -303,14 +314,10 @@ def _read_items(items: list[object], how: Reading) -> Part:
     return joined([part_of_batch(item, how) for item in items], "batch", how)
 
 
-def _is_array(value: object) -> bool:
-    return isinstance(value, (Tensor, np.ndarray))
-
-
-def _numbers(value: object) -> bool:
-    """A number, or lists of numbers."""
+def _is_numeric(value: object) -> bool:
+    """Whether a value is a number, or lists of numbers."""
     if isinstance(value, list) and value:
-        return _numbers(value[0])
+        return _is_numeric(value[0])
     return isinstance(value, (bool, int, float, np.generic))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-CONSTANT = (
+PASSED_ON_TYPES = (
     type(None),
     bool,
     int,
@@ -36,7 +36,7 @@ CONSTANT = (
     torch.layout,
     torch.memory_format,
 )
-"""Kinds of values that hold for all rows, and are passed on as they are."""
+"""Types of values that hold for all rows, and are passed on as they are."""
 
 
 def is_structure(value: object) -> bool:
@@ -69,8 +69,10 @@ def rebuilt(value: Any, parts: dict[Any, Any]) -> Any:  # Any: a structure, its 
     if isinstance(value, (tuple, list)):  # a named tuple takes its fields one by one
         make = getattr(value, "_make", type(value))
         return make(parts.values())
+    if not isinstance(value, Mapping):
+        return _with_fields(value, parts)
     if type(value) is dict or not isinstance(value, MutableMapping):
-        return dict(parts) if isinstance(value, Mapping) else _with_fields(value, parts)
+        return dict(parts)
     made = copy.copy(value)
     for key, part in parts.items():
         made[key] = part
