@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
@@ -27,18 +26,28 @@ def before_first_block(
     visit = network.visit(first)
     if first is None or first.name not in blocks or visit is None:
         return []
-    flow, modules = network.flow, network.modules
+    flow = network.flow
     data = flow.after(flow.inputs)
-    key = next((key for key, node in visit.reads.items() if node in data), None)
-    if key is None:
+    keys = [key for key, node in visit.reads.items() if node in data]
+    if not keys:
         return []
-    weighted = {id(module) for name, module in modules.items() if is_weighted_leaf(name, modules)}
-    calls = [call.gives for call in flow.visits if call.module in weighted]
-    if flow.before([visit.reads[key]]).isdisjoint(chain.from_iterable(calls)):
+    node = visit.reads[keys[0]]
+    if flow.before([node]).isdisjoint(_given_by_layers(network)):
         return []
-    selector = None if visit.lone else key
+    selector = None if visit.lone else keys[0]
     pick = Pick(f"{first.name}:input", first.call, "what the first block reads", selector)
-    return [Segment.of_stream(Stream(pick, visit.reads[key], frozenset()))]
+    return [Segment.of_stream(Stream(pick, node, frozenset()))]
+
+
+def _given_by_layers(network: Network) -> set[Node]:
+    """What layers with weights give, also where nothing of it can be captured."""
+    modules = network.modules
+    weighted = {id(module) for name, module in modules.items() if is_weighted_leaf(name, modules)}
+    given: set[Node] = set()
+    for visit in network.flow.visits:
+        if visit.module in weighted:
+            given |= set(visit.gives)
+    return given
 
 
 def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:

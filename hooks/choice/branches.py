@@ -37,9 +37,7 @@ def keeps_positions(
         data: nodes that follow from the inputs.
     """
     flow = network.flow
-    maps = [layer.shape for layer in layers if _is_convolution(layer.module)]
-    is_map = any(len(shape) > 2 and shape[1:] == total.shape[1:] for shape in maps)
-    there = {math.prod(total.shape[1:])} if is_map else _counts(total.shape)
+    there = _positions_of_sum(total, layers)
     first, second = flow.before([total.first]) & data, flow.before([total.second]) & data
     for end, side in ((total.first, first - second), (total.second, second - first)):
         own = [layer for layer in layers if network.node(layer) in side]
@@ -49,8 +47,23 @@ def keeps_positions(
     return True
 
 
+def _positions_of_sum(total: Sum, layers: Sequence[Candidate]) -> set[int]:
+    """How many positions a sum may have; of a map, which a convolution gives too, it is one."""
+    maps = [layer.shape for layer in layers if _is_convolution(layer.module)]
+    is_map = any(len(shape) > 2 and shape[1:] == total.shape[1:] for shape in maps)
+    return {math.prod(total.shape[1:])} if is_map else _counts(total.shape)
+
+
 def _passes(end: Node, side: set[Node], closed: set[Node], flow: Dataflow, data: set[Node]) -> bool:
-    """Whether a path leads from before one side of a sum to its end and avoids closed nodes."""
+    """Whether a path leads from before one side of a sum to its end and avoids closed nodes.
+
+    Args:
+        end: what is added.
+        side: nodes before it that are not before the other side.
+        closed: nodes that the path avoids.
+        flow: the graph of one forward.
+        data: nodes that follow from the inputs.
+    """
     left, seen = [end], {end}
     while left:
         node = left.pop()

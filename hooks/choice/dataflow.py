@@ -80,6 +80,10 @@ class Dataflow:
     outputs: frozenset[Node] = frozenset()
     answer: frozenset[Node] = frozenset()
 
+    def function_of(self, node: Node) -> str:
+        """Return the function that made a node, in place or not; empty where none is known."""
+        return self.made_by.get(node, "").rstrip("_")
+
     def before(self, nodes: Iterable[Node]) -> set[Node]:
         """Return these nodes and all that they follow from."""
         found: set[Node] = set()

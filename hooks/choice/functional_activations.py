@@ -8,7 +8,7 @@ from infoplane.hooks.choice.candidates import Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.kinds import is_leaf
 from infoplane.hooks.choice.layer_calls import LayerCall
-from infoplane.hooks.choice.sums import ACTIVATIONS, functions_of, reader_of
+from infoplane.hooks.choice.sums import ACTIVATIONS, reader_of
 
 _MANY = 3
 
@@ -29,7 +29,7 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
         if activation is None:
             continue
         names[layer.name] = None
-        functions[network.flow.made_by[activation].rstrip("_")] = None
+        functions[network.flow.function_of(activation)] = None
         reader = reader_of(activation, network)
         if reader is not None:
             readers[reader.name] = None
@@ -50,16 +50,15 @@ def _node_of(layer: LayerCall, network: Network) -> Node | None:
 
 
 def _activation_behind(node: Node, network: Network) -> Node | None:
-    """The first activation that functions make of a layer's output, and no module gives."""
+    """The first activation that functions make of a layer's output, before any other layer."""
     flow, modules = network.flow, network.modules
     leaves = {id(module) for name, module in modules.items() if is_leaf(name, modules)}
     of_layers: set[Node] = set()
     for visit in flow.visits:
         if visit.module in leaves:
-            of_layers |= set(visit.gives) - {node}
-    before_layers = flow.after([node], closed=of_layers) - {node}
-    for made in sorted(before_layers & functions_of(node, network)):
-        if flow.made_by.get(made, "").rstrip("_") in ACTIVATIONS:
+            of_layers |= set(visit.gives)
+    for made in sorted(flow.after([node], closed=of_layers) - {node}):
+        if flow.function_of(made) in ACTIVATIONS:
             return made
     return None
 

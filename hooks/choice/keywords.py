@@ -61,22 +61,27 @@ def automatic_layers(trial: Trial) -> tuple[list[LayerCall], list[str]]:
     usable = [layer for layer in layers if layer.problem is None]
     if not usable:
         raise LayerNotExecuted(_NOTHING)
-    candidates = [_candidate(layer) for layer in usable]
     table = {named.name: named.module for named in modules}
-    network = Network(table, candidates, trial.flow())
+    network = Network(table, [_candidate(layer) for layer in usable], trial.flow())
     choice = choose_layers(network)
     inputs = _inputs_of(trial, modules, choice.picks)
-    shown = {(layer.name, layer.call): layer for layer in [*usable, *inputs]}
-    taken = []
-    for pick in choice.picks:
-        layer = shown.get((pick.name, pick.call))
-        if layer is not None:
-            layer.why = pick.why
-            taken.append(layer)
+    taken = _picked([*usable, *inputs], choice.picks)
     if not taken:
         raise LayerNotExecuted(_NOTHING)
     notes = [*choice.left_out, *_unusable(network, layers), *_guesses(taken)]
     return taken, notes + note_on_functional_activations(taken, network)
+
+
+def _picked(layers: Sequence[LayerCall], picks: Sequence[Pick]) -> list[LayerCall]:
+    """Those of the layers that were chosen, in the order of the choice and with its reasons."""
+    shown = {(layer.name, layer.call): layer for layer in layers}
+    taken = []
+    for pick in picks:
+        layer = shown.get((pick.name, pick.call))
+        if layer is not None:
+            layer.why = pick.why
+            taken.append(layer)
+    return taken
 
 
 def _candidate(layer: LayerCall) -> Candidate:

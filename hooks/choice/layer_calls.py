@@ -201,37 +201,14 @@ class Trial:
         return seen
 
     def _calls_with(self, ends: Sequence[tuple[Named, End]], inputs: Inputs) -> list[LayerCall]:
-        seen: list[LayerCall] = []
-        counts: dict[Place, int] = {}
-
-        def note(named: Named, end: End, value: Any) -> None:  # Any: layer output
-            place = id(named.module), end
-            layer = LayerCall(named, end, counts.get(place, 0))
-            counts[place] = layer.call + 1
-            layer.read(value, self)
-            seen.append(layer)
-
-        def after(named: Named) -> Callable[..., None]:
-            return lambda module, args, output: note(named, "output", output)
-
-        def before(named: Named) -> Callable[..., None]:
-            return lambda module, args, kwargs: note(named, "input", arguments(args, kwargs))
-
-        hooks = OwnHooks()
+        """Run one forward, and return what the ends of modules show."""
+        once = {(id(named.module), end): (named, end) for named, end in ends}
+        watch, hooks = _Watch(self), OwnHooks()
         with hooks, hooks:
-            for named, end in {
-                (id(named.module), end): (named, end) for named, end in ends
-            }.values():
-                if isinstance(named.module, torch.jit.ScriptModule):
-                    continue
-                if end == "input":
-                    hooks.before(named.module, before(named))
-                else:
-                    hooks.after(named.module, after(named))
+            for named, end in once.values():
+                watch.attach(hooks, named, end)
             call(self.model, inputs, self.forward)
-        for layer in seen:
-            layer.calls = counts[layer.place]
-        return seen
+        return watch.layers()
 
     def flow(self) -> Dataflow:
         """Return what flows where; empty where the network does not run under a function mode."""
@@ -248,3 +225,46 @@ class Trial:
         except UnsupportedOutput:
             likely = outputs.likely(value)
             return value if likely is None else outputs.pick(value, likely, ROOT)
+
+
+class _Watch:
+    """What the ends of modules show in one forward.
+
+    Args:
+        trial: says which tensor of a structure is read.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._seen: list[LayerCall] = []
+        self._counts: dict[Place, int] = {}  # calls so far
+
+    def attach(self, hooks: OwnHooks, named: Named, end: End) -> None:
+        """Watch one end of a module; of a scripted one nothing is seen."""
+        if isinstance(named.module, torch.jit.ScriptModule):
+            return
+        self._counts[id(named.module), end] = 0
+
+        def before(_module: nn.Module, args: Any, kwargs: Any) -> None:  # Any: module arguments
+            self._note(named, end, arguments(args, kwargs))
+
+        def after(_module: nn.Module, _args: Any, output: Any) -> None:  # Any: layer output
+            self._note(named, end, output)
+
+        if end == "input":
+            hooks.before(named.module, before)
+        else:
+            hooks.after(named.module, after)
+
+    def _note(self, named: Named, end: End, value: Any) -> None:  # Any: layer output
+        place = id(named.module), end
+        layer = LayerCall(named, end, self._counts[place])
+        self._counts[place] += 1
+        layer.read(value, self._trial)
+        self._seen.append(layer)
+
+    def layers(self) -> list[LayerCall]:
+        """Return the calls in order, each with how many there were."""
+        for layer in self._seen:
+            layer.calls = self._counts[layer.place]
+        return self._seen

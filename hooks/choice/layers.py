@@ -133,6 +133,26 @@ def _answers(
         UnsupportedOutput: a layer asked for by its full name has no single tensor.
         InputError: a module runs too often for all of its calls.
     """
+    _require_calls(requests, layers)
+    wanted = {(request.place, request.call) for request in requests}
+    chosen = [
+        layer for layer in layers if {(layer.place, None), (layer.place, layer.call)} & wanted
+    ]
+    exact = {request.named.name for request in requests if request.exact}
+    for layer in chosen:
+        if layer.problem is not None and layer.named.name in exact:
+            raise layer.problem
+    _refuse_many_calls(requests, chosen, max_calls)
+    notes = [str(layer.problem) for layer in chosen if layer.problem is not None]
+    usable = [layer for layer in chosen if layer.problem is None]
+    if not usable:
+        why = "; ".join(notes) or "no pattern matched a module that runs"
+        raise LayerNotExecuted(f"nothing to capture: {why}")
+    return usable, notes
+
+
+def _require_calls(requests: Sequence[LayerRequest], layers: Sequence[LayerCall]) -> None:
+    """Refuse a call beyond those that there are."""
     counts = {layer.place: layer.calls for layer in layers}
     for request in requests:
         count = counts.get(request.place, 0)
@@ -141,28 +161,20 @@ def _answers(
                 f"layer {request.named.name}#{request.call}: the module ran {count} times "
                 "in one forward, calls count from #0"
             )
-    wanted = {(request.place, request.call) for request in requests}
+
+
+def _refuse_many_calls(
+    requests: Sequence[LayerRequest], layers: Sequence[LayerCall], max_calls: int
+) -> None:
+    """Refuse all calls of a module that runs too often."""
     numbered = {id(request.named.module) for request in requests if request.call is not None}
-    exact = {request.named.name for request in requests if request.exact}
-    chosen = [
-        layer for layer in layers if {(layer.place, None), (layer.place, layer.call)} & wanted
-    ]
-    for layer in chosen:
-        if layer.problem is not None and layer.named.name in exact:
-            raise layer.problem
-    for layer in chosen:
+    for layer in layers:
         if layer.calls > max_calls and id(layer.named.module) not in numbered:
             name = layer.named.name
             raise InputError(
                 f"layer {name!r} runs {layer.calls} times in one forward, more than "
                 f"max_calls={max_calls}; name the calls you want, e.g. {name + '#0'!r}"
             )
-    notes = [str(layer.problem) for layer in chosen if layer.problem is not None]
-    usable = [layer for layer in chosen if layer.problem is None]
-    if not usable:
-        why = "; ".join(notes) or "no pattern matched a module that runs"
-        raise LayerNotExecuted(f"nothing to capture: {why}")
-    return usable, notes
 
 
 def _in_order(trial: Trial, sites: Sequence[Site]) -> tuple[Site, ...]:

@@ -6,7 +6,7 @@ See `infoplane.hooks.network.operations`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,18 +53,17 @@ def _operations(trial: Trial, inputs: Inputs) -> list[LayerCall]:
     operations: list[LayerCall] = []
     scope, hooks = Scope(), OwnHooks()
 
-    def seen(kind: str, number: int, value: Any) -> None:  # Any: what an operation gave
+    def note(kind: str, number: int, value: Any) -> None:  # Any: what an operation gave
         owner = scope.running[-1] if scope.running else trial.model
         name = names.get(id(owner), ROOT)
-        stands_for_it = name != ROOT and is_leaf(name, table) and _is_of_torch(owner)
-        if not stands_for_it:
+        if not _stands_for_its_operation(name, table):
             operation = LayerCall(Named(f"{name}/{kind}", owner), "output", number, op=kind)
             operation.read(value, trial)
             operations.append(operation)
 
     with hooks, hooks:
         scope.attach(hooks, [named.module for named in modules])
-        watched = Operations(seen)
+        watched = Operations(note)
         with watched:
             call(trial.model, inputs, trial.forward)
     for operation in operations:
@@ -84,6 +83,8 @@ def _number_equal_names(operations: Sequence[LayerCall]) -> None:
             places[name] += 1
 
 
-def _is_of_torch(module: nn.Module) -> bool:
-    """Whether a module is one of torch, which stands for its operation itself."""
-    return type(module).__module__.startswith("torch.nn.")
+def _stands_for_its_operation(name: str, modules: Mapping[str, nn.Module]) -> bool:
+    """Whether a module is a layer of torch, which can be captured itself."""
+    if name == ROOT or not is_leaf(name, modules):
+        return False
+    return type(modules[name]).__module__.startswith("torch.nn.")

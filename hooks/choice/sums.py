@@ -92,7 +92,7 @@ class _Search:
             return
         self.streams.append(stream)
         self._taken |= branch | {total.node}
-        if flow.made_by.get(stream.node) != "pad":
+        if flow.function_of(stream.node) != "pad":
             self._taken.add(stream.node)
         self._taken -= before
 
@@ -161,7 +161,7 @@ def capture_of(total: Sum, branch: set[Node], network: Network) -> Stream:
     flow = network.flow
     nodes = [total.node]
     for node, parents in flow.parents.items():
-        if parents == {nodes[-1]} and flow.made_by.get(node, "").rstrip("_") in _ON_THE_WAY:
+        if parents == {nodes[-1]} and flow.function_of(node) in _ON_THE_WAY:
             nodes.append(node)
     for node in reversed(nodes):
         pick = _giving(node, network) or reader_of(node, network)

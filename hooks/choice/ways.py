@@ -70,7 +70,7 @@ class _Way:
     def _is_linear(self, between: set[Node]) -> bool:
         """Whether there is no activation, no attention and no sum on the way."""
         flow = self.network.flow
-        functions = {flow.made_by.get(node, "").rstrip("_") for node in between}
+        functions = {flow.function_of(node) for node in between}
         if not functions.isdisjoint((*ACTIVATIONS, *ATTENTION)):
             return False
         data = between | self.network.nodes([self.start])
