@@ -82,10 +82,10 @@ def add_layer(
     if is_weighted(candidate.module):
         _add_weighted(segments, candidate, network)
         return
-    read = [segment for segment in segments if follows(candidate, segment.at, network)]
-    if is_passive(candidate.module) or not read:
+    behind = (other for other in reversed(segments) if follows(candidate, other.at, network))
+    last = None if is_passive(candidate.module) else next(behind, None)
+    if last is None:
         return
-    last = read[-1]
     if last.is_whole:
         _add_behind_block(segments, last, candidate, network, blocks)
     elif not leads_elsewhere(last.at, candidate, network):
@@ -148,6 +148,8 @@ def _leave_out_summands(
         network: of all of these.
     """
     summands = summands_of(candidate, network)
+    if not summands - network.nodes([last.at] if last.at else []):
+        return
     for other in list(segments):
         if other is last or other.is_whole or network.node(other.at) not in summands:
             continue
