@@ -24,6 +24,12 @@ ONE_SIDED_BITS = 0.3
 """Entropy of labels below which they are one-sided: 19 of 20 rows of two classes are the same."""
 
 
+_MANY_LAYERS = 20
+"""Numbers of which some leave the band of shuffled labels by chance."""
+_OUTSIDE = 0.05
+"""Share of numbers about nothing that exceed a band of some twenty draws."""
+
+
 @dataclass(frozen=True)
 class Caveats:
     """The warnings of a picture of a plane, computed before anything is drawn.
@@ -146,7 +152,11 @@ def _as_shuffled(plane: Plane, spec: str) -> list[str]:
     if len(inside) == len(tested):
         return [f"{same} any layer: nothing about the labels is shown"]
     layers = dict.fromkeys(point.layer for point in inside)
-    return [f"{same} {', '.join(layers)}: nothing about the labels is shown there"]
+    sentence = f"{same} {', '.join(layers)}: nothing about the labels is shown there"
+    if len(tested) >= _MANY_LAYERS:
+        chance = round(_OUTSIDE * len(tested))
+        sentence += f"; of {len(tested)} numbers chance alone takes about {chance} out of the band"
+    return [sentence]
 
 
 def _at_the_end(plane: Plane, spec: str, quantity: Quantity) -> list[Point]:

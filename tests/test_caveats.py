@@ -217,3 +217,12 @@ def test_of_two_classes_the_share_of_the_commoner_is_named(of_100: int, percent:
     entropy = float(-(shares * np.log2(shares)).sum())
     plane = replace(plane_with([point("a", "i_zy", 0.0)]), h_y_bits=entropy)
     assert f"at least {percent} % of the rows" in " ".join(warnings_of(plane))
+
+
+def test_of_many_layers_some_leave_the_band_by_chance() -> None:
+    inside, outside = Null(0.1, 0.05, 0.3, 0.4, 19), Null(0.1, 0.05, 0.15, 0.05, 19)
+    names = tuple(f"l{number}" for number in range(40))
+    points = [point(name, "i_zy", 0.2, null=inside) for name in names[2:]]
+    points += [point(name, "i_zy", 0.2, null=outside) for name in names[:2]]
+    (sentence,) = caveats.warnings_of(plane_with(points, names))
+    assert sentence.endswith("of 40 numbers chance alone takes about 2 out of the band")

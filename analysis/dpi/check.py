@@ -61,8 +61,23 @@ def check_dpi(
         workers: threads for measuring.
         progress: show how far measuring and judging are, on stderr.
 
+    When it lies: a layer whose rows are in another order is found only where rows coincide
+    upstream, since any order of distinct rows is a function of the layer below. Two rows count as
+    equal where they differ by less than 1e-5 of the largest value of the layer, so that a leak into
+    units a hundred thousand times smaller is taken for rounding.
+
     Raises:
         InputError: an empty plane, or the archive of another run.
+
+    Example:
+        >>> import tempfile, numpy as np, infoplane as ip
+        >>> x = np.arange(8) % 4
+        >>> layers = {"a": x[:, None] * 1.0, "b": np.arange(8)[:, None] * 1.0}
+        >>> to = tempfile.mkdtemp() + "/run"
+        >>> run = ip.from_arrays(layers, x=x, y=x % 2, to=to, chain="sequential")
+        >>> found = check_dpi(run.path).findings[0]  # equal rows of a differ at b
+        >>> found.verdict, found.downstream
+        ('fault', 'b')
     """
     if not isinstance(settings, DPISettings):
         raise InputError(f"settings: expected DPISettings, got {settings!r}")

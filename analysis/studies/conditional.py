@@ -165,6 +165,9 @@ def information_given_labels(
         layers, steps: some of the run's; all by default.
         seed: of estimators that draw.
 
+    When it lies: a class of few rows has few cells, so that the bias of bins differs from class to
+    class and does not cancel between checkpoints at which rows move from cell to cell.
+
     Raises:
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an
             estimator that takes no X; exact codes where all layers draw noise.

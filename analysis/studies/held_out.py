@@ -92,6 +92,10 @@ def train_and_held_out(
             own; 0 for none.
         seed: of the rows, the divisions, and of estimators that draw.
 
+    When it lies: the gap has the bias of neither side only where both have equally many rows of
+    every class; a held-out class of few rows moves it. ``exact`` on distinct rows is H(Y) on both
+    sides, and its gap says nothing.
+
     Raises:
         InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or
             steps, or every cell was refused.

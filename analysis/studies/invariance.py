@@ -174,7 +174,12 @@ def invariance(
 ) -> list[Invariance]:
     """Return the battery over the layers of one checkpoint (the last when left out).
 
+    The error is the largest ``|I(psi Z) - I(Z)|`` over invertible maps psi, which leave the true
+    information as it is; the sensitivity is the loss when half of the units are left out.
     V-information is refused: to change under an invertible map is its meaning.
+
+    When it lies: redundant units make the loss of half of them small, whatever the estimator; a map
+    that moves a layer beyond the cells of a fixed rule tells of the cells alone.
 
     Args:
         archive: a run or its path.

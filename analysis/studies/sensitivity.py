@@ -136,6 +136,11 @@ def sensitivity(
         seed: of splits, and of estimators that draw.
         progress: show how far it is, on stderr.
 
+    A convention that refuses a layer at some checkpoint has a dash in the table and no vote.
+
+    When it lies: conventions of one family are no independent witnesses, ten bin widths that agree
+    are one; without ``exact`` nothing tells merged rows from lost resolution.
+
     Raises:
         InputError: fewer than 2 conventions or 3 checkpoints.
     """
