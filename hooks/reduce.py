@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import InputError
+from infoplane.hooks.network.isolate import random_state_kept
 from infoplane.types.arrays import Shape
 
 Custom = Callable[[Tensor], Tensor]
@@ -226,6 +227,34 @@ class Reduction:
             self._state[name] = torch.from_numpy(raw.reshape(stored["shape"]).copy())
 
 
+def _check_each_row_alone(function: Custom, name: str, layer: str, raw_shape: Shape) -> None:
+    """Refuse a function that makes something else of a row when others are in its batch.
+
+    Args:
+        function: of rows ``(b, *raw_shape)``.
+        name, layer: for the message.
+        raw_shape: of one row.
+
+    Raises:
+        InputError: it depends on the batch, or draws random numbers.
+    """
+    rows = torch.rand((4, *raw_shape), generator=torch.Generator().manual_seed(0))
+    try:
+        with random_state_kept():
+            together = function(rows.clone())
+            alone = torch.cat([function(row[None].clone()) for row in rows])
+    except Exception:  # it takes other values than these, or fails: `Reduction.apply` says so
+        return
+    if together.shape == alone.shape and not torch.allclose(
+        together.double(), alone.double(), rtol=1e-3, atol=1e-5, equal_nan=True
+    ):
+        raise InputError(
+            f"layer {layer!r}: reduction {name!r} gives other values for a row that comes alone: "
+            "expected what is computed from each row by itself, without means over the batch and "
+            "without random numbers, since a batch has as many rows as fit into memory"
+        )
+
+
 def reduction(
     spec: str | Custom | None, layer: str, raw_shape: Shape, *, seed: int = 0
 ) -> Reduction | None:
@@ -244,7 +273,10 @@ def reduction(
         return None
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
-        return Reduction(name, layer, raw_shape, PlainReduction(0, spec))
+        _check_each_row_alone(spec, name, layer, raw_shape)
+        # what is reduced is the network's own memory: a copy of it may be written into
+        plain = PlainReduction(0, lambda rows: spec(rows.clone()))
+        return Reduction(name, layer, raw_shape, plain)
     family, _, size = spec.partition(":")
     if family in _SIZED:
         width = math.prod(raw_shape)

@@ -596,3 +596,37 @@ def test_a_layer_that_comes_to_hold_more_than_its_dtype_is_not_cut(
     assert rec.step(2)
     rec.close()
     assert open_archive(tmp_path / "run").steps == (0, 2)
+
+
+def test_a_reduction_may_write_into_what_it_is_given(tmp_path: Path) -> None:
+    net, x = _mlp(), _f(9, 5)
+    names = [name for name, _ in net.named_children()]
+    _open(net, x, tmp_path, layers=names, reduce={names[0]: lambda rows: rows.zero_()}).close()
+    with torch.no_grad():
+        assert np.array_equal(open_archive(tmp_path / "run").z(0, names[-1]), net(x).numpy())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda rows: rows - rows.mean(0),
+        lambda rows: rows / rows.std(),
+        lambda rows: rows + torch.randn_like(rows),
+        lambda rows: rows.flip(0),
+    ],
+)
+def test_a_reduction_that_depends_on_the_batch_is_refused(
+    function: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    net, x = _mlp(), _f(9, 5)
+    drawn = torch.get_rng_state()
+    with pytest.raises(InputError, match="other values for a row that comes alone"):
+        _open(net, x, tmp_path, reduce=function)
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_a_selector_that_writes_into_the_output_is_refused(tmp_path: Path) -> None:
+    net = _mlp()
+    first = next(name for name, _ in net.named_children())
+    with pytest.raises(UnsupportedOutput, match="select= writes into the output"):
+        _open(net, _f(9, 5), tmp_path, layers=[first], select={first: lambda out: out.mul_(0)})

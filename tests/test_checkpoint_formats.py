@@ -15,6 +15,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.errors import CheckpointMismatch, DamagedCheckpoint, InputError
+from infoplane.hooks.replay import replay
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 X = torch.randn(30, 6, generator=torch.Generator().manual_seed(1))
@@ -298,3 +299,60 @@ def test_weights_are_captured_where_the_log_of_the_trainer_is_torn(
         run = ip.capture(network(), (X, Y), tmp_path / "run", checkpoints=folder)
     assert run.steps == (5,)
     assert run.metrics == {5: {}}
+
+
+def test_a_torn_distributed_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    import torch.distributed.checkpoint as dcp
+
+    for step in (10, 20):
+        dcp.save(network(step).state_dict(), checkpoint_id=tmp_path / f"c/step_{step}")
+    [file] = (tmp_path / "c" / "step_10").glob("*.distcp")
+    file.write_bytes(file.read_bytes()[:300])
+    with pytest.warns(RuntimeWarning, match="step 10 is passed over.*not a readable distributed"):
+        run = ip.capture(network(), (X, Y), tmp_path / "run", checkpoints=tmp_path / "c")
+    assert run.steps == (20,)
+
+
+def test_a_model_without_memory_takes_no_checkpoint(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        empty = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    with pytest.raises(CheckpointMismatch, match="meta device.*to_empty"):
+        ip.capture(empty, (X, Y), tmp_path / "run", checkpoints={1: network().state_dict()})
+
+
+class Gain(nn.Module):
+    """A factor that is neither a parameter nor a buffer, but stored by the module itself."""
+
+    gain = 1.0
+
+    def get_extra_state(self) -> dict[str, float]:
+        return {"gain": self.gain}
+
+    def set_extra_state(self, state: dict[str, float]) -> None:
+        self.gain = state["gain"]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.gain
+
+
+def test_what_modules_store_beside_tensors_is_loaded(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(6, 5), Gain())
+    model[1].gain = 3.0
+    torch.save(model.state_dict(), tmp_path / "ckpt_1.pt")
+    run = ip.capture(model, (X, Y), tmp_path / "now", layers=["1"])
+    model[1].gain = 1.0
+    later = ip.capture(model, (X, Y), tmp_path / "later", layers=["1"], checkpoints=tmp_path)
+    assert np.array_equal(later.z(1, "1"), run.z(0, "1"))
+
+
+def test_what_modules_store_beside_tensors_is_replayed(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(6, 5), Gain())
+    options = {"probe": (X, Y), "layers": ["1"], "store": "weights", "verbose": False}
+    with ip.Recorder(model, to=tmp_path / "run", **options) as rec:
+        model[1].gain = 3.0
+        rec.step(1)
+    with torch.no_grad():
+        values = model(X).numpy()
+    model[1].gain = 1.0
+    replay(tmp_path / "run", model, to=tmp_path / "replayed")
+    assert np.array_equal(ip.open_archive(tmp_path / "replayed").z(1, "1"), values)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import DamagedCheckpoint, InputError, MissingExtra
-from infoplane.hooks.checkpoints.state_dicts import match_keys
+from infoplane.hooks.checkpoints.state_dicts import is_extra_state, match_keys
 from infoplane.user_warning import warn_user
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
@@ -178,7 +178,7 @@ def _entries(content: Mapping[Any, Any], path: str = "") -> list[tuple[str, dict
     tensors = {
         key: value
         for key, value in content.items()
-        if isinstance(key, str) and isinstance(value, Tensor)
+        if isinstance(key, str) and (isinstance(value, Tensor) or is_extra_state(key))
     }
     found = [(path, tensors)] if tensors else []
     for key, value in content.items():
@@ -328,9 +328,16 @@ def _distributed(path: Path, model_keys: Collection[str]) -> StoredState:
         name: torch.empty(arrays[name].size, dtype=arrays[name].properties.dtype)
         for name in dict.fromkeys(pairs.values())
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that no process group is there is meant so
-        dcp.load(state, checkpoint_id=path)  # type: ignore[attr-defined]  # torch exports it so
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no process group is there is meant so
+            dcp.load(state, checkpoint_id=path)  # type: ignore[attr-defined]  # torch exports it so
+    except dcp.CheckpointException as error:  # type: ignore[attr-defined]  # no Exception of Python
+        cause = next(iter(error.failures.values()))[0]
+        raise DamagedCheckpoint(
+            f"{path}: not a readable distributed checkpoint: {type(cause).__name__} "
+            + str(cause).split("\n")[0][:160]
+        ) from error
     return StoredState("distributed checkpoint", {"": state})
 
 

@@ -13,7 +13,12 @@ from infoplane.errors import CheckpointMismatch, InputError, MissingExtra
 from infoplane.hooks.checkpoints.formats import HUGGING_FACE, StoredState, read_checkpoint
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.own_class import read_by_own_class
-from infoplane.hooks.checkpoints.state_dicts import choose_entry, fill_model, match_keys
+from infoplane.hooks.checkpoints.state_dicts import (
+    choose_entry,
+    fill_model,
+    is_extra_state,
+    match_keys,
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,11 @@ def _plain_config(config: Any) -> dict[str, Any]:  # Any: a PeftConfig
 
 
 def _tensors(state: Mapping[str, Any], where: str) -> dict[str, Tensor]:  # Any: checked here
-    found = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    found = {
+        key: value
+        for key, value in state.items()
+        if isinstance(value, Tensor) or is_extra_state(key)
+    }
     if not found:
         raise InputError(f"{where}: holds no tensors; its keys are {list(state)[:8]}")
     return found

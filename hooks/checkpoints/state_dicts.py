@@ -43,6 +43,11 @@ class KeyMatch:
         return f"prefix {self.added!r} added" if self.added else ""
 
 
+def is_extra_state(key: str) -> bool:
+    """Whether a key is what ``Module.get_extra_state`` gave, of whatever type."""
+    return key.rpartition(".")[2] == "_extra_state"
+
+
 def match_keys(
     stored: Collection[str], model_keys: Collection[str], *, prefix: str | None = None
 ) -> KeyMatch:
@@ -173,6 +178,13 @@ def fill_model(
         raise CheckpointMismatch(
             f"{where}: does not fit the model: {_differ(missing, match)}; "
             "strict=False loads what fits, and the archive says so"
+        )
+    empty = [key for key in match.pairs if getattr(own[key], "is_meta", False)]
+    if empty:
+        raise CheckpointMismatch(
+            f"{where}: the model has no memory for {empty[:_SHOWN]} (meta device: offloaded, or "
+            "never loaded), so that nothing can be loaded into it; build it whole on one device, "
+            "or call model.to_empty(device='cpu') first"
         )
     _check_kinds(model, state, match, where)
     _check_ties(own, state, match, where)

@@ -127,7 +127,7 @@ def pick(
     """
     value = output
     if callable(selector):
-        value = selector(output)
+        value = _selected_by(selector, output, where)
     elif selector is not None:
         elements = parts(output)
         if selector not in elements:
@@ -162,6 +162,26 @@ def pick(
             f"select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real"
         )
     return value  # type: ignore[no-any-return]  # a tensor, checked above
+
+
+def _selected_by(
+    selector: Callable[[Any], Any], output: Any, where: str
+) -> Any:  # Any: whatever the layer returned
+    """Return what a callable makes of an output.
+
+    Raises:
+        UnsupportedOutput: it writes into the output, which the network goes on with.
+    """
+    tensors = [value for value in (output, *parts(output).values()) if isinstance(value, Tensor)]
+    tensors = [tensor for tensor in tensors if not tensor.is_inference()]  # these have no version
+    before = [tensor._version for tensor in tensors]
+    value = selector(output)
+    if before != [tensor._version for tensor in tensors]:
+        raise UnsupportedOutput(
+            f"layer {where!r}: select= writes into the output, and the network goes on with what "
+            "it wrote: make a new tensor (out * 2 in place of out.mul_(2))"
+        )
+    return value
 
 
 def _is_transformed(value: Tensor) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from infoplane.archive.guarded_file import open_regular, refuse_link
 from infoplane.errors import InputError, NotAnArchive
+from infoplane.hooks.checkpoints.state_dicts import is_extra_state
 from infoplane.hooks.recording.ranks import ProcessGroup
 
 FOLDER = "weights"
@@ -25,7 +26,7 @@ def save_weights(
     *,
     durable: bool = True,
 ) -> Path:
-    """Publish ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics.
+    """Publish ``RUN/weights/<step>.pt``: the state dict, the step and its metrics.
 
     Written aside, synced and renamed.
 
@@ -41,11 +42,12 @@ def save_weights(
     folder.mkdir(parents=True, exist_ok=True)
     target = weights_file(run, step)
     tmp = folder / f".tmp-{uuid.uuid4().hex}"
-    state = {
-        name: value.detach().to("cpu", copy=True)
-        for name, value in model.state_dict().items()
-        if isinstance(value, Tensor)
-    }
+    state = {}
+    for name, value in model.state_dict().items():
+        if isinstance(value, Tensor):
+            state[name] = value.detach().to("cpu", copy=True)
+        elif is_extra_state(name):
+            state[name] = value
     try:
         with open(tmp, "wb") as file:
             torch.save({"step": step, "metrics": dict(metrics or {}), "state_dict": state}, file)
