@@ -276,6 +276,15 @@ def run(total: int, seconds: float, **options: Any) -> str:
     return stream.getvalue()
 
 
+def test_the_last_line_of_a_log_comes_once() -> None:
+    lines = run(3, 20.0).splitlines()
+    assert [line.partition(" (")[0] for line in lines] == [
+        "measuring: 1 of 3",
+        "measuring: 2 of 3",
+        "measuring: 3 of 3",
+    ]
+
+
 def test_a_log_gets_a_line_now_and_then_with_the_time_left() -> None:
     lines = run(60, 2.0).splitlines()
     assert (

@@ -111,7 +111,7 @@ def progress(
     lines = _Lines(label, total, show, NOTEBOOK_SECONDS if place == "notebook" else pause, clock)
     with _later(SILENT_SECONDS, lines.begin):
         yield lines.advance
-    if lines.shown:  # work that was over before the first line needs none
+    if lines.shown and lines.last_shown != lines.done:  # short work needs no line
         lines.show_progress()
 
 
@@ -127,6 +127,7 @@ class _Lines:
         clock: the time in seconds.
         done: pieces that are done.
         shown: whether a line was written.
+        last_shown: pieces that were done when the last line was written.
     """
 
     label: str
@@ -136,6 +137,7 @@ class _Lines:
     clock: Callable[[], float]
     done: int = 0
     shown: bool = False
+    last_shown: int = -1
 
     def __post_init__(self) -> None:
         self.started = self.last = self.clock()
@@ -156,6 +158,7 @@ class _Lines:
 
     def show_progress(self) -> None:
         """Write how far the work is."""
+        self.last_shown = self.done
         elapsed = self.clock() - self.started
         self.show(progress_line(self.label, self.done, self.total, elapsed))
 
