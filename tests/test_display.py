@@ -337,7 +337,6 @@ def test_a_notebook_gets_one_line_that_is_replaced(monkeypatch: pytest.MonkeyPat
         "update",
         "update",
         "update",
-        "update",
     ] and calls[1][1] == progress_line("measuring", 2, 4, 2.0)
 
 
