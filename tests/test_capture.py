@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import errno
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -434,6 +435,35 @@ def test_stored_weights_replay_to_the_captured_activations_bit_for_bit(tmp_path:
     assert all(
         np.array_equal(a.row_digests(s, n), b.row_digests(s, n)) for s in a.steps for n in a.layers
     )
+
+
+class Scaled(nn.Module):
+    """A layer whose scale is a buffer, part of the state dict or not."""
+
+    def __init__(self, persistent: bool) -> None:
+        super().__init__()
+        self.fc = nn.Linear(5, 4)
+        self.register_buffer("scale", torch.tensor([1.0, float("nan")]), persistent=persistent)
+        self.register_buffer("turn", torch.ones(2, dtype=torch.complex64), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) * self.scale[0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_stored_weights_without_a_buffer_that_changes_are_warned_of(
+    persistent: bool, tmp_path: Path
+) -> None:
+    net = Scaled(persistent)
+    rec = _open(net, _f(9, 5), tmp_path, store="weights", layers=["fc"])
+    rec.step(1)  # nothing has changed yet
+    net.scale[0] = 2.0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rec.step(2), rec.step(3)
+    rec.close()
+    said = [str(warning.message) for warning in caught if "['scale']" in str(warning.message)]
+    assert len(said) == (0 if persistent else 1)
 
 
 def test_replaying_another_network_is_found_out(tmp_path: Path) -> None:

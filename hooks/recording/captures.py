@@ -26,6 +26,7 @@ from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.probe_pass import Emit, Kept
 from infoplane.hooks.recording.run import capture_meta
+from infoplane.hooks.recording.unstored_buffers import UnstoredBuffers
 from infoplane.hooks.recording.weights import save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
 
@@ -69,6 +70,7 @@ class Captures:
         self.background = (
             Background(depth=1) if plan.options.background and writer is not None else None
         )
+        self._unstored = UnstoredBuffers(model) if plan.options.store == "weights" else None
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
         self.capture_lock = CaptureLock()
@@ -120,8 +122,9 @@ class Captures:
             writer.require_usable(step, again=outdated == step)
         if outdated is not None:
             self.pending = merged(dict(self._plan.states), self.pending)
-        if options.store == "weights" and writer is not None:
+        if self._unstored is not None and writer is not None:
             save_weights(options.to, step, self._model, metrics, durable=options.durable)
+            self._unstored.warn_of_changed(self._model)
             if outdated not in (None, step):
                 set_weights_aside(options.to, int(outdated or 0))
             whole = (first and not self.steps) or outdated is not None
