@@ -119,17 +119,19 @@ class Exchange:
         differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
         after = AFTER if found.random else None
         shared, fresh = set[str](), set[str]()
-        if name in found.random:
+        if name in found.random:  # noise before this layer, then noise behind it
             shared |= differing(rows, OTHER, put_back, after=after)
             fresh |= differing(rows, patches=put_back, after=AFTER_OTHER)
         elif found.random:
             fresh |= differing(rows, OTHER, put_back, after=AFTER_OTHER)
-        if found.carried:
+        if found.carried:  # what another batch left in the network
             moved = differing(rows, patches=put_back, after=after, carry=True)
-            (shared if name in found.carried else fresh).update(moved)
-        if found.coupled:
+            noise = shared if name in found.carried else fresh
+            noise |= moved
+        if found.coupled:  # other rows in the batch
             moved = self._in_other_company(name, differing, after)
-            (shared if name in found.coupled else fresh).update(moved)
+            noise = shared if name in found.coupled else fresh
+            noise |= moved
         return shared, fresh
 
     def _in_other_company(

@@ -103,8 +103,8 @@ def find_references(
 ) -> References:
     """Run the network as it is, with other last bits, and with all else that may change a row.
 
-    One forward changes the noise, the company and what the batch before left, all at once. Only
-    where a layer differs are they told apart.
+    Noise, the other rows of the batch, and what the batch before left change at once, in one
+    forward. Only where a layer differs then, each is tried alone.
 
     Args:
         bench: the network and its layers.
@@ -116,10 +116,11 @@ def find_references(
     advance()
     rounding = _rounding(bench, rows, plain, carry=True)
     advance()
-    small = rounding is not None and all(c <= tolerance for c in rounding.values())
+    small = rounding is not None and all(change <= tolerance for change in rounding.values())
     if not small or not bench.focus.separate:
+        # The same rows, so that rounding changes nothing: what moves is noise or the first batch.
         moved = bench.differing(plain, lambda _: tolerance, rows.x, OTHER, carry=True)
-        if moved:  # so that the rounding may be noise, or what the first batch left
+        if moved:
             rounding = _rounding(bench, rows, plain)
             return _tell_apart(bench, rows, tolerance, References(rounding or {}, plain), moved)
     found = References(rounding or {}, plain)
@@ -131,11 +132,10 @@ def find_references(
     if small and not steady.moved_by_company(lambda _: tolerance):
         return steady
     moved = steady.moved_by_company(found.but_for_rounding(tolerance))
-    found = (
-        _tell_apart(bench, rows, tolerance, found, moved)
-        if small
-        else replace(found, coupled=frozenset(moved))
-    )
+    if small:
+        found = _tell_apart(bench, rows, tolerance, found, moved)
+    else:  # noise and the first batch were tried above and moved nothing
+        found = replace(found, coupled=frozenset(moved))
     return found if found.unsteady else steady
 
 
