@@ -65,7 +65,7 @@ def test_what_is_held_out_of_many_sure_labels_is_a_bound() -> None:
 
 
 @pytest.mark.slow
-def test_classes_that_hardly_show_are_refused_where_half_of_the_bits_came_last() -> None:
+def test_classes_that_hardly_show_are_refused_where_many_bits_came_last() -> None:
     (case,) = choose(["digits at random places*pair, 0.50 bits"], bank="late-wide")
     sample = case.sample(3000, 0)
     with pytest.raises(EstimatorError, match="came with the last doubling"):

@@ -32,7 +32,7 @@ _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
 _MOST_LEFT = 2.0
 """Times ``growth``: rows that lie in a wrong block alone share up to 0.2 bit within blocks."""
-_MOST_GROWTH = 0.5
+_MOST_GROWTH = 1 / 3
 """Share of what two layers are seen to share that a doubling of the rows may have brought."""
 _CLEAR_OF_ZERO = 0.03
 """Bits below which a reading may be chance, and its growth tells nothing."""
@@ -56,9 +56,9 @@ class Wide(SpecString):
     rows. The sum is an estimate; the reading without it, which the notes name, is the bound.
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
-    where twice as many rows bring more than ``growth`` bits, or half of all that two layers are
-    seen to share, where the blocks are as many as codes can show, or where the layers still share
-    twice as much within the blocks.
+    where twice as many rows bring more than ``growth`` bits, or a third of all that two layers are
+    seen to share; where the blocks are as many as codes can show; or where the layers still share
+    twice ``growth`` within the blocks.
 
     Attributes:
         growth: most bits that a doubling of the rows may bring.

@@ -71,12 +71,12 @@ class Reading:
         """The error of a mean over rows, of what another partition gives, and of the growth.
 
         A loss that shrinks as the square of one over the rows leaves a third of the growth to
-        come, one that shrinks as its root more than twice of it: half of it is uncertain.
+        come, one that shrinks as its root more than twice of it: it is as uncertain as it is large.
         """
         values = 2 * self.full - self.half  # (P, n)
         of_rows = values.mean(axis=0).std(ddof=1) / np.sqrt(values.shape[1])
         of_partitions = values.mean(axis=1).std(ddof=1) if len(values) > 1 else 0.0
-        errors = (of_rows, of_partitions / np.sqrt(len(values)), self.growth / 2)
+        errors = (of_rows, of_partitions / np.sqrt(len(values)), self.growth)
         return float(np.linalg.norm(errors))
 
 
