@@ -751,3 +751,20 @@ def test_scores_of_a_batch_against_itself_are_left_out(tmp_path: Path) -> None:
     assert (
         "'(model)' is left out: every row of it has an entry for every row" in recorder.describe()
     )
+
+
+def test_the_note_on_a_functional_activation_names_the_input_behind_it(tmp_path: Path) -> None:
+    net = Net(
+        lambda net, x: net.out(torch.relu(net.norm(net.first(x)))),
+        first=nn.Linear(5, 8),
+        norm=nn.LayerNorm(8),
+        out=nn.Linear(8, 2),
+    )
+    told = _attach(net, _x(5), tmp_path).describe()
+    assert "['norm'] are captured before a functional activation (relu)" in told
+    assert "layers=['auto', 'out:input']" in told
+
+
+def test_a_layer_that_no_activation_follows_is_in_no_note(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 2))
+    assert "note:" not in _attach(net, _x(5), tmp_path).describe()

@@ -91,24 +91,32 @@ def _adding(network: Network, composites: Sequence[str], stacks: Stacks) -> set[
 
     And those of their kind that do not add, where the width changes.
     """
-    flow, modules = network.flow, network.modules
-    names = {id(modules[name]): name for name in composites}
-    data = flow.after(flow.inputs)
-    adding: set[str] = set()
-    sums: Counter[str] = Counter()
-    for total in flow.sums:
-        name = names.get(total.scope[-1]) if total.scope else None
-        layers = [] if name is None else _layers_added(name, total, network, data)
-        if name is not None and layers:
-            sums[name] += 1
-            if keeps_positions(total, layers, network, data):
-                adding.add(name)
+    modules = network.modules
+    sums = _residual_sums(network, composites)
+    adding = {name for name, kept in sums.items() if any(kept)}
     classes = {type(modules[name]) for name in adding}
     adding |= {name for name in sums if type(modules[name]) in classes}
     kinds = {kind_of(name, network) for name in adding}
     adding |= {name for name in composites if kind_of(name, network) in kinds}
-    rows = {name for name in stacks.names if sums[name] >= _ROW_OF_SUMS}
+    rows = {name for name in stacks.names if len(sums.get(name, ())) >= _ROW_OF_SUMS}
     return {name for name in adding - rows if not _holds_a_row_of(adding, name, network)}
+
+
+def _residual_sums(network: Network, composites: Sequence[str]) -> dict[str, list[bool]]:
+    """By name of a module, its residual sums: whether each branch keeps the positions."""
+    flow = network.flow
+    names = {id(network.modules[name]): name for name in composites}
+    data = flow.after(flow.inputs)
+    sums: dict[str, list[bool]] = {}
+    for total in flow.sums:
+        name = names.get(total.scope[-1]) if total.scope else None
+        if name is None:
+            continue
+        layers = _layers_added(name, total, network, data)
+        if layers:
+            kept = keeps_positions(total, layers, network, data)
+            sums.setdefault(name, []).append(kept)
+    return sums
 
 
 def _layers_added(name: str, total: Sum, network: Network, data: set[Node]) -> list[Candidate]:

@@ -41,8 +41,8 @@ def as_labels(y: object) -> NDArray[np.generic]:
         ) from error
     if labels.ndim == 0 or labels.dtype.kind == "O":
         raise InputError(
-            f"labels must be one array with a value for every row, got {_told(y)}: (x, y) with y "
-            "of shape (n,) or (n, k); several label sets are y={name: array, ...}"
+            f"labels must be one array with a value for every row, got {_described(y)}: (x, y) "
+            "with y of shape (n,) or (n, k); several label sets are y={name: array, ...}"
         )
     return labels
 
@@ -67,6 +67,6 @@ def warn_of_other_labels(of_probe: Labels, y: object) -> None:
     )
 
 
-def _told(y: object) -> str:
+def _described(y: object) -> str:
     inside = f" of {type(y[0]).__name__}" if isinstance(y, (list, tuple)) and y else ""
     return f"a {type(y).__name__}{inside}"
