@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,3 +159,28 @@ def test_the_benchmark_of_large_networks_runs_on_small_ones() -> None:
     assert done.returncode == 0, done.stderr
     names = [line.split("|")[1].strip() for line in done.stdout.splitlines()]
     assert names == ["gpt2", "resnet50", "vit-base"]
+
+
+def test_the_first_capture_tells_how_long_all_of_them_will_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Slow(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.4)  # a forward, whatever the number of rows
+            return super().forward(x)
+
+    probe = (torch.randn(1200, 4), torch.arange(1200) % 2)
+    schedule = ip.at(*range(11))
+    with ip.Recorder(
+        Slow(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)),
+        probe=probe,
+        to=tmp_path / "run",
+        schedule=schedule,
+        batch_size=400,
+        chain=False,
+        verbose=True,
+    ):
+        pass
+    printed = capsys.readouterr().out
+    assert "time: at most about 2 min" in printed  # 0.1 s a row, judged by 4 rows at a time
+    assert "time: the first capture took 1 s; all 11 take about 1" in printed

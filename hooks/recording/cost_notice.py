@@ -49,15 +49,33 @@ def outlook(
     Args:
         infos: the layer table.
         rows: stored rows per capture.
-        seconds: that one pass of the probe takes, judged by a few rows.
+        seconds: that one pass of the probe takes, judged by a few rows; batches are faster.
         captures: how many are scheduled; None for an endless schedule.
     """
-    said = [_time(seconds, captures), saturation_sentence(infos, rows)]
+    said = [_time_at_most(seconds, captures), saturation_sentence(infos, rows)]
     return tuple(text for text in said if text)
 
 
-def _time(seconds: float, captures: int | None) -> str:
+def _time_at_most(seconds: float, captures: int | None) -> str:
     if seconds < _LEAST_SECONDS:
         return ""
     whole = f", {duration(seconds * captures)} in all" if captures and captures > 1 else ""
-    return f"time: about {duration(seconds)} per capture{whole}, beside the interchange test"
+    return (
+        f"time: at most about {duration(seconds)} per capture{whole} (judged by a few rows), "
+        "the interchange test not counted"
+    )
+
+
+def measured_time(seconds: float, captures: int | None) -> str:
+    """Return what all captures will take, known from the first; empty where it is short.
+
+    Args:
+        seconds: that the first capture took.
+        captures: how many are scheduled; None for an endless schedule.
+    """
+    if seconds < _LEAST_SECONDS:
+        return ""
+    first = f"time: the first capture took {duration(seconds)}"
+    if not captures or captures < 2:
+        return first
+    return f"{first}; all {captures} take about {duration(seconds * captures)}"

@@ -14,7 +14,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.certification import Certification
 from infoplane.hooks.recording.companions import Companions
-from infoplane.hooks.recording.cost_notice import check_budget
+from infoplane.hooks.recording.cost_notice import check_budget, measured_time
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.layer_table import wrapped
 from infoplane.hooks.recording.plan import Plan, make_plan
@@ -97,9 +97,15 @@ class Session:
             if capture and not self.recording.captures.steps and self._options.schedule.due(0):
                 with self.alone():
                     self.recording.capture_on_entry()
+                self._print_time_of_captures()
         except BaseException:
             self.give_up()
             raise
+
+    def _print_time_of_captures(self) -> None:
+        text = measured_time(self.steps.probe_seconds, self._options.schedule.count())
+        if text:
+            self._print(text)
 
     def _settle(self) -> Plan:
         """The plan with its reductions fitted, and the layers certified."""
