@@ -154,17 +154,13 @@ def _write_discriminability(ax: Axes, found: Sequence[Invariance]) -> None:
 def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     """Small multiples: the same run's plane under every estimator of ``plane``, on equal axes."""
     specs = plane.estimators
-    columns = min(columns, len(specs))
-    rows = -(-len(specs) // columns)
-    figure = style.new_figure(style.PAGE, 1.45 * rows + 0.5)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for ax in axes[len(specs) :]:
-        ax.set_axis_off()
-    for index, (ax, spec) in enumerate(zip(axes, specs, strict=False)):
+    figure, axes = style.new_panels(len(specs), columns, 1.45, 0.5, sharex=True, sharey=True)
+    for ax, spec in zip(axes, specs, strict=False):
         small_plane(ax, plane, spec)
         ax.set_title(spec, fontsize=6.5)
-        if index + columns >= len(specs):  # the lowest of its column, also above an empty place
-            ax.tick_params(labelbottom=True)
+    in_a_row = axes[0].get_gridspec().ncols
+    for ax in axes[: len(specs)][-in_a_row:]:  # the lowest of its column, also above a blank place
+        ax.tick_params(labelbottom=True)
     widen(axes[0])
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
     words = "I(Z;Y) as each\nestimator defines it [bits]"
