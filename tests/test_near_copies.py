@@ -9,6 +9,7 @@ from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.copies import copy_groups
 from infoplane.analysis.estimators.near_copies import near_copy_groups, share_of_near_copies
 from infoplane.analysis.resampling.half_samples import random_halves
+from infoplane.analysis.resampling.permutation_null import permutation_null
 from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.types import Variable, continuous, discrete
 
@@ -45,6 +46,15 @@ def test_two_augmented_layers_share_what_they_shared() -> None:
     once = parse("knn").estimate(continuous(x), continuous(z)).bits
     of_x, of_z = (continuous(augmented(side, rows, 1e-4)) for side in (x, z))
     assert parse("knn").estimate(of_x, of_z).bits == pytest.approx(once, abs=0.02)
+
+
+def test_the_null_of_few_rows_for_each_label_differs_from_the_value() -> None:
+    y = np.repeat(np.arange(40), 10)
+    centres = np.random.default_rng(0).normal(size=(40, 2))
+    z = centres[y] + 0.3 * np.random.default_rng(1).normal(size=(400, 2))
+    rng = np.random.default_rng(2)
+    null = permutation_null("ross", continuous(z), discrete(y), draws=20, rng=rng)
+    assert null.p < 0.1
 
 
 def test_near_copies_tighten_no_interval() -> None:
@@ -107,6 +117,12 @@ def without_near_copies() -> dict[str, tuple[Variable, Variable]]:
             continuous(z[rows] + 0.01 * z),
         ),
         "tight classes": (continuous(y[:, None] + 1e-6 * z), labels),
+        "two rows of each label": (
+            continuous(z[:, :1] + 3 * z[:, 1:]),
+            discrete(np.arange(2000) // 2),
+        ),
+        "sixteen rows of each label": (continuous(z), discrete(np.arange(2000) // 16)),
+        "some rare labels": (continuous(z), discrete(np.minimum(np.arange(2000) // 10, 60))),
         "patterns with jitter": (continuous(z[rng.integers(0, 40, 2000)] + 1e-6 * z), labels),
     }
 

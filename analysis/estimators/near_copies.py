@@ -7,13 +7,14 @@ errors take it for evidence, as they would an exact copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from infoplane.analysis.estimators.repeated_values import has_density
-from infoplane.rows import codes_of
+from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
-from infoplane.types.arrays import Codes, Floats, Ids
+from infoplane.types.arrays import Codes, Floats, Ids, Mask
 
 _MOST_COPIES = 16
 _SAMPLE = 64
@@ -34,12 +35,44 @@ _SEPARATE = 0.8
 """Share of groups that no chance neighbour links to another."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """The rows nearest to each row of a sample.
+
+    Attributes:
+        rows: numbers of the sampled rows, shape ``(sample,)``.
+        nearest: numbers of the nearest row of each.
+        ratios: of each ascending distance to the next, shape ``(sample, distances)``; 1 for exact
+            copies, which are not meant here.
+    """
+
+    rows: Ids
+    nearest: Ids
+    ratios: Floats
+
+    @property
+    def copies(self) -> int | None:
+        """How often rows seem to come, the gap behind their copies being widest; or None."""
+        gaps = np.median(self.ratios, axis=0)  # behind the first neighbour, the second, ...
+        widest = int(gaps.argmin())
+        return widest + 2 if gaps[widest] < _GAP else None
+
+    @property
+    def copied(self) -> Mask:
+        """Whether each row of the sample has near copies."""
+        wide = self.ratios < _WIDE_GAP
+        if self.copies is not None:
+            behind = self.copies - 2
+            wide[:, behind] |= self.ratios[:, behind] < _GAP
+        return np.asarray(wide.any(axis=1))
+
+
 def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
     """Return which rows are near copies of one another where all come equally often.
 
-    Each row is linked to its m - 1 nearest neighbours. Of m near copies of each row these links
-    make groups, of which all sizes are multiples of m and few are linked by chance. Rows of a
-    density, a time series or a lattice make groups of any size.
+    Each row is linked to its m - 1 nearest neighbours of the same label. Of m near copies of each
+    row these links make groups, of which all sizes are multiples of m and few are linked by chance.
+    Rows of a density, a time series or a lattice make groups of any size.
 
     Args:
         variables: paired rows, shape ``(n, dim)`` each. Symbols that no other row has are left out.
@@ -51,13 +84,14 @@ def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    rows = _comparable(variables)
-    if rows is None:
+    units = _comparable_units(variables)
+    if units is None:
         return None
-    copies = _copies_of_sample(rows)
+    copies = _near_sample(units).copies
     if copies is None:
         return None
-    n = len(rows)
+    n = len(units)
+    rows = np.column_stack([units, _OTHER_LABEL * _labels(variables)])
     neighbours = cKDTree(rows).query(rows, k=copies)[1]  # (n, copies), itself among them
     links = coo_array(
         (np.ones(neighbours.size), (np.repeat(np.arange(n), copies), neighbours.ravel())), (n, n)
@@ -88,54 +122,43 @@ def near_copies_note(variables: Sequence[Variable]) -> tuple[str, ...]:
 def share_of_near_copies(variables: Sequence[Variable]) -> float:
     """Return which share of rows nearly repeat others with the same label; 0 of a few.
 
-    A row does that whose neighbours are a hundred times nearer than the next one. So do most rows
-    where the median of the gap is wide.
+    A row does that whose neighbours are a hundred times nearer than the next one, whatever its
+    label. So do most rows where the median of the gap is wide.
 
     Args:
         variables: as in `near_copy_groups`.
     """
-    rows = _comparable(variables)
-    if rows is None:
+    units = _comparable_units(variables)
+    if units is None:
         return 0.0
-    share = _near_share(rows)
+    near = _near_sample(units)
+    copied = near.copied
+    share = float(copied.mean())
     if share < _CLEAR_SHARE:
         return 0.0
-    whatever_label = _comparable([v for v in variables if v.kind == "continuous"])
-    assert whatever_label is not None
-    return share if share >= _SAME_LABEL * _near_share(whatever_label) else 0.0
+    labels = _labels(variables)
+    same = labels[near.rows] == labels[near.nearest]
+    return share if same[copied].mean() >= _SAME_LABEL else 0.0
 
 
-def _near_share(rows: Floats) -> float:
-    """Return which share of a sample of rows, ``(n, dim)``, has near copies."""
-    ratios = _ratios(_neighbours_of_sample(rows))
-    wide = ratios < _WIDE_GAP
-    copies = _copies_of_sample(rows)
-    if copies is not None:
-        wide[:, copies - 2] |= ratios[:, copies - 2] < _GAP
-    return float(wide.any(axis=1).mean())
+def _comparable_units(variables: Sequence[Variable]) -> Floats | None:
+    """Return units in which rows are compared, ``(n, units)``; None where there are none.
 
-
-def _comparable(variables: Sequence[Variable]) -> Floats | None:
-    """Return coordinates in which rows are compared, ``(n, dim)``; None where there are none.
-
-    Of continuous variables they are at most 32 standardised units each. Rows of different labels
-    are far apart. A variable whose values repeat exactly has no near copies: an input that passes a
-    noisy layer several times has fresh outcomes.
+    Of continuous variables they are at most 32 standardised units each. A variable whose values
+    repeat exactly has no near copies: an input that passes a noisy layer several times has fresh
+    outcomes.
     """
     if variables[0].n < _FEWEST_ROWS or all(v.kind == "discrete" for v in variables):
         return None
-    coordinates: list[Floats] = []
+    of_all: list[Floats] = []
     for v in variables:
-        if v.kind == "continuous":
-            units = _standard_units(v)
-            if not has_density(units):
-                return None
-            coordinates.append(units)
+        if v.kind == "discrete":
             continue
-        codes = codes_of(v)
-        if codes.max() + 1 < v.n:
-            coordinates.append(_OTHER_LABEL * codes[:, None].astype(np.float64))
-    return np.concatenate(coordinates, axis=1)
+        units = _standard_units(v)
+        if not has_density(units):
+            return None
+        of_all.append(units)
+    return np.concatenate(of_all, axis=1)
 
 
 def _standard_units(v: Variable) -> Floats:
@@ -147,32 +170,28 @@ def _standard_units(v: Variable) -> Floats:
     return units / np.where(deviations > 0, deviations, 1.0)
 
 
-def _neighbours_of_sample(rows: Floats) -> Floats:
-    """Return ascending distances of some rows to the nearest others, ``(sample, copies)``."""
+def _labels(variables: Sequence[Variable]) -> Codes:
+    """Return codes of the symbols of each row, shape ``(n,)``.
+
+    Symbols of their own for all rows tell nothing of copies.
+    """
+    labels = np.zeros(variables[0].n, np.int64)
+    for v in variables:
+        if v.kind == "discrete":
+            codes = codes_of(v)
+            if codes.max() + 1 < v.n:
+                labels = row_codes(np.column_stack([labels, codes]))
+    return labels
+
+
+def _near_sample(units: Floats) -> _Near:
+    """Return what lies near some rows of ``(n, units)``, spread over all n."""
     from scipy.spatial.distance import cdist
 
-    sample = _evenly(len(rows))
-    distances = cdist(rows[sample], rows)
-    return np.sort(np.partition(distances, _MOST_COPIES, axis=1)[:, 1 : _MOST_COPIES + 1], axis=1)
-
-
-def _copies_of_sample(rows: Floats) -> int | None:
-    """Return how often rows seem to come, the gap behind their copies being widest; or None."""
-    nearest = _neighbours_of_sample(rows)
-    gaps = np.median(_ratios(nearest), axis=0)  # behind the first neighbour, the second, ...
-    widest = int(gaps.argmin())
-    return widest + 2 if gaps[widest] < _GAP else None
-
-
-def _ratios(nearest: Floats) -> Floats:
-    """Return the ratio of each distance to the next, ``(sample, copies)`` to one column less.
-
-    1 for exact copies, which are not meant here.
-    """
-    near = nearest[:, :-1]
-    return np.where(near > 0, near, 1.0) / np.where(near > 0, nearest[:, 1:], 1.0)
-
-
-def _evenly(n: int) -> Ids:
-    """Return row numbers of the sample, spread over all n."""
-    return np.unique(np.linspace(0, n - 1, _SAMPLE).astype(np.int64))
+    rows = np.unique(np.linspace(0, len(units) - 1, _SAMPLE).astype(np.int64))
+    distances = cdist(units[rows], units)
+    distances[np.arange(len(rows)), rows] = np.inf  # itself
+    ascending = np.sort(np.partition(distances, _MOST_COPIES, axis=1)[:, :_MOST_COPIES], axis=1)
+    near = ascending[:, :-1]
+    ratios = np.where(near > 0, near, 1.0) / np.where(near > 0, ascending[:, 1:], 1.0)
+    return _Near(rows, distances.argmin(axis=1), ratios)

@@ -11,7 +11,7 @@ import numpy as np
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.quantisation import row_keys, uniform_of_keys
 from infoplane.rows import row_codes, row_digests
-from infoplane.types.arrays import Floats, Keys
+from infoplane.types.arrays import Codes, Floats, Keys
 
 _REPEATED = 0.05
 """Share of rows that may repeat another where a density is assumed."""
@@ -23,8 +23,15 @@ _APART = 1e-7
 
 def has_density(rows: Floats) -> bool:
     """Return whether hardly any row of ``(n, dim)`` repeats another."""
-    counts = counts_of(row_codes(rows))
-    return float(counts[counts > 1].sum()) <= _REPEATED * len(rows)
+    of_first = np.unique(rows[:, 0], return_counts=True)[1]
+    if _few_repeat(of_first):
+        return True  # found without reading the other units
+    return _few_repeat(counts_of(row_codes(rows)))
+
+
+def _few_repeat(counts: Codes) -> bool:
+    """Return whether few rows repeat another, by how often each value comes."""
+    return float(counts[counts > 1].sum()) <= _REPEATED * float(counts.sum())
 
 
 def without_ties(rows: Floats, partners: Floats) -> Floats:
