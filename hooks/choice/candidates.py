@@ -12,7 +12,7 @@ from functools import cached_property
 from torch import nn
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Visit
-from infoplane.hooks.choice.kinds import inside
+from infoplane.hooks.choice.kinds import inside, is_weighted_leaf
 from infoplane.types.arrays import Shape
 
 
@@ -97,6 +97,20 @@ class Network:
     def nodes(self, candidates: Iterable[Candidate]) -> set[Node]:
         """Return the nodes of those that have one."""
         return {node for node in map(self.node, candidates) if node is not None}
+
+    @cached_property
+    def layer_nodes(self) -> set[Node]:
+        """Nodes of the layers of their own that have weights."""
+        layers = []
+        for candidate in self.candidates:
+            if is_weighted_leaf(candidate.name, self.modules):
+                layers.append(candidate)
+        return self.nodes(layers)
+
+    @cached_property
+    def data(self) -> set[Node]:
+        """Nodes that follow from the inputs."""
+        return self.flow.after(self.flow.inputs)
 
     def runs_within(self, candidate: Candidate, names: Collection[str]) -> bool:
         """Whether a call is a part of a call of one of these modules, by name or by time.

@@ -20,12 +20,13 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
         taken: the layers that are captured.
         network: of these.
     """
+    of_layers = _nodes_of_layers(network)
     names: dict[str, None] = {}
     functions: dict[str, None] = {}
     readers: dict[str, None] = {}
     for layer in taken:
         node = _node_of(layer, network)
-        activation = None if node is None else _activation_behind(node, network)
+        activation = None if node is None else _activation_behind(node, of_layers, network)
         if activation is None:
             continue
         names[layer.name] = None
@@ -49,14 +50,20 @@ def _node_of(layer: LayerCall, network: Network) -> Node | None:
     return None
 
 
-def _activation_behind(node: Node, network: Network) -> Node | None:
-    """The first activation that functions make of a layer's output, before any other layer."""
-    flow, modules = network.flow, network.modules
+def _nodes_of_layers(network: Network) -> set[Node]:
+    """Nodes of all that layers of their own give, with weights or without."""
+    modules = network.modules
     leaves = {id(module) for name, module in modules.items() if is_leaf(name, modules)}
-    of_layers: set[Node] = set()
-    for visit in flow.visits:
+    found: set[Node] = set()
+    for visit in network.flow.visits:
         if visit.module in leaves:
-            of_layers |= set(visit.gives)
+            found.update(visit.gives)
+    return found
+
+
+def _activation_behind(node: Node, of_layers: set[Node], network: Network) -> Node | None:
+    """The first activation that functions make of a layer's output, before any other layer."""
+    flow = network.flow
     for made in sorted(flow.after([node], closed=of_layers) - {node}):
         if flow.function_of(made) in ACTIVATIONS:
             return made

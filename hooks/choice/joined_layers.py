@@ -10,7 +10,6 @@ from collections.abc import Collection
 
 from torch import nn
 
-from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.kinds import GENERIC, has_own_weights, is_passive
@@ -70,14 +69,12 @@ def summands_of(reader: Candidate, network: Network) -> set[Node]:
     Between them and the sum lie functions of one argument alone.
     """
     flow, visit = network.flow, network.visit(reader)
-    layers = network.nodes(layer for layer in network.candidates if is_layer(layer, network))
-    data = flow.after(flow.inputs)
     found: set[Node] = set()
     left = [] if visit is None else list(visit.reads.values())
     while left:
         node = left.pop()
-        parents = flow.parents[node] & data
-        if node in layers:
+        parents = flow.parents[node] & network.data
+        if node in network.layer_nodes:
             found.add(node)
         elif len(parents) == 1 or flow.made_by.get(node) in SUMS:
             left.extend(parents)
