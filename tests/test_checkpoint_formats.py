@@ -356,3 +356,40 @@ def test_what_modules_store_beside_tensors_is_replayed(tmp_path: Path) -> None:
     model[1].gain = 1.0
     replay(tmp_path / "run", model, to=tmp_path / "replayed")
     assert np.array_equal(ip.open_archive(tmp_path / "replayed").z(1, "1"), values)
+
+
+class Stored(nn.Linear):
+    """A layer that stores something of any type beside its weights."""
+
+    beside: object = None
+
+    def get_extra_state(self) -> object:
+        return self.beside
+
+    def set_extra_state(self, state: object) -> None:
+        self.beside = state
+
+
+def two_layers(beside: object) -> nn.Sequential:
+    torch.manual_seed(3)
+    model = nn.Sequential(Stored(6, 5), nn.Tanh(), Stored(5, 3))
+    model[0].beside = model[2].beside = beside
+    return model
+
+
+@pytest.mark.parametrize("beside", [1, "v1", None, torch.zeros(4, dtype=torch.uint8)])
+def test_layers_may_store_equal_things_of_any_type_and_size(beside: object, tmp_path: Path) -> None:
+    torch.save(two_layers(beside).state_dict(), tmp_path / "ckpt_1.pt")
+    empty = torch.zeros(0, dtype=torch.uint8) if isinstance(beside, torch.Tensor) else beside
+    model = two_layers(empty)
+    run = ip.capture(model, (X, Y), tmp_path / "run", checkpoints=tmp_path)
+    assert run.steps == (1,)
+    assert str(model[2].beside) == str(beside)
+
+
+@pytest.mark.parametrize("beside", [np.arange(3), lambda: 1, Path("x")])
+def test_weights_that_no_replay_could_read_are_refused_before_training(
+    beside: object, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"cannot keep '0\._extra_state'.*store activations"):
+        ip.Recorder(two_layers(beside), probe=(X, Y), to=tmp_path / "run", store="weights")

@@ -122,3 +122,9 @@ def test_a_checkpoint_that_holds_checkpoints_is_a_question(tmp_path: Path) -> No
         find_checkpoints(tmp_path / "out")
     found = find_checkpoints(str(tmp_path / "out" / "checkpoint-*"))
     assert [c.step for c in found] == [5, 9]
+
+
+def test_a_checkpoint_may_hold_parts_of_its_network_in_folders(tmp_path: Path) -> None:
+    """So do sentence encoders and adapters of several names."""
+    touch(tmp_path / "out", "pytorch_model.bin", "2_Dense/pytorch_model.bin")
+    assert [c.source for c in find_checkpoints(tmp_path / "out")] == [tmp_path / "out"]

@@ -427,6 +427,19 @@ def test_a_state_dict_that_an_earlier_checkpoint_overwrites_is_refused(
         ip.capture(net, probe=(X, Y), to=tmp_path / "run", checkpoints=states)
 
 
+def test_state_dicts_may_share_the_layers_of_the_network_that_are_frozen(tmp_path: Path) -> None:
+    net, states, expected = network(), {}, {}
+    first = next(net.parameters())
+    for step in STEPS:
+        with torch.no_grad():
+            first.mul_(1.5)
+            expected[step] = net(X).numpy()
+        states[step] = net.state_dict() | {"0.weight": first.detach().clone()}
+    run = ip.capture(net, probe=(X, Y), to=tmp_path / "run", checkpoints=states)
+    for step in STEPS:
+        assert np.array_equal(run.z(step, run.layers[-1]), expected[step])
+
+
 def test_a_generator_may_give_the_network_itself_at_every_step(tmp_path: Path) -> None:
     net, first = network(), []
 

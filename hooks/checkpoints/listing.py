@@ -151,7 +151,10 @@ def _paths(given: str | Path) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, or the folder itself where it is one."""
+    """The checkpoints in a folder, or the folder itself where it is one.
+
+    Parts of a network in folders of their own, such as `2_Dense`, are no checkpoints of steps.
+    """
     content = sorted(folder.iterdir())
     if format_of(folder) is None:
         found = [path for path in content if format_of(path) and not is_of_training(path)]
@@ -159,7 +162,10 @@ def _in_folder(folder: Path) -> list[Path]:
             names = [path.name for path in content][:8]
             raise InputError(f"{folder}: holds no checkpoint; it has {names}, expected {SUPPORTED}")
         return _without_links(found)
-    inside = [path.name for path in content if path.is_dir() and format_of(path) is not None]
+    inside = []
+    for path in content:
+        if path.is_dir() and path.name[-1].isdigit() and format_of(path) is not None:
+            inside.append(path.name)
     if inside:
         glob_of_those = folder / f"{inside[0].rstrip('0123456789')}*"
         raise InputError(

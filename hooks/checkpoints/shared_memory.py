@@ -24,16 +24,18 @@ def check_separate(checkpoints: Sequence[Checkpoint], model: nn.Module) -> None:
         model: the network.
 
     Raises:
-        InputError: two steps have all their tensors in common, or a step after the first shares
-            memory with the network.
+        InputError: two steps have all their tensors in common, or a step has tensors of the
+            network that loading an earlier step overwrites.
     """
     own = _addresses(model.state_dict())
+    overwritten: frozenset[int] = frozenset()
     step_at: dict[frozenset[int], int] = {}
-    for index, checkpoint in enumerate(checkpoints):
+    for checkpoint in checkpoints:
         if isinstance(checkpoint.source, Path):
+            overwritten = own
             continue
         addresses = _addresses(checkpoint.source)
-        if index > 0 and addresses & own:
+        if addresses & overwritten:
             raise InputError(
                 f"the state dict of step {checkpoint.step} shares memory with the network, which "
                 f"the checkpoints before it are loaded into; {_REMEDY}"
@@ -44,6 +46,7 @@ def check_separate(checkpoints: Sequence[Checkpoint], model: nn.Module) -> None:
                 f"memory, so they hold the same weights; {_REMEDY}"
             )
         step_at[addresses] = checkpoint.step
+        overwritten |= own - addresses  # a frozen layer loaded onto itself stays as it is
 
 
 def _addresses(state: Mapping[str, object]) -> frozenset[int]:

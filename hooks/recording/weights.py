@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from collections.abc import Mapping
@@ -116,7 +117,8 @@ def require_whole_weights(model: nn.Module, team: ProcessGroup) -> None:
     """Refuse to store weights that this process does not hold.
 
     Raises:
-        InputError: they are sharded over ranks, or on the meta device.
+        InputError: they are sharded over ranks, or on the meta device, or beside them a module
+            stores objects that are not read back without running code.
     """
     if team.probes_together:
         raise InputError(
@@ -128,3 +130,22 @@ def require_whole_weights(model: nn.Module, team: ProcessGroup) -> None:
             "store='weights' needs the weights, and this network's are on the meta device "
             "(offloaded, or never loaded): store activations"
         )
+    for name, value in model.state_dict().items():
+        if is_extra_state(name) and not _is_read_back(value):
+            raise InputError(
+                f"store='weights' cannot keep {name!r}: reading a {type(value).__name__} back "
+                "could run code. Let get_extra_state return tensors, numbers and texts, or store "
+                "activations"
+            )
+
+
+def _is_read_back(value: object) -> bool:
+    """Whether `torch.load` reads a value from a file of weights alone."""
+    file = io.BytesIO()
+    try:
+        torch.save(value, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except Exception:  # whatever pickling a user's object raises
+        return False
+    return True
