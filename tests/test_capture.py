@@ -655,6 +655,39 @@ def test_a_reduction_that_depends_on_the_batch_is_refused(
     assert torch.equal(torch.get_rng_state(), drawn)
 
 
+class Wide(nn.Module):
+    """A layer of many units."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spread, self.head = nn.Linear(5, 50_000), nn.Linear(50_000, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.spread(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_projection_of_a_wide_layer_may_round_otherwise_in_another_batch(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.randn((50_000, 256), generator=generator).to(dtype)
+
+    def project(rows: Tensor) -> Tensor:
+        return (rows - rows.mean(1, keepdim=True)).to(dtype) @ basis
+
+    _open(Wide(), _f(9, 5), tmp_path, layers=["spread"], reduce={"spread": project}).close()
+    assert open_archive(tmp_path / "run").z(0, "spread").shape == (9, 256)
+
+
+@pytest.mark.parametrize("statistic", [torch.mean, torch.std, torch.amax])
+def test_a_statistic_of_the_batch_is_seen_in_a_wide_layer(
+    statistic: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="other values for a row that comes alone"):
+        _open(Wide(), _f(9, 5), tmp_path, reduce={"spread": lambda z: z / statistic(z)})
+
+
 def test_a_selector_that_writes_into_the_output_is_refused(tmp_path: Path) -> None:
     net = _mlp()
     first = next(name for name, _ in net.named_children())

@@ -286,6 +286,18 @@ def test_an_adapter_scaled_otherwise_than_that_of_the_model_is_refused(tmp_path:
         ip.capture(model, (X, Y), tmp_path / "run", checkpoints=tmp_path / "checkpoint-1")
 
 
+@pytest.mark.parametrize("names", [("0", "2"), "0|2", "all-linear"])
+def test_the_places_of_an_adapter_may_be_named_in_another_form(
+    names: str | tuple[str, ...], tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft")
+    adapted(1).save_pretrained(tmp_path / "checkpoint-1")
+    config = peft.LoraConfig(r=2, lora_alpha=8, target_modules=names)
+    model = peft.get_peft_model(network(), config)
+    run = ip.capture(model, (X, Y), tmp_path / "run", checkpoints=tmp_path / "checkpoint-1")
+    assert run.steps == (1,)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"log_history": [1]}'])
 def test_weights_are_captured_where_the_log_of_the_trainer_is_torn(
     text: str, tmp_path: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,11 @@ from infoplane.hooks.checkpoints.state_dicts import (
     is_extra_state,
     match_keys,
 )
+
+_SCALING = ("peft_type", "r", "lora_alpha", "alpha", "use_rslora", "use_dora", "alpha_pattern")
+"""What of an adapter's configuration its tensors do not show."""
+_PLACES = ("target_modules", "bias", "rank_pattern", "layers_to_transform")
+"""What says where it lies, often in another form: ``all-linear``, an expression, names."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Loader:
         self._strict, self._prefix, self._entry = strict, prefix, entry
         self._keys = list(model.state_dict())
         self._adapted: Any = None  # Any: the PeftModel around the network
-        self._config: dict[str, Any] = {}  # Any: of the first adapter
+        self._config: dict[str, str] = {}  # of the first adapter
 
     def load(self, checkpoint: Checkpoint) -> Loaded:
         """Give the network the weights of a checkpoint.
@@ -112,25 +117,23 @@ class Loader:
             import peft
         except ImportError as error:
             raise MissingExtra("peft", "transformers") from error
-        config = _plain_config(peft.PeftConfig.from_pretrained(str(folder)))
+        config = _plain_config(peft.PeftConfig.from_pretrained(str(folder)), _SCALING + _PLACES)
         target: Any = self.model if isinstance(self.model, peft.PeftModel) else self._adapted
         if isinstance(target, peft.PeftModel) and not self._config:
-            self._config = _plain_config(target.active_peft_config)
+            self._config = _plain_config(target.active_peft_config, _SCALING)
+        differences = _differences(self._config, config)
+        if differences:
+            raise CheckpointMismatch(
+                f"{folder}: its adapter is of another kind than that of the first checkpoint or of "
+                f"the model: {differences}; capture them in runs of their own"
+            )
         try:
             if target is None:
                 target = self._adapted = peft.PeftModel.from_pretrained(self.model, str(folder))
                 self._config = config
-            elif self._config and config != self._config:
-                raise CheckpointMismatch(
-                    f"{folder}: its adapter is of another kind than that of the first checkpoint "
-                    f"or of the model: {_differences(self._config, config)}; capture them in runs "
-                    "of their own"
-                )
             state = peft.load_peft_weights(str(folder), device="cpu")
             found: Any = peft.set_peft_model_state_dict(target, state)
         except (ValueError, RuntimeError, KeyError) as error:
-            if isinstance(error, CheckpointMismatch):
-                raise
             raise CheckpointMismatch(f"{folder}: does not fit the model: {error}") from error
         absent = sorted(set(peft.get_peft_model_state_dict(target)) - set(state))
         if self._strict and (absent or found.unexpected_keys):
@@ -147,24 +150,20 @@ class Loader:
             self._adapted = None
 
 
-def _differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """What two configurations do not have in common; Any: values of a PeftConfig."""
+def _differences(expected: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """What of the expected configuration is another in the given one; empty for nothing."""
     differing = [key for key in expected if expected[key] != given[key]]
     return ", ".join(f"{key} {given[key]} instead of {expected[key]}" for key in differing)
 
 
-def _plain_config(config: Any) -> dict[str, Any]:  # Any: a PeftConfig
-    """What of an adapter's configuration shapes the network."""
-    shaping = (
-        *("peft_type", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora", "bias"),
-        *("rank_pattern", "alpha_pattern", "layers_to_transform"),
-    )
+def _plain_config(config: Any, keys: Sequence[str]) -> dict[str, str]:  # Any: a PeftConfig
+    """Some of an adapter's configuration, in a form that a file does not change."""
     given = config.to_dict()
-    found = {key: given.get(key) for key in shaping}
-    return {
-        key: str(sorted(value) if isinstance(value, (set, list)) else value)
-        for key, value in found.items()
-    }
+    found = {}
+    for key in keys:
+        value = given.get(key)
+        found[key] = str(sorted(value) if isinstance(value, (set, list, tuple)) else value)
+    return found
 
 
 def _tensors(state: Mapping[str, Any], where: str) -> dict[str, Tensor]:  # Any: checked here
