@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.dependent_rows import (
 )
 from infoplane.analysis.estimators.surprise import folds_of
 from infoplane.analysis.estimators.vinfo import VInformation
+from infoplane.analysis.estimators.wide import Wide
 from infoplane.analysis.resampling.permutation_null import permutation_null
 from infoplane.types import Variable
 
@@ -64,6 +65,22 @@ def test_usable_information_of_texts_is_held_out_by_text(tmp_path: Path) -> None
     plane = ip.measure(run, ["vinfo:family=linear"])
     (estimate,) = (point.estimate for point in plane.points if point.quantity == "i_zy")
     assert estimate.stderr is not None and estimate.bits < 2 * estimate.stderr
+
+
+def test_wide_layers_are_held_out_by_text() -> None:
+    rng = np.random.default_rng(0)
+    samples = np.repeat(np.arange(120), 5)
+    z = rng.normal(size=(120, 20))[samples] + 0.3 * rng.normal(size=(600, 20))
+    y = positioned(rng.permutation(np.arange(120) % 2)[samples], samples)
+    found = Wide().estimate(ip.continuous(z), y)
+    assert found.stderr is not None and found.bits < min(0.1, 2 * found.stderr)
+
+
+def test_wide_names_samples_that_are_too_few_to_hold_out() -> None:
+    rng = np.random.default_rng(0)
+    y = positioned(np.arange(600) % 2, np.repeat(np.arange(3), 200))
+    notes = Wide().estimate(ip.continuous(rng.normal(size=(600, 20))), y).notes
+    assert any("3 samples are fewer than 8" in note for note in notes)
 
 
 def test_a_critic_does_not_read_the_texts_that_it_was_trained_on(tmp_path: Path) -> None:

@@ -8,6 +8,12 @@ import numpy as np
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
+from infoplane.analysis.estimators.dependent_rows import (
+    FEWEST_SAMPLES,
+    count_of,
+    label_of_sample,
+    samples_of,
+)
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
@@ -27,6 +33,7 @@ from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
+from infoplane.types.arrays import Codes
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
@@ -131,12 +138,18 @@ class Wide(SpecString):
                 f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
                 "use knn:k=5 on few units, or more probe rows"
             )
-        folds = deal_folds(a.n, np.random.default_rng(0) if rng is None else rng)
+        samples = samples_of(a, b)
+        if samples is not None and count_of(samples) < FEWEST_SAMPLES:
+            few = f"{count_of(samples)} samples are fewer than {FEWEST_SAMPLES}"
+            copied.append(f"{few}: what is held out is of samples that were fitted on")
+            samples = None
+        rng = np.random.default_rng(0) if rng is None else rng
+        folds = deal_folds(a.n, samples, rng)
         if "discrete" in (a.kind, b.kind):
             layer, labels = (a, b) if b.kind == "discrete" else (b, a)
-            found = self._of_labels(layer, labels, folds)
+            found = self._of_labels(layer, labels, folds, samples)
         else:
-            found = self._of_layers(a, b, folds)
+            found = self._of_layers(a, b, folds, samples)
         return replace(found, n=n, notes=(*copied, *found.notes))
 
     def _of_constant(self, a: Variable, b: Variable) -> Estimate:
@@ -149,7 +162,17 @@ class Wide(SpecString):
             notes=(CONSTANT,),
         )
 
-    def _of_labels(self, layer: Variable, labels: Variable, folds: Folds) -> Estimate:
+    def _of_labels(
+        self, layer: Variable, labels: Variable, folds: Folds, samples: Codes | None
+    ) -> Estimate:
+        """Estimate I(Z;Y).
+
+        Args:
+            layer: n rows.
+            labels: of these rows.
+            folds: of the rows.
+            samples: that rows are positions of, shape ``(n,)``; None where folds split samples.
+        """
         codes = codes_of(labels)
         counts = counts_of(codes)
         if layer.n < _ROWS_PER_CLASS * len(counts):
@@ -160,9 +183,14 @@ class Wide(SpecString):
         target = Labels(principal_scores(layer.values), codes)
         reading = read_labels(target, folds)
         self._require_settled(reading)
-        return self._estimate(reading, layer.n, _CLEAR_NATS, ceiling_bits=entropy_bits(counts))
+        independent = layer.n
+        if samples is not None and label_of_sample(labels):
+            independent = count_of(samples)
+        unseen_bits = _CLEAR_NATS / independent / float(np.log(2))
+        return self._estimate(reading, samples, unseen_bits, ceiling_bits=entropy_bits(counts))
 
-    def _of_layers(self, a: Variable, b: Variable, folds: Folds) -> Estimate:
+    def _of_layers(self, a: Variable, b: Variable, folds: Folds, samples: Codes | None) -> Estimate:
+        """Estimate I(X;Z); the arguments are as in `_of_labels`."""
         first, second = principal_scores(a.values), principal_scores(b.values)
         readings = (
             read_gaussian(first.white, second.white, folds),
@@ -178,7 +206,8 @@ class Wide(SpecString):
             fold = folds[0][0]
             every_row = np.concatenate([fold.train, fold.tested])  # in random order
             self._require_nothing_left(best, first, second, every_row)
-        return self._estimate(best, a.n, _CLEAR_NATS_OF_LAYERS)
+        unseen_bits = _CLEAR_NATS_OF_LAYERS / a.n / float(np.log(2))
+        return self._estimate(best, samples, unseen_bits)
 
     def _require_settled(self, reading: Reading) -> None:
         if reading.growth > self.growth:
@@ -208,17 +237,21 @@ class Wide(SpecString):
         )
 
     def _estimate(
-        self, reading: Reading, n: int, clear_nats: float, ceiling_bits: float | None = None
+        self,
+        reading: Reading,
+        samples: Codes | None,
+        unseen_bits: float,
+        ceiling_bits: float | None = None,
     ) -> Estimate:
         """Return the estimate of a reading that the held-out rows support.
 
         Args:
             reading: of n rows.
-            n: how many.
-            clear_nats: what is seen, times one over the rows.
+            samples: as in `_of_labels`.
+            unseen_bits: the least information that is clear in these rows.
             ceiling_bits: entropy of the labels, of labels.
         """
-        unseen_bits = clear_nats / n / float(np.log(2))
+        n = reading.full.shape[1]
         notes = [
             f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
             f"twice as many rows brought {reading.growth:+.3f}"
@@ -230,7 +263,7 @@ class Wide(SpecString):
             reading.bits,
             n,
             self.name,
-            stderr=float(np.hypot(reading.stderr, _unseen_stderr(reading, unseen_bits))),
+            stderr=float(np.hypot(reading.stderr(samples), _unseen_stderr(reading, unseen_bits))),
             ceiling_bits=ceiling_bits,
             target="population",
             notes=tuple(notes),

@@ -14,6 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
+from infoplane.analysis.estimators.dependent_rows import (
+    count_of,
+    sample_by_sample,
+    stderr_of_mean,
+)
 from infoplane.analysis.estimators.wide_features import (
     Canonical,
     Rows,
@@ -66,15 +71,21 @@ class Reading:
         """The bound and once more what the last doubling brought: a loss of c/n is made up for."""
         return float(self.full.mean()) + self.growth
 
-    @property
-    def stderr(self) -> float:
-        """The error of a mean over rows, of what another partition gives, and of the growth.
+    def stderr(self, samples: Codes | None) -> float:
+        """Return the error of a mean over rows, of what another partition gives, and of the growth.
 
         A loss that shrinks as the square of one over the rows leaves a third of the growth to
         come, one that shrinks as its root more than twice of it: it is as uncertain as it is large.
+
+        Args:
+            samples: that rows are positions of, shape ``(n,)``; None where rows are independent.
         """
         values = 2 * self.full - self.half  # (P, n)
-        of_rows = values.mean(axis=0).std(ddof=1) / np.sqrt(values.shape[1])
+        of_row = values.mean(axis=0)
+        if samples is None:
+            of_rows = float(of_row.std(ddof=1) / np.sqrt(len(of_row)))
+        else:
+            of_rows = stderr_of_mean(of_row, samples)
         of_partitions = values.mean(axis=1).std(ddof=1) if len(values) > 1 else 0.0
         errors = (of_rows, of_partitions / np.sqrt(len(values)), self.growth)
         return float(np.linalg.norm(errors))
@@ -104,7 +115,7 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to learn from, in random order, and rows held out."""
+    """Rows to learn from, in random order or sample by sample, and rows held out."""
 
     train: Rows
     tested: Rows
@@ -116,18 +127,31 @@ FoldReader = Callable[[Fold], tuple[Floats, Floats]]
 """From a fold to bits of its held-out rows, by half of its training rows and by all."""
 
 
-def deal_folds(n: int, rng: np.random.Generator) -> Folds:
-    """Deal n rows to four folds, twice where rows are few."""
+def deal_folds(n: int, samples: Codes | None, rng: np.random.Generator) -> Folds:
+    """Deal n rows to four folds, twice where rows are few.
+
+    Positions of one sample share a fold: what is fitted on some has seen the others.
+
+    Args:
+        n: how many rows.
+        samples: of all rows, shape ``(n,)``; None where each row is dealt out by itself.
+        rng: deals.
+    """
     partitions = _PARTITIONS if n <= _FEW_ROWS else 1
-    return tuple(_partition(n, rng) for _ in range(partitions))
+    return tuple(_partition(n, samples, rng) for _ in range(partitions))
 
 
-def _partition(n: int, rng: np.random.Generator) -> tuple[Fold, ...]:
+def _partition(n: int, samples: Codes | None, rng: np.random.Generator) -> tuple[Fold, ...]:
     order = rng.permutation(n)
-    dealt = np.arange(n) % _FOLDS
+    dealt = np.arange(n) % _FOLDS  # to the rows in this order
+    if samples is not None:
+        of_samples = rng.permutation(np.arange(count_of(samples)) % _FOLDS)
+        dealt = of_samples[samples[order]]
     folds = []
     for fold in range(_FOLDS):
-        folds.append(Fold(rng.permutation(order[dealt != fold]), order[dealt == fold]))
+        train = rng.permutation(order[dealt != fold])
+        train = sample_by_sample(train, samples, rng)  # halves and quarters hold whole samples
+        folds.append(Fold(train, order[dealt == fold]))
     return tuple(folds)
 
 
