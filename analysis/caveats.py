@@ -256,9 +256,14 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
         if low:
             sentences.append(
                 f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= "
-                f"{bound.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
+                f"{_rounded_down(bound.bits)} bits in {', '.join(low)}, the estimate is too coarse"
             )
     return sentences
+
+
+def _rounded_down(bits: float) -> str:
+    """A proved lower bound as text: rounded up it would claim more than is proved."""
+    return f"{math.floor(bits * 100) / 100:.2f}"
 
 
 def source_archive(plane: Plane) -> Archive | None:

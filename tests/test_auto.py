@@ -753,6 +753,24 @@ def test_scores_of_a_batch_against_itself_are_left_out(tmp_path: Path) -> None:
     )
 
 
+class _Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x + self.second(torch.tanh(self.first(x))))
+
+
+def test_a_block_that_ends_in_its_activation_is_not_captured_before_the_next_ones(
+    tmp_path: Path,
+) -> None:
+    net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), _Residual(), _Residual(), nn.Linear(8, 2))
+    recorder = _attach(net, _x(5), tmp_path)
+    assert recorder.layers == ("1", "2", "3", "4")
+    assert "before a functional activation" not in recorder.describe()
+
+
 def test_the_note_on_a_functional_activation_names_the_input_behind_it(tmp_path: Path) -> None:
     net = Net(
         lambda net, x: net.out(torch.relu(net.norm(net.first(x)))),

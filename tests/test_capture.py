@@ -187,6 +187,8 @@ def test_scripted_exported_and_lazy_models_are_refused(tmp_path: Path) -> None:
         _open(scripted, _f(9, 3), tmp_path)
     with pytest.raises(UnsupportedModel, match="expected a torch.nn.Module, got str"):
         _open("net", _f(9, 3), tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedModel, match=r"give what it returns: Identity\(\)"):
+        _open(nn.Identity, _f(9, 3), tmp_path)  # type: ignore[arg-type]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         lazy = nn.LazyLinear(3)

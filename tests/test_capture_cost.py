@@ -63,6 +63,20 @@ def test_wide_terminals_and_programs_get_whole_names(long_names: Path, columns: 
     assert names == [*LONG, "classifier"]
 
 
+def test_info_repeats_the_notes_on_the_choice_of_layers(tmp_path: Path) -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(5, 8), nn.Linear(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(torch.tanh(self.first(x)))
+
+    ip.capture(Functional(), (torch.randn(20, 5), [0, 1] * 10), tmp_path / "run")
+    said = CliRunner().invoke(app, ["info", str(tmp_path / "run")], env={"COLUMNS": "400"}).output
+    assert said.count("note: ['first'] are captured before a functional activation (tanh)") == 1
+
+
 def test_auto_prints_layers_shapes_and_bytes_and_info_says_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,9 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
     )
     says(plane.select(estimator="bin:range,n=1"), "bits in 0, 2, the estimate is too coarse")
     says(plane.select(estimator="bin:szt"), "below the floor")
+    (sentence,) = [w for w in warnings_of(plane) if "range,n=1: below the floor" in w]
+    proved = float(re.findall(r">= (\S+) bits", sentence)[0])
+    assert proved <= lower_bound_bits(plane)
     assert lower_bound_bits(plane) > 0.5 and lower_bound_bits(ip.Plane((), (), 4)) == 0.0
     assert (
         plane.series("0", "i_zy", "bin:szt")[1][0].bits

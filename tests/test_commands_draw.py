@@ -83,12 +83,25 @@ def test_a_plane_finds_the_run_behind_it_and_layers_are_chosen(run: Path, tmp_pa
     ).read_text("utf-8")
 
 
+@pytest.mark.parametrize("kind", ["plane", "curves"])
+def test_a_picture_is_as_wide_as_the_inches_that_are_given(run: Path, kind: str) -> None:
+    plane = ip.Plane.load(run / "plane.h5")
+    assert save.draw(plane, kind=kind, size=3.3).get_size_inches()[0] == pytest.approx(3.3)
+
+
+def test_a_width_in_inches_is_an_option_of_the_command(run: Path, tmp_path: Path) -> None:
+    call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "--size", "3.3")
+    assert 'width="237.6pt"' in (tmp_path / "a.svg").read_text("utf-8")
+
+
 def test_the_step_axis_can_be_forced(run: Path) -> None:
     plane = ip.Plane.load(run / "plane.h5")
     assert save.draw(plane, kind="curves", log=True).axes[0].get_xscale() == "symlog"
     assert save.draw(plane, kind="curves", log=False).axes[0].get_xscale() == "linear"
-    with pytest.raises(InputError, match="expected size column or page, got 'poster'"):
+    with pytest.raises(InputError, match="expected size column, page, or a width .*got 'poster'"):
         save.draw(plane, size="poster")
+    with pytest.raises(InputError, match="in inches from 2 to 40, got 0.3"):
+        save.draw(plane, size=0.3)
     with pytest.raises(InputError, match="expected kind histograms, units"):
         draw_run(ip.open_archive(run), "pie")
 

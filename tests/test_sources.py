@@ -360,6 +360,19 @@ def test_labels_that_nobody_named_do_not_become_a_layer(tmp_path: Path) -> None:
     assert ip.import_run(tmp_path / "z.npz", to=tmp_path / "run", y="labels").layers == ("fc",)
 
 
+def test_a_colon_names_one_array_of_a_file_of_several(tmp_path: Path) -> None:
+    (tmp_path / "dump").mkdir()
+    np.save(tmp_path / "dump" / "fc.npy", np.eye(4))
+    np.savez(tmp_path / "dump" / "rest.npz", ids=np.arange(8).reshape(4, 2), label=np.arange(4))
+    options = {"to": tmp_path / "run", "layers": ["fc"], "x": "rest.npz:ids"}
+    with pytest.raises(InputError, match="name the array behind a colon, such as 'rest.npz:ids'"):
+        ip.import_run(tmp_path / "dump", **options | {"y": "rest.npz"})
+    with pytest.raises(InputError, match=r"expected one array, got \['ids', 'label'\]"):
+        ip.import_run(tmp_path / "dump", **options | {"y": "rest.npz:labels"})
+    run = ip.import_run(tmp_path / "dump", **options | {"y": "rest.npz:label"})
+    assert run.y.tolist() == [0, 1, 2, 3] and run.x.shape == (4, 2)
+
+
 def test_a_run_of_ours_is_not_imported(truth: ip.Archive, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="open_archive"):
         ip.import_run(truth.path, to=tmp_path / "run")

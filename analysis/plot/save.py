@@ -32,6 +32,8 @@ KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
 SIZES = {"column": style.COLUMN, "page": style.PAGE * 0.8}
 """Width in inches of a picture with one Axes: one column of a two-column paper, or a page."""
 
+LEAST_WIDTH, MOST_WIDTH = 2.0, 40.0
+"""Inches that a picture may be wide."""
 
 VIEWED = ("plane", "curves", "snapshots")
 """Kinds that take a `View`."""
@@ -44,7 +46,7 @@ def draw(
     kind: str = "plane",
     estimator: str | None = None,
     report: DPIReport | None = None,
-    size: str = "page",
+    size: str | float = "page",
     log: bool | None = None,
     caveats: Caveats | None = None,
     view: View | None = None,
@@ -56,7 +58,7 @@ def draw(
         kind: one of `KINDS`.
         estimator: spec to draw; None takes the plane's first.
         report: the DPI check, for the kinds ``plane`` and ``dpi``.
-        size: one of `SIZES`.
+        size: one of `SIZES`, or the width in inches.
         log: forces a logarithmic or a linear step axis; None decides from the steps.
         caveats: what a reader of a plane must know, from
             `infoplane.analysis.caveats.caveats_of`.
@@ -68,21 +70,20 @@ def draw(
     """
     if kind not in KINDS:
         raise InputError(f"expected kind {', '.join(KINDS)}, got {kind!r}")
-    if size not in SIZES:
-        raise InputError(f"expected size {' or '.join(SIZES)}, got {size!r}")
+    width = width_of(size)
     view = view or View()
     if kind not in VIEWED and view != View():
         raise InputError(
             f"title, unit and limits are of the kinds {', '.join(VIEWED)}, got kind {kind!r}"
         )
     if kind == "curves":
-        width = style.COLUMN if size == "column" else style.PAGE
+        width = style.PAGE if size == "page" else width
         return draw_curves(plane, estimator=estimator, log=log, width=width, view=view)
     if kind == "sensitivity":
         return draw_sensitivity(plane)
     if kind == "usable":
         return draw_usable(plane, shannon=estimator)
-    ax = _single_axes(kind, size)
+    ax = _single_axes(kind, width)
     if kind == "plane":
         plot_plane(
             plane,
@@ -103,10 +104,29 @@ def draw(
     return style.figure_of(ax)
 
 
-def _single_axes(kind: str, size: str) -> Axes:
+def width_of(size: str | float) -> float:
+    """Return the width in inches of a picture with one Axes.
+
+    Raises:
+        InputError: neither one of `SIZES` nor a width from `LEAST_WIDTH` to `MOST_WIDTH`.
+    """
+    if size in SIZES:
+        return SIZES[str(size)]
+    try:
+        inches = float(size)
+    except (TypeError, ValueError):
+        inches = 0.0
+    if not LEAST_WIDTH <= inches <= MOST_WIDTH:
+        raise InputError(
+            f"expected size {', '.join(SIZES)}, or a width in inches from {LEAST_WIDTH:g} to "
+            f"{MOST_WIDTH:g}, got {size!r}"
+        )
+    return inches
+
+
+def _single_axes(kind: str, width: float) -> Axes:
     """Return the one Axes of a figure; a plane in one column is higher, for its legend."""
-    width = SIZES[size]
-    height = 1.05 if size == "column" and kind == "plane" else 0.78
+    height = 1.05 if width <= style.COLUMN and kind == "plane" else 0.78
     return style.new_figure(width, width * height).add_subplot()
 
 
@@ -127,7 +147,7 @@ def save_picture(
     kind: str = "plane",
     estimator: str | None = None,
     report: DPIReport | None = None,
-    size: str = "page",
+    size: str | float = "page",
     log: bool | None = None,
     caveats: Caveats | None = None,
     view: View | None = None,

@@ -16,7 +16,11 @@ function stepAxis() {
   const high = xOf(D.steps.length - 1);
   const edge = 0.01 * (high - low || 1);
   axis.range = [low - edge, high + edge];
-  if (S.log) {
+  if (D.steps.length === 1) {
+    axis.tickvals = [low];
+    axis.ticktext = [String(D.steps[0])];
+  }
+  if (S.log && D.steps.length > 1) {
     axis.tickvals = ticks().map((tick) => Math.log10(1 + tick));
     axis.ticktext = tickTexts();
   }

@@ -20,13 +20,13 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
         taken: the layers that are captured.
         network: of these.
     """
-    of_layers = _nodes_of_layers(network)
+    nodes = [_node_of(layer, network) for layer in taken]
+    closed = _nodes_of_layers(network) | {node for node in nodes if node is not None}
     names: dict[str, None] = {}
     functions: dict[str, None] = {}
     readers: dict[str, None] = {}
-    for layer in taken:
-        node = _node_of(layer, network)
-        activation = None if node is None else _activation_behind(node, of_layers, network)
+    for layer, node in zip(taken, nodes, strict=True):
+        activation = None if node is None else _activation_behind(node, closed, network)
         if activation is None:
             continue
         names[layer.name] = None
@@ -61,10 +61,13 @@ def _nodes_of_layers(network: Network) -> set[Node]:
     return found
 
 
-def _activation_behind(node: Node, of_layers: set[Node], network: Network) -> Node | None:
-    """The first activation that functions make of a layer's output, before any other layer."""
+def _activation_behind(node: Node, closed: set[Node], network: Network) -> Node | None:
+    """The first activation that functions make of a layer's output, before any other layer.
+
+    An activation that ends a captured block belongs to that block, not to what the block adds to.
+    """
     flow = network.flow
-    for made in sorted(flow.after([node], closed=of_layers) - {node}):
+    for made in sorted(flow.after([node], closed=closed) - {node}):
         if flow.function_of(made) in ACTIVATIONS:
             return made
     return None

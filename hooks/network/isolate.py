@@ -44,10 +44,11 @@ def unwrap(model: nn.Module) -> nn.Module:
             "nn.Module it was scripted from"
         )
     if not isinstance(model, nn.Module):
-        raise UnsupportedModel(
-            f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no "
-            "layers to hook, record the module it came from"
-        )
+        advice = "an ExportedProgram has no layers to hook, record the module it came from"
+        if callable(model):
+            name = getattr(model, "__name__", "make_model")
+            advice = f"where it makes the network, give what it returns: {name}()"
+        raise UnsupportedModel(f"expected a torch.nn.Module, got {type(model).__name__}; {advice}")
     lazy = [
         name
         for name, parameter in model.named_parameters()

@@ -129,6 +129,7 @@ def capture(
 
     Example: `infoplane capture my_module:make_model --probe probe.npz -c 'ckpts/*.pt' -o runs/then`
     """
+    from infoplane.commands.info import notes_of
     from infoplane.commands.models import build_model, read_probe
     from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.errors import InputError
@@ -176,6 +177,8 @@ def capture(
     archive = capture_run(
         network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
+    for note in notes_of(archive):
+        say(f"  {note}")
     say_new_run(archive, present)
 
 

@@ -105,6 +105,7 @@ def _lines(archive: Archive) -> Iterator[str]:
         inputs = f"inputs {archive.x.dtype} of shape {archive.x.shape}"
     yield f"probe: {archive.n_rows} rows, {inputs}, {labels}; digest {archive.digest[:16]}"
     yield from _rows_text(archive)
+    yield from notes_of(archive)
     yield f"chain: {_chain_text(archive.chain)}"
     if archive.steps:
         last = archive.steps[-1]
@@ -122,10 +123,17 @@ def _rows_text(archive: Archive) -> list[str]:
     lines = [str(rows)] if str(rows) else []
     if len(archive.labels) > 1:
         lines.append(f"label sets: {', '.join(archive.labels)}; measure --label takes one")
-    notes = rows.settings.get("notes")
-    if isinstance(notes, list):
-        lines += [f"note: {note}" for note in notes]
     return lines
+
+
+def notes_of(archive: Archive) -> list[str]:
+    """Return what was said when the rows and layers of a run were chosen, a line for each."""
+    noted: dict[str, None] = {}
+    for settings in (archive.row_info.settings, archive.config):
+        notes = settings.get("notes")
+        if isinstance(notes, list):
+            noted |= dict.fromkeys(f"note: {note}" for note in notes)
+    return list(noted)
 
 
 def _chain_text(chain: Chain | None) -> str:

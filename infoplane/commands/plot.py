@@ -35,6 +35,13 @@ STEPPED = ("plane", "curves", "snapshots")
 """Kinds with findings of the check, and kinds with an axis or a scale of steps."""
 
 
+def _is_width(value: str) -> str:
+    """Check a width before anything is measured: a word, or a number of inches."""
+    if value.replace(".", "", 1).isdecimal():
+        return value
+    return one_of("column", "page", "a width in inches such as 3.3")(value)
+
+
 def plot(
     subject: Subject,
     output: Annotated[
@@ -73,8 +80,8 @@ def plot(
     size: Annotated[
         str,
         typer.Option(
-            help="column (3.5 in, one column of a paper) or page (its full width).",
-            callback=one_of("column", "page"),
+            help="column (3.5 in, one column of a paper), page (its full width), or inches.",
+            callback=_is_width,
         ),
     ] = "page",
     run: RunOption = None,

@@ -181,17 +181,30 @@ class _Files:
             self.used.add(str(given))
             array = self.inside[str(given)]
             return to_numpy(array[0 : array.shape[0]])
-        candidates = [Path(given)] if self.inside is not None else [self.path / given, Path(given)]
-        file = next((candidate for candidate in candidates if candidate.exists()), None)
+        file, member = self._find(str(given)), None
+        if file is None and ":" in str(given):
+            path, _, member = str(given).rpartition(":")
+            file = self._find(path)
         if file is None:
             names = "" if self.inside is None else f", and {self.path} has {list(self.inside)[:12]}"
             raise InputError(f"{name}={str(given)!r}: no such file{names}")
         self.used.add(file.resolve())
         arrays = open_arrays(file, self.stack)
-        if len(arrays) != 1:
-            raise InputError(f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}")
-        array = next(iter(arrays.values()))
+        if member is None and len(arrays) == 1:
+            member = next(iter(arrays))
+        if member not in arrays:
+            example = f"{file.name}:{next(iter(arrays), 'NAME')}"
+            raise InputError(
+                f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}; name the "
+                f"array behind a colon, such as {example!r}"
+            )
+        array = arrays[member]
         return to_numpy(array[0 : array.shape[0]])
+
+    def _find(self, given: str) -> Path | None:
+        """The file of this name in the folder that is imported, or else at this path."""
+        candidates = [Path(given)] if self.inside is not None else [self.path / given, Path(given)]
+        return next((candidate for candidate in candidates if candidate.exists()), None)
 
     def read(
         self, given: Any, name: str, words: Collection[str] = ()
