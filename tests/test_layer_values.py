@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import tempfile
 
 import pytest
@@ -93,6 +95,25 @@ def test_what_no_disk_takes_stays_in_memory() -> None:
     values = LayerValues()
     values.add("a", torch.ones(2, 2))
     assert values["a"].sum() == 4
+
+
+@pytest.mark.usefixtures("in_file")
+def test_a_disk_that_fills_up_gets_the_room_of_what_it_does_not_hold_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = [tempfile.TemporaryFile(buffering=0)]  # noqa: SIM115  # closed by the values
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_options: files[0])
+    small, large = torch.ones(1 << 17), torch.arange(1 << 19)
+    values = LayerValues()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        values.add("small", small)
+        values.add("large", large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert torch.equal(values["small"], small) and torch.equal(values["large"], large)
+    assert os.fstat(files[0].fileno()).st_size == small.nbytes
 
 
 class Residual(nn.Module):

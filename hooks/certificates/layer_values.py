@@ -78,16 +78,18 @@ class LayerValues:
     def _write(self, value: Tensor) -> _InFile:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="infoplane-test-", buffering=0)  # noqa: SIM115  # open as long as its values are read
-        dense = (
-            value if value.is_contiguous() else value.clone()
-        )  # without gaps, strides as they are
+        dense = value if value.is_contiguous() else value.clone()  # a clone has no gaps
         written = _InFile(self._end, value.dtype, value.device, dense.shape, dense.stride())
         flat = dense.as_strided((dense.numel(),), (1,), dense.storage_offset())
         content = flat.cpu().view(torch.uint8).numpy().data
         self._file.seek(self._end)
         done = 0
-        while done < len(content):
-            done += self._file.write(content[done : done + _PIECE])
+        try:
+            while done < len(content):
+                done += self._file.write(content[done : done + _PIECE])
+        except OSError:  # whatever room there is on the disk is for the training
+            self._file.truncate(self._end)
+            raise
         self._end += done
         return written
 

@@ -32,22 +32,13 @@ def before_first_block(
     if not keys:
         return []
     node = visit.reads[keys[0]]
-    if flow.before([node]).isdisjoint(_given_by_layers(network)):
+    modules = network.modules
+    of_layers = network.given_by(name for name in modules if is_weighted_leaf(name, modules))
+    if flow.before([node]).isdisjoint(of_layers):
         return []
     selector = None if visit.lone else keys[0]
     pick = Pick(f"{first.name}:input", first.call, "what the first block reads", selector)
     return [Segment.of_stream(Stream(pick, node, frozenset()))]
-
-
-def _given_by_layers(network: Network) -> set[Node]:
-    """What layers with weights give, also where nothing of it can be captured."""
-    modules = network.modules
-    weighted = {id(module) for name, module in modules.items() if is_weighted_leaf(name, modules)}
-    given: set[Node] = set()
-    for visit in network.flow.visits:
-        if visit.module in weighted:
-            given |= set(visit.gives)
-    return given
 
 
 def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:

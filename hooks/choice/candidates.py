@@ -98,6 +98,15 @@ class Network:
         """Return the nodes of those that have one."""
         return {node for node in map(self.node, candidates) if node is not None}
 
+    def given_by(self, names: Iterable[str]) -> set[Node]:
+        """Return the nodes of all that these modules give, also where it cannot be captured."""
+        modules = {id(self.modules[name]) for name in names}
+        found: set[Node] = set()
+        for visit in self.flow.visits:
+            if visit.module in modules:
+                found.update(visit.gives)
+        return found
+
     @cached_property
     def layer_nodes(self) -> set[Node]:
         """Nodes of the layers of their own that have weights."""

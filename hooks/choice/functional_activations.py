@@ -21,7 +21,9 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
         network: of these.
     """
     nodes = [_node_of(layer, network) for layer in taken]
-    closed = _nodes_of_layers(network) | {node for node in nodes if node is not None}
+    modules = network.modules
+    closed = network.given_by(name for name in modules if is_leaf(name, modules))
+    closed |= {node for node in nodes if node is not None}
     names: dict[str, None] = {}
     functions: dict[str, None] = {}
     readers: dict[str, None] = {}
@@ -48,17 +50,6 @@ def _node_of(layer: LayerCall, network: Network) -> Node | None:
         if (candidate.name, candidate.call) == (layer.name, layer.call):
             return network.node(candidate)
     return None
-
-
-def _nodes_of_layers(network: Network) -> set[Node]:
-    """Nodes of all that layers of their own give, with weights or without."""
-    modules = network.modules
-    leaves = {id(module) for name, module in modules.items() if is_leaf(name, modules)}
-    found: set[Node] = set()
-    for visit in network.flow.visits:
-        if visit.module in leaves:
-            found.update(visit.gives)
-    return found
 
 
 def _activation_behind(node: Node, closed: set[Node], network: Network) -> Node | None:
