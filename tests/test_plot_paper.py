@@ -275,3 +275,18 @@ def test_the_legend_of_pooled_runs_shows_the_band_of_each_layer() -> None:
         (band,) = drawn(ax, f"range-{index}")
         entry = legend.legend_handles[index]
         assert to_rgba(entry.get_color()) == pytest.approx(band.get_facecolor()[0])  # type: ignore[union-attr, attr-defined]
+
+
+@pytest.mark.parametrize("width", [3.0, 3.3, 3.5])
+def test_the_step_scale_stands_beside_a_narrow_plane(width: float) -> None:
+    plane = plane_with(("bn", "b1", "b2", "fc1", "fc2"), stderr=0.1)
+    points = [
+        replace(point, estimate=replace(point.estimate, estimator="kde:relative=0.25"))
+        for point in plane.points
+    ]
+    known = Caveats(("the predictions prove more than is estimated here, " * 2,), 0.9)
+    plane = replace(plane, points=tuple(points))
+    figure = draw(plane, size=width, caveats=known, view=View(fit=True))
+    settle(figure)
+    axes, scale = (ax.get_window_extent() for ax in figure.axes)
+    assert scale.x0 - axes.x1 < 0.09 * figure.bbox.width

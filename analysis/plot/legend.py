@@ -105,7 +105,8 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     """Draw entries in as many columns as fit: at most four, none of fewer than three entries.
 
     In a narrow figure it may reach under the labels at the left, but hardly beyond the Axes at the
-    right: the step scale would move away from it.
+    right: the step scale would move away from it. It is centred there only where it fits with room
+    to spare, since labels that are wrapped later make the Axes narrower.
     """
     lines = ax.get_xlabel().count("\n") + 1
     most = max(1, min(4, (len(entries) + 2) // 3))
@@ -114,6 +115,8 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     alone = not [other for other in figure.axes if other is not ax and not _is_scale(other)]
     outside = min(extent.x0, figure.bbox.x1 - extent.x1) - _UP * figure.dpi / 72
     room = extent.width + 2 * outside if alone and not narrow else 1.12 * extent.width
+    if narrow and alone:
+        room = 0.9 * extent.width
     for columns in range(most, 0, -1):
         look: style.Look = {
             "handles": entries,
