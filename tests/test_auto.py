@@ -753,6 +753,18 @@ def test_scores_of_a_batch_against_itself_are_left_out(tmp_path: Path) -> None:
     )
 
 
+def test_scores_of_a_batch_against_itself_are_captured_as_the_note_says(tmp_path: Path) -> None:
+    net = Net(lambda net, x: net.left(x) @ net.left(x).T, left=nn.Linear(5, 3))
+    run = ip.capture(
+        net,
+        (_x(5), np.zeros(len(_x(5)), int)),
+        tmp_path / "run",
+        layers=["(model)"],
+        select={"(model)": lambda scores: scores.mean(1, keepdim=True)},
+    )
+    assert run.z(0, "(model)").shape == (len(_x(5)), 1)
+
+
 class _Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -125,7 +125,8 @@ class LayerCall:
         if (n, other_n) in pairs:
             self.problem = UnsupportedOutput(
                 f"layer {self.name!r} is left out: every row of it has an entry for every row of "
-                "the batch; name it, with batch_size= the rows of the probe, to capture it"
+                "the batch; to capture it, name it and give select= a function that makes equally "
+                "many values of a row in every batch"
             )
 
     def site(self) -> Site:
