@@ -149,6 +149,14 @@ def test_a_metric_that_is_no_number_costs_no_capture(tmp_path: Path) -> None:
         rec.step(1, name="adam")
 
 
+def test_a_list_of_nothing_is_no_missing_metric(tmp_path: Path) -> None:
+    with _recorder(_net(), tmp_path, on_error="raise") as rec:
+        with pytest.warns(RuntimeWarning, match="it is None"):
+            assert rec.step(1, loss=None)
+        with pytest.raises(InputError, match=r"one number, got \[None\]"):
+            rec.step(2, loss=[None])
+
+
 def test_a_count_too_large_for_a_float_costs_no_capture(tmp_path: Path) -> None:
     with (
         _recorder(_net(), tmp_path) as rec,

@@ -73,6 +73,9 @@ def _told(value: object) -> str:
     return f"{value!r} ({type(value).__name__})"
 
 
+_MISSING = "it is None"
+
+
 @dataclass(frozen=True)
 class Metrics:
     """The metrics of a step.
@@ -106,13 +109,13 @@ class Metrics:
             InputError: one is something else.
         """
         for name, why in self.left_out.items():
-            if "None" not in why:
+            if why != _MISSING:
                 raise InputError(f"metric {name!r}: {why}")
 
 
 def _number(value: object) -> float:
     if value is None:
-        raise InputError("it is None")
+        raise InputError(_MISSING)
     try:
         return float(value.item() if isinstance(value, NumberArray) else value)  # type: ignore[arg-type]  # refused just below
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
