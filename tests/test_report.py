@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import plane_with, point
 
 from infoplane.analysis.report import write_report
 from infoplane.analysis.report.content import MOST_FINDINGS, page_data
@@ -271,3 +272,9 @@ def test_failures_of_one_kind_are_one_row() -> None:
             "message": "ties",
         }
     ]
+
+
+def test_a_drop_is_not_spoken_of_where_there_is_one_checkpoint() -> None:
+    points = [point("a", "i_xz", 3.0, step) for step in (0, 1)]
+    assert any("Drops from a peak" in text for text in summarise(plane_with(points))[1])
+    assert not any("Drops from a peak" in text for text in summarise(plane_with(points[:1]))[1])

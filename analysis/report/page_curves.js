@@ -53,7 +53,7 @@ function newCursor(chart) {
 function placeCursor(line, xaxis, yaxis, at) {
   const left = xaxis.d2p(at);
   line.dataset.x = String(at);
-  line.hidden = !(left >= -1 && left <= xaxis._length + 1);
+  line.hidden = D.steps.length < 2 || !(left >= -1 && left <= xaxis._length + 1);
   line.style.transform = `translate(${xaxis._offset + left}px, ${yaxis._offset}px)`;
   line.style.height = `${yaxis._length}px`;
 }
@@ -66,7 +66,8 @@ function curveTrace(layer, s, quantity) {
     y: s.b,
     mode: "lines+markers",
     marker: {
-      size: symbols.map((symbol) => (symbol === "circle" ? 0 : size)),
+      // a line shows where it goes; of one checkpoint there is no line
+      size: symbols.map((symbol) => (symbol === "circle" && s.b.length > 1 ? 0 : size)),
       symbol: symbols,
       color: tone(layer),
       opacity: 1,
@@ -131,7 +132,8 @@ async function drawMetrics() {
     x: metric.i.map(xOf),
     y: metric.v,
     name: safe(metric.name.slice(0, 40)),
-    mode: "lines",
+    mode: metric.v.length > 1 ? "lines" : "markers",
+    marker: { color: tones[k % tones.length] },
     line: { color: tones[k % tones.length], width: 1.6, dash: DASHES[k % DASHES.length] },
     yaxis: /acc/i.test(metric.name) ? "y2" : "y",
     steps: metric.i,

@@ -125,7 +125,7 @@ def _percent(share: float) -> str:
 
 def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[Sentence]:
     sentences = [Sentence(_RESOLUTION)]
-    if not tested:
+    if len(plane.steps) > 1 and not tested:
         sentences.append(Sentence(_RAW))
     for spec in plane.estimators:
         sentences += [_at_the_end(words, spec) for words in warnings_of(plane, spec)]

@@ -124,8 +124,8 @@ def import_(
     archive = import_run(
         path,
         to=out,
-        x=x or inputs or None,
-        inputs=(inputs or None) if x else None,
+        x=x or None,
+        inputs=inputs or None,
         skip_first=skip_first,
         max_rows=max_rows or None,
         row_ids=row_ids or None,
