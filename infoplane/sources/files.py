@@ -192,7 +192,7 @@ class _Files:
         arrays = open_arrays(file, self.stack)
         if member is None and len(arrays) == 1:
             member = next(iter(arrays))
-        if member not in arrays:
+        if member is None or member not in arrays:
             example = f"{file.name}:{next(iter(arrays), 'NAME')}"
             raise InputError(
                 f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}; name the "
