@@ -75,13 +75,14 @@ def test_a_recorder_that_does_not_open_waits_for_no_results(
 ) -> None:
     net, started = torch.nn.Linear(5, 2), []
 
-    def interrupt(*_: object, **__: object) -> None:
-        started.append(companion_of(tmp_path / "run").pid)
-        raise KeyboardInterrupt
+    def interrupt(*_: object) -> None:
+        if (tmp_path / "run/run.json").exists():  # the look at the network is over
+            started.append(companion_of(tmp_path / "run").pid)
+            raise KeyboardInterrupt
 
+    net.register_forward_hook(interrupt)
     monkeypatch.setattr(live.MeasuringProcess, "finish", lambda self: pytest.fail("waited"))
     rec = ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False)
-    monkeypatch.setattr(rec, "capture", interrupt)
     with pytest.raises(KeyboardInterrupt):
         rec.open()
     with pytest.raises(ProcessLookupError):

@@ -5,6 +5,7 @@ Numbers that cannot be, truths that are infinite, layers that draw noise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,7 @@ def possible(
             error.
     """
     found = estimator.estimate(a, b, rng=rng)
-    if not isinstance(found, Estimate):
-        raise EstimatorError(f"{estimator.name}: expected an Estimate, got {type(found).__name__}")
+    require_estimate(found, estimator.name)
     if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
         return found
     symbols = [side for side in (a, b) if side.kind == "discrete"]
@@ -74,6 +74,26 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
     return (f"of the whole layer, not of what {reduction} keeps of it",)
 
 
+def require_estimate(found: object, name: str) -> None:
+    """Refuse a result that is no estimate, or whose error or interval is none.
+
+    Args:
+        found: what an estimator returned.
+        name: of the estimator.
+
+    Raises:
+        EstimatorError: with what was expected and what came.
+    """
+    if not isinstance(found, Estimate):
+        raise EstimatorError(f"{name}: expected an Estimate, got {type(found).__name__}")
+    if found.stderr is not None and not 0 <= found.stderr < math.inf:
+        raise EstimatorError(f"{name}: a standard error is a number from 0 up, got {found.stderr}")
+    if found.low is not None and found.high is not None and not found.low <= found.high:
+        raise EstimatorError(
+            f"{name}: an interval ends above where it begins, got {found.low} to {found.high}"
+        )
+
+
 def require_own(found: Points, estimator: Estimator, n: int) -> None:
     """Refuse points that are none of the plane, or none of this estimator.
 
@@ -91,10 +111,7 @@ def require_own(found: Points, estimator: Estimator, n: int) -> None:
             raise EstimatorError(
                 f"{estimator.name}: a point is of i_xz or of i_zy, got {quantity!r}"
             )
-        if not isinstance(estimate, Estimate):
-            raise EstimatorError(
-                f"{estimator.name}: expected an Estimate, got {type(estimate).__name__}"
-            )
+        require_estimate(estimate, estimator.name)
         if estimate.estimator != estimator.name or estimate.n != n:
             raise EstimatorError(
                 f"{estimator.name}: an estimate carries the name of its estimator and the number "

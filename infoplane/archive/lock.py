@@ -53,10 +53,10 @@ class WriterLock:
             ) from error
         try:
             self.take()
+            _held.add(self)
         except BaseException:
             self._close()
             raise
-        _held.add(self)
 
     def take(self) -> None:
         if fcntl is None:

@@ -121,15 +121,6 @@ class Estimate:
             raise InputError(
                 f"{self.estimator}: an estimate comes from at least one row, got n={self.n}"
             )
-        if self.stderr is not None and not 0 <= self.stderr < math.inf:
-            raise InputError(
-                f"{self.estimator}: a standard error is a number from 0 up, got {self.stderr}"
-            )
-        if self.low is not None and self.high is not None and not self.low <= self.high:
-            raise InputError(
-                f"{self.estimator}: an interval ends above where it begins, got {self.low} to "
-                f"{self.high}"
-            )
         if isinstance(self.notes, str):
             raise InputError(f"{self.estimator}: notes are a tuple of texts, got {self.notes!r}")
         if self.sense not in ("point", "lower", "upper", "exact"):
