@@ -286,8 +286,13 @@ class RunWriter:
     def close(self) -> None:
         """Release the run; harmless when repeated."""
         self._closed = True
-        self._thread.close()
-        self._lock.release()
+        try:
+            self._thread.close()
+        except BaseException:  # an interrupt ends the waiting alone: wait for the work once more
+            self._thread.close()
+            raise
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> RunWriter:
         return self
