@@ -622,6 +622,31 @@ def test_a_finding_under_a_mark_gets_a_ring_and_a_long_one_a_line() -> None:
     assert entry.get_marker() == "o" and entry.get_label() == "estimator: 2"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "segments", "words"),
+    [("estimator", 60, "estimator: 300 (60 drawn)"), ("fault", 300, "fault: 300")],
+)
+def test_many_findings_bury_no_points_unless_they_fail_the_check(
+    verdict: str, segments: int, words: str
+) -> None:
+    plane = make_plane()
+    finding = Finding(
+        "I(X;Z) pair",
+        8000,
+        plane.layers[0],
+        plane.layers[-1],
+        0.1,
+        verdict,
+        "",
+        estimator="bin:szt",
+    )
+    ax = plot_plane(plane, DPIReport(300, (finding,) * 300), estimator="bin:szt", ax=fresh())
+    (flag,) = artists(ax, f"flag-{verdict}")
+    assert len(flag.get_segments()) == segments  # type: ignore[attr-defined]
+    labels = [str(entry.get_label()) for entry in ax.get_legend().legend_handles]  # type: ignore[union-attr]
+    assert words in labels
+
+
 def test_marks_of_narrow_curves_stay_on_the_figure_beside_long_names() -> None:
     plane = make_plane([f"convolution.{k}.attention" for k in range(6)])
     points = []

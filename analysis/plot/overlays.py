@@ -32,6 +32,8 @@ _OTHER: style.Look = {
 }
 _RING = 60
 """Area of a ring in square points; it stands around the largest mark."""
+_MOST_HARMLESS = 60
+"""Segments of a verdict that fails no check; more would bury the points. These are evenly taken."""
 
 
 def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line2D]:
@@ -44,16 +46,20 @@ def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line
 
 def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     colour = VERDICT_COLOURS.get(verdict, "#7f7f7f")
-    look = _FAILING if verdict in ("fault", "violation") else _OTHER
+    failing = verdict in ("fault", "violation")
+    look = _FAILING if failing else _OTHER
     width, dash = look["linewidths"], look["linestyles"][0]
-    points = np.asarray(pairs)  # (segments, 2 ends, 2)
+    apart = 1 if failing else -(-len(pairs) // _MOST_HARMLESS)
+    points = np.asarray(pairs[::apart])  # (segments, 2 ends, 2)
     ends = ax.transData.transform(points.reshape(-1, 2)).reshape(points.shape)
     lengths = np.hypot(*(ends[:, 1] - ends[:, 0]).T) / style.figure_of(ax).dpi * 72
     covered = lengths < MARK_POINTS
     ax.add_collection(
         LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
     )
-    entry = Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
+    drawn = f" ({len(points)} drawn)" if apart > 1 else ""
+    label = f"{verdict}: {len(pairs)}{drawn}"
+    entry = Line2D([], [], color=colour, lw=width, ls=dash, label=label)
     if covered.any():
         x, y = points[covered].mean(axis=1).T
         rings = ax.scatter(x, y, _RING, edgecolors=colour)
