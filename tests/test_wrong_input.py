@@ -119,7 +119,10 @@ CASES = [
         "no such task: 'digit'; choose one of szt, digits; did you mean 'digits'?",
     ),
     ("plot PLANE -o a.png -k curve", "did you mean 'curves'?"),
-    ("plot PLANE -o a.png --size poster", "expected one of column, page, got 'poster'"),
+    (
+        "plot PLANE -o a.png --size poster",
+        "expected one of column, page, a width in inches such as 3.3, got 'poster'",
+    ),
     # names of outputs, before work begins
     ("plot PLANE -o a.bmp", "expected a file ending in .png, .svg, .pdf, .gif, .mp4, got 'a.bmp'"),
     ("plot PLANE -o a.gif -k curves", "expected a file ending in .png, .svg, .pdf, got 'a.gif'"),
