@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -178,6 +179,15 @@ class Loses(nn.Module):
         return self.fc(x)  # type: ignore[no-any-return]
 
 
+@pytest.fixture
+def heard_ctrl_c() -> Iterator[None]:
+    """A shell starts what it sends to the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_ctrl_c")
 def test_a_ctrl_c_that_arrives_in_the_callback_of_a_weak_reference_reaches_the_loop(
     tmp_path: Path,
 ) -> None:

@@ -142,12 +142,6 @@ def test_a_kind_without_these_axes_refuses_a_view() -> None:
         draw(plane_with(), kind="sensitivity", view=View(fit=True))
 
 
-@pytest.mark.parametrize("kind", ["sensitivity", "usable"])
-def test_pictures_of_many_panels_have_one_size(kind: str) -> None:
-    with pytest.raises(InputError, match="across the page only, got size 3.3"):
-        draw(plane_with(), kind=kind, size=3.3)
-
-
 def test_layers_that_are_numbers_are_not_numbered_again() -> None:
     ax = plot_plane(plane_with(("0", "4")), ax=fresh())
     assert [t.get_text() for t in drawn(ax, "number-")] == ["0", "4"]  # type: ignore[attr-defined]

@@ -38,9 +38,6 @@ LEAST_WIDTH, MOST_WIDTH = 2.0, 40.0
 VIEWED = ("plane", "curves", "snapshots")
 """Kinds that take a `View`."""
 
-ACROSS_THE_PAGE = ("sensitivity", "usable")
-"""Kinds of many panels, which have one size."""
-
 
 @style.styled
 def draw(
@@ -61,15 +58,16 @@ def draw(
         kind: one of `KINDS`.
         estimator: spec to draw; None takes the plane's first.
         report: the DPI check, for the kinds ``plane`` and ``dpi``.
-        size: one of `SIZES`, or the width in inches.
+        size: one of `SIZES`, or the width in inches; the panels of ``sensitivity`` and ``usable``
+            take a page.
         log: forces a logarithmic or a linear step axis; None decides from the steps.
         caveats: what a reader of a plane must know, from
             `infoplane.analysis.caveats.caveats_of`.
         view: title, unit and limits, for the kinds in `VIEWED`.
 
     Raises:
-        InputError: an unknown kind or size, a view or a size of a kind that takes none, or a plane
-            without what the kind needs.
+        InputError: an unknown kind or size, a view of a kind that takes none, or a plane without
+            what the kind needs.
     """
     if kind not in KINDS:
         raise InputError(f"expected kind {', '.join(KINDS)}, got {kind!r}")
@@ -78,11 +76,6 @@ def draw(
     if kind not in VIEWED and view != View():
         raise InputError(
             f"title, unit and limits are of the kinds {', '.join(VIEWED)}, got kind {kind!r}"
-        )
-    if kind in ACROSS_THE_PAGE and size != "page":
-        raise InputError(
-            f"a picture of kind {kind!r} has many panels and is drawn across the page only, got "
-            f"size {size!r}: leave it out"
         )
     if kind == "curves":
         width = style.PAGE if size == "page" else width
