@@ -27,8 +27,7 @@ def before_first_block(
     if first is None or first.name not in blocks or visit is None:
         return []
     flow = network.flow
-    data = flow.after(flow.inputs)
-    keys = [key for key, node in visit.reads.items() if node in data]
+    keys = [key for key, node in visit.reads.items() if node in network.data]
     if not keys:
         return []
     node = visit.reads[keys[0]]

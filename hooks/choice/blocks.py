@@ -104,29 +104,26 @@ def _adding(network: Network, composites: Sequence[str], stacks: Stacks) -> set[
 
 def _residual_sums(network: Network, composites: Sequence[str]) -> dict[str, list[bool]]:
     """By name of a module, its residual sums: whether each branch keeps the positions."""
-    flow = network.flow
     names = {id(network.modules[name]): name for name in composites}
-    data = flow.after(flow.inputs)
     sums: dict[str, list[bool]] = {}
-    for total in flow.sums:
+    for total in network.flow.sums:
         name = names.get(total.scope[-1]) if total.scope else None
         if name is None:
             continue
-        layers = _layers_added(name, total, network, data)
+        layers = _layers_added(name, total, network)
         if layers:
-            kept = keeps_positions(total, layers, network, data)
+            kept = keeps_positions(total, layers, network)
             sums.setdefault(name, []).append(kept)
     return sums
 
 
-def _layers_added(name: str, total: Sum, network: Network, data: set[Node]) -> list[Candidate]:
+def _layers_added(name: str, total: Sum, network: Network) -> list[Candidate]:
     """Layers of a module that lie between what it was given and a sum of it and of what they made.
 
     Args:
         name: of the module.
         total: a sum in its own forward.
         network: the network.
-        data: nodes that follow from the inputs.
     """
     flow = network.flow
     given: set[Node] = set()
@@ -134,9 +131,9 @@ def _layers_added(name: str, total: Sum, network: Network, data: set[Node]) -> l
         if visit.module == total.scope[-1]:
             given |= set(visit.reads.values())
     both = flow.before([total.first]) & flow.before([total.second])
-    if given.isdisjoint(both & data):
+    if given.isdisjoint(both & network.data):
         return []
-    branch = branch_of(total, flow, data)
+    branch = branch_of(total, network)
     parts = [part for part in network.candidates if inside(part.name, name)]
     return [part for part in parts if is_layer(part, network) and network.node(part) in branch]
 

@@ -22,9 +22,7 @@ def is_layer(candidate: Candidate, network: Network) -> bool:
     return is_weighted_leaf(candidate.name, network.modules)
 
 
-def keeps_positions(
-    total: Sum, layers: Sequence[Candidate], network: Network, data: set[Node]
-) -> bool:
+def keeps_positions(total: Sum, layers: Sequence[Candidate], network: Network) -> bool:
     """Whether a branch can be gone through without leaving the positions of the sum.
 
     What pools and brings back is a part of the network, and no branch. Attention that pools its
@@ -34,15 +32,14 @@ def keeps_positions(
         total: the sum.
         layers: those of the branch.
         network: the network.
-        data: nodes that follow from the inputs.
     """
-    flow = network.flow
+    flow, data = network.flow, network.data
     there = _positions_of_sum(total, layers)
     first, second = flow.before([total.first]) & data, flow.before([total.second]) & data
     for end, side in ((total.first, first - second), (total.second, second - first)):
         own = [layer for layer in layers if network.node(layer) in side]
         elsewhere = [layer for layer in own if not _meet(_positions(layer), there)]
-        if own and not _passes(end, side, network.nodes(elsewhere), flow, data):
+        if own and not _passes(end, side, network.nodes(elsewhere), network):
             return False
     return True
 
@@ -54,15 +51,14 @@ def _positions_of_sum(total: Sum, layers: Sequence[Candidate]) -> set[int]:
     return {math.prod(total.shape[1:])} if is_map else _counts(total.shape)
 
 
-def _passes(end: Node, side: set[Node], closed: set[Node], flow: Dataflow, data: set[Node]) -> bool:
+def _passes(end: Node, side: set[Node], closed: set[Node], network: Network) -> bool:
     """Whether a path leads from before one side of a sum to its end and avoids closed nodes.
 
     Args:
         end: what is added.
         side: nodes before it that are not before the other side.
         closed: nodes that the path avoids.
-        flow: the graph of one forward.
-        data: nodes that follow from the inputs.
+        network: of all of these.
     """
     left, seen = [end], {end}
     while left:
@@ -71,7 +67,7 @@ def _passes(end: Node, side: set[Node], closed: set[Node], flow: Dataflow, data:
             continue
         if node not in side:
             return True
-        new = flow.parents[node] & data - seen
+        new = network.flow.parents[node] & network.data - seen
         seen |= new
         left.extend(new)
     return False
@@ -105,18 +101,12 @@ def _counts(shape: Shape) -> set[int]:
     return {math.prod(shape[1:]), math.prod(shape[:-1])} if len(shape) > 1 else {1}
 
 
-def gates_of(layers: Sequence[Candidate], network: Network, data: set[Node]) -> set[Node]:
-    """Layers whose output, up to functions of it alone, only multiplies what other layers give.
-
-    Args:
-        layers: those that may be gates.
-        network: they are of this one.
-        data: nodes that follow from the inputs.
-    """
+def gates_of(layers: Sequence[Candidate], network: Network) -> set[Node]:
+    """Layers whose output, up to functions of it alone, only multiplies what other layers give."""
     flow = network.flow
     children: dict[Node, list[Node]] = defaultdict(list)
     for child, parents in flow.parents.items():
-        for parent in parents & data:
+        for parent in parents & network.data:
             children[parent].append(child)
     nodes = network.nodes(layers)
     computed = flow.after(nodes)

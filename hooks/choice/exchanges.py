@@ -46,7 +46,7 @@ class _Search:
         candidates = network.candidates
         self._blocks = network.nodes(layer for layer in candidates if layer.name in blocks)
         self._layers = network.nodes(layer for layer in candidates if is_layer(layer, network))
-        self._data = self._flow.after(self._flow.inputs)
+        self._data = network.data
 
     def look_at(self, total: Sum) -> None:
         """Note a sum of what a block gives and of what layers bring from another block."""

@@ -16,11 +16,10 @@ _LARGE_HEAD = 64 << 10
 
 def without_dead_ends(segments: list[Segment], network: Network) -> tuple[list[Segment], list[str]]:
     """Leave out what does not follow from the input, and what does not reach the output."""
-    flow = network.flow
-    data, used = flow.after(flow.inputs), flow.before(flow.outputs)
+    used = network.flow.before(network.flow.outputs)
     alive, sentences = [], []
     for segment in segments:
-        why = "" if segment.at is None else _why_dead(segment.at, network, data, used)
+        why = "" if segment.at is None else _why_dead(segment.at, network, used)
         if segment.at is not None and why:
             sentences.append(f"{segment.at.name!r} is left out: {why}")
         else:
@@ -28,17 +27,16 @@ def without_dead_ends(segments: list[Segment], network: Network) -> tuple[list[S
     return alive, sentences
 
 
-def _why_dead(candidate: Candidate, network: Network, data: set[Node], used: set[Node]) -> str:
+def _why_dead(candidate: Candidate, network: Network, used: set[Node]) -> str:
     """Why a layer tells nothing of the network on these rows; empty where it does.
 
     Args:
         candidate: the layer.
         network: the layer is of this one.
-        data: nodes that follow from the input.
         used: nodes that reach the output.
     """
     node = network.node(candidate)
-    if node is not None and node not in data:
+    if node is not None and node not in network.data:
         return "it does not depend on the rows"
     if _is_table(candidate, network):
         return "it gives the same for all rows"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infoplane.hooks.choice.candidates import Network
-from infoplane.hooks.choice.dataflow import Dataflow, Node
+from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.segment_layers import Segment
 
 
@@ -14,7 +14,7 @@ def output_segment(segments: Sequence[Segment], network: Network) -> list[Segmen
     flow = network.flow
     chosen = {network.node(segment.at) for segment in segments}
     chosen |= {segment.stream.node for segment in segments if segment.stream is not None}
-    if any(_is_given(node, chosen, flow) for node in flow.answer):
+    if any(_is_given(node, chosen, network) for node in flow.answer):
         return []
     giving = [
         candidate
@@ -29,11 +29,11 @@ def output_segment(segments: Sequence[Segment], network: Network) -> list[Segmen
     return [Segment("output", outermost, why)]
 
 
-def _is_given(node: Node, chosen: set[Node | None], flow: Dataflow) -> bool:
+def _is_given(node: Node, chosen: set[Node | None], network: Network) -> bool:
     """Whether what is chosen gives a node, up to functions of it alone: a scale, a softmax."""
-    data = flow.after(flow.inputs)
+    flow = network.flow
     while node not in chosen:
-        parents = flow.parents[node] & data
+        parents = flow.parents[node] & network.data
         if len(parents) != 1:
             return False
         node = next(iter(parents))

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from infoplane.hooks.choice.branches import gates_of, is_layer, keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
-from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
+from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish")
@@ -67,18 +67,17 @@ class _Search:
             if candidate.name in blocks or is_layer(candidate, network)
         ]
         self._nodes = network.nodes(self._layers)
-        self._data = network.flow.after(network.flow.inputs)
-        self._gates = gates_of(self._layers, network, self._data)
+        self._gates = gates_of(self._layers, network)
         self._taken: set[Node] = set()  # by the streams so far, with their branches
 
     def look_at(self, total: Sum) -> None:
         """Take the stream of a sum, unless it is no residual sum."""
         network, flow = self._network, self._network.flow
-        branch = branch_of(total, flow, self._data)
+        branch = branch_of(total, network)
         layers = [layer for layer in self._layers if network.node(layer) in branch]
         if not layers or branch & self._taken or not self._inside_blocks.isdisjoint(total.scope):
             return
-        if not keeps_positions(total, layers, network, self._data):
+        if not keeps_positions(total, layers, network):
             return
         branch = self._behind_trunk(branch, layers)
         before = flow.before([total.first]) & flow.before([total.second])
@@ -123,14 +122,9 @@ def _is_a_row(blocks: Sequence[Candidate], network: Network) -> bool:
     return False
 
 
-def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
-    """Return what lies between the stream before and the sum.
-
-    Args:
-        total: the sum.
-        flow: the graph of one forward.
-        data: nodes that follow from the input.
-    """
+def branch_of(total: Sum, network: Network) -> set[Node]:
+    """Return what lies between the stream before and the sum."""
+    flow, data = network.flow, network.data
     if total.first not in data or total.second not in data:
         return set()
     first, second = flow.before([total.first]), flow.before([total.second])
