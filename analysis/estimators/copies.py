@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
-from infoplane.analysis.estimators.near_copies import near_copy_groups
+from infoplane.analysis.estimators.near_copies import groups_of_size, near_copy_groups
 from infoplane.analysis.estimators.quantisation import is_rounded
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
@@ -88,9 +88,7 @@ def groups_of_codes(codes: Codes) -> Codes | None:
     distinct = len(codes) // times
     if times == 1 or distinct < max(_FEWEST, _ROWS_PER_COPY * times):
         return None
-    groups = np.empty(len(codes), np.int64)
-    groups[np.argsort(codes, kind="stable")] = np.arange(len(codes)) // times
-    return groups
+    return groups_of_size(codes, times)
 
 
 def first_of_every(groups: Codes) -> Ids:

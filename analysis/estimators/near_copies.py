@@ -99,8 +99,18 @@ def near_copy_groups(variables: Sequence[Variable]) -> Codes | None:
     number, members = connected_components(links, directed=False)
     if number < _SEPARATE * n / copies or (np.bincount(members) % copies).any():
         return None
-    groups = np.empty(n, np.int64)
-    groups[np.argsort(members, kind="stable")] = np.arange(n) // copies
+    return groups_of_size(members, copies)
+
+
+def groups_of_size(codes: Codes, size: int) -> Codes:
+    """Return groups of ``size`` rows with one code, ``(n,)``; each code has a multiple of them.
+
+    Args:
+        codes: shape ``(n,)``.
+        size: rows of a group.
+    """
+    groups = np.empty(len(codes), np.int64)
+    groups[np.argsort(codes, kind="stable")] = np.arange(len(codes)) // size
     return groups
 
 
