@@ -32,9 +32,18 @@ def samples_of(*variables: Variable | None) -> Codes | None:
     """
     for variable in variables:
         if variable is not None and variable.samples is not None:
-            codes = np.unique(variable.samples, return_inverse=True)[1].reshape(-1)
-            return codes if 1 < count_of(codes) < len(codes) else None
+            return dense_samples(variable.samples)
     return None
+
+
+def dense_samples(numbers: Ids) -> Codes | None:
+    """Return dense codes of samples, ``(n,)``; None of one, or where each has one row only.
+
+    Args:
+        numbers: the sample that each row is a position of, shape ``(n,)``.
+    """
+    codes = np.unique(numbers, return_inverse=True)[1].reshape(-1)
+    return codes if 1 < count_of(codes) < len(codes) else None
 
 
 def count_of(samples: Codes) -> int:

@@ -12,6 +12,7 @@ from infoplane.analysis.estimators.copies import groups_of_codes
 from infoplane.analysis.estimators.dependent_rows import (
     FEWEST_SAMPLES,
     count_of,
+    dense_samples,
     label_of_sample,
     samples_of,
 )
@@ -146,10 +147,9 @@ def groups_in_probe(archive: Archive) -> NDArray[np.int64] | None:
     `groups_of_codes`. None where each row falls by itself.
     """
     positions = archive.positions
-    if positions is not None:
-        samples = np.unique(positions[:, 0], return_inverse=True)[1].reshape(-1)
-        if FEWEST_SAMPLES <= count_of(samples) < len(samples):
-            return samples
+    samples = None if positions is None else dense_samples(positions[:, 0])
+    if samples is not None and count_of(samples) >= FEWEST_SAMPLES:
+        return samples
     return copies_in_probe(archive)
 
 
