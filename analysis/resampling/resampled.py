@@ -41,6 +41,11 @@ NO_ERROR = "no standard error: some halves of the rows are refused"
 """A note."""
 
 
+def without_error(estimate: Estimate) -> Estimate:
+    """Return the estimate with the note that some halves of its rows are refused."""
+    return replace(estimate, notes=(*estimate.notes, NO_ERROR))
+
+
 @dataclass(frozen=True)
 class Resampled:
     """An estimator that also fills standard error, 95 % interval and null.
@@ -188,7 +193,7 @@ class Resampled:
             elif len(values) == 2 * self.splits:
                 points.append((quantity, self._interval(estimate, values, near, *ends)))
             else:
-                points.append((quantity, replace(estimate, notes=(*estimate.notes, NO_ERROR))))
+                points.append((quantity, without_error(estimate)))
         return points
 
     def _halves(

@@ -17,7 +17,7 @@ from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
-from infoplane.analysis.resampling.resampled import NO_ERROR, Resampled
+from infoplane.analysis.resampling.resampled import Resampled, without_error
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Variable
@@ -156,8 +156,7 @@ class _Cell:
         try:
             return self.estimator.estimate(layer, labels, rng=generator())
         except InputError:  # what refuses all rows does so again
-            found = self.estimate(rows, generator())
-            return replace(found, notes=(*found.notes, NO_ERROR))
+            return without_error(self.estimate(rows, generator()))
 
     def chance_of_gap(
         self, gap_bits: float, divisions: int, rng: np.random.Generator

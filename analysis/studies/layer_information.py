@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import layer_variable
-from infoplane.analysis.resampling.resampled import NO_ERROR, Resampled
+from infoplane.analysis.resampling.resampled import Resampled, without_error
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import EstimatorError, InfoplaneError, InputError
 from infoplane.new_file import write_csv
@@ -227,8 +227,7 @@ def _estimate_pair(
         try:
             return possible(Resampled(estimator, errorbars), first, second, rng)
         except EstimatorError:
-            found = possible(estimator, first, second, rng)
-            return replace(found, notes=(*found.notes, NO_ERROR))
+            return without_error(possible(estimator, first, second, rng))
     return possible(estimator, first, second, rng)
 
 

@@ -10,6 +10,8 @@ from infoplane.types import LayerInfo
 
 _RIGHT = ("bytes",)
 """Heads of columns whose texts end below each other."""
+_WORDS = ("infoplane:", "note:", "saturation:", "time:")
+"""How lines of words begin; other lines are a table."""
 
 
 def layer_table(infos: Sequence[LayerInfo], reasons: Mapping[str, str], rows: int) -> list[str]:
@@ -71,7 +73,3 @@ def wrapped(text: str, width: int) -> str:
             drop_whitespace=True,
         )
     return "\n".join(lines)
-
-
-_WORDS = ("infoplane:", "note:", "saturation:", "time:")
-"""How lines of words begin; other lines are a table."""
