@@ -638,6 +638,7 @@ def test_a_layer_name_is_shown_escaped(tmp_path):
     assert "<script>" not in open_archive(tmp_path / "run")._repr_html_()
 
 
+@pytest.mark.slow
 def test_ten_thousand_layers_and_a_megabyte_of_config(tmp_path):
     layers = [LayerInfo(f"block.{i}", i) for i in range(10_000)]
     with (

@@ -150,7 +150,7 @@ FORBIDDEN = [
 """Who never imports whom, as CONTRIBUTING says. Imports for type checking alone are no arrows."""
 
 
-@pytest.mark.parametrize(("room", "other"), FORBIDDEN, ids=" -> ".join)
+@pytest.mark.parametrize(("room", "other"), FORBIDDEN)
 def test_no_arrow_leads(room: str, other: str) -> None:
     inside = {n for n in SOURCES if n == room or n.startswith(room + ".")}
     assert inside, f"there is no room {room}"

@@ -171,6 +171,7 @@ def test_a_trace_of_torchlens(tmp_path: Path) -> None:
     assert_layers(run, truth, {name: name for name in "012"})
 
 
+@pytest.mark.slow
 def test_an_extraction_of_torchlens(tmp_path: Path) -> None:
     torchlens = pytest.importorskip("torchlens")
     net = network()

@@ -138,6 +138,7 @@ class MeanOfRow(nn.Module):
         return x.mean(1, keepdim=True)
 
 
+@pytest.mark.slow
 def test_fewer_rows_are_exchanged_where_an_output_between_the_layers_is_wide(
     tmp_path: Path,
 ) -> None:
@@ -187,6 +188,7 @@ def test_what_the_budget_leaves_out_is_said_while_attaching(
         assert f"note: {recorder.chain.reason}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_time")
 def test_the_rest_is_tested_later_from_the_archive_and_the_network(tmp_path: Path) -> None:
     torch.manual_seed(3)

@@ -74,6 +74,7 @@ def test_a_case_is_what_its_name_says() -> None:
             ), case.name
 
 
+@pytest.mark.slow
 def test_intervals_are_held_to_their_coverage_where_the_case_says_so() -> None:
     """Two continuous units, or 256 cells; channels have estimators of their own."""
     for case in (*CASES, *JUDGES):

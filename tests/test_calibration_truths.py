@@ -401,6 +401,7 @@ def test_warps_are_invertible_maps_of_gaussian_rows() -> None:
         assert ALL[name].bits == pytest.approx(-(2 if "2+2" in name else 1) / 2 * log2(1 - r * r))
 
 
+@pytest.mark.slow
 def test_every_case_has_two_derivations_and_a_place() -> None:
     warped = {c.name for c in (*CASES, *JUDGES) if c.family == "warped"}
     infinite = {c.name for c in (*CASES, *JUDGES) if not c.finite}

@@ -175,6 +175,7 @@ def test_the_benchmark_of_large_networks_runs_on_small_ones() -> None:
     assert names == ["gpt2", "resnet50", "vit-base"]
 
 
+@pytest.mark.slow
 def test_the_first_capture_tells_how_long_all_of_them_will_take(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ OF_BERT = {
 }
 
 
+@pytest.mark.slow
 def test_a_sharded_index_of_safetensors(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     model = bert()

@@ -87,6 +87,7 @@ def test_a_picture_is_the_same_whoever_judged_it_and_the_judgement_is_kept(
     )
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_plane_is_said_whoever_judges(
     tmp_path: Path, never_judged: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_picture_is_as_wide_as_the_inches_that_are_given(run: Path, kind: str)
     assert save.draw(plane, kind=kind, size=3.3).get_size_inches()[0] == pytest.approx(3.3)
 
 
+@pytest.mark.slow
 def test_a_width_in_inches_is_an_option_of_the_command(run: Path, tmp_path: Path) -> None:
     call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "--size", "3.3")
     assert 'width="237.6pt"' in (tmp_path / "a.svg").read_text("utf-8")

@@ -44,6 +44,7 @@ def train(to: Path, **options) -> dict[str, torch.Tensor]:
     return net.state_dict()
 
 
+@pytest.mark.slow
 def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_was(
     tmp_path: Path, monkeypatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_wish_that_is_not_heard_is_made_again(monkeypatch) -> None:
     assert heard == ["0"] * 3
 
 
+@pytest.mark.slow
 def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -> None:
     run = tmp_path / "none"
     with subprocess.Popen(

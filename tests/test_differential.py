@@ -400,6 +400,7 @@ def test_kde_at_a_relative_width() -> None:
         assert bits == pytest.approx(kde(z, y.tolist(), s2, 2), abs=3e-5)
 
 
+@pytest.mark.slow
 def test_plug_in_and_the_default_correction() -> None:
     rng = np.random.default_rng(4)
     for _ in range(2 * CASES):

@@ -66,6 +66,7 @@ def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_whi
     ) and near.high == pytest.approx(1.4303, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_sets() -> None:
     """The standard deviation over all halves, which METHODS names for smooth statistics, is a
     quarter too large for neighbours of independent rows.

@@ -58,6 +58,7 @@ def test_every_engine_gives_the_same_bits(archive, monkeypatch) -> None:
     assert numbers(serial) == numbers(threads) == numbers(kernels)
 
 
+@pytest.mark.slow
 def test_an_unchanged_layer_is_measured_once_unless_the_estimator_draws(
     archive, monkeypatch
 ) -> None:

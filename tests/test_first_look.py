@@ -238,6 +238,7 @@ def test_weights_that_accelerate_has_offloaded_are_brought_for_the_probe(tmp_pat
     assert all(p.is_meta for p in net.parameters())
 
 
+@pytest.mark.slow
 def test_a_head_over_a_vocabulary_does_not_decide_the_batch(tmp_path: Path) -> None:
     words = 20_000
     head = nn.Sequential(nn.Embedding(words, 8), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, words))

@@ -98,6 +98,7 @@ def _run(code: str, *args: str, cache: Path) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_compiles_says_so_once_and_one_that_reads_the_cache_does_not(
     tmp_path: Path,
 ) -> None:

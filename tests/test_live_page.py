@@ -161,6 +161,7 @@ def too_much(connection: socket.socket, over: threading.Event) -> None:
             connection.sendall(b"x" * 100_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "behave", [one_byte_a_second, a_redirect, the_question_itself, nothing, too_much]
 )

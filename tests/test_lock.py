@@ -49,6 +49,7 @@ def test_an_interrupt_right_behind_the_release_closes_nobody_elses_file(
     WriterLock(tmp_path, 0).release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_lock_is_not_copied_so_that_no_copy_closes_another_file(
     duplicate: Callable[[object], object], tmp_path: Path

@@ -387,6 +387,7 @@ def test_every_way_in_which_torch_writes_is_seen(
     assert state.changed == ["last.weight"] and not state.lost
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_operators_of_functions_run_while_writes_are_watched(
     monkeypatch: pytest.MonkeyPatch,

@@ -170,6 +170,7 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
     assert kinds, "each told once, with its kind"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads /proc and limits the address space"
 )

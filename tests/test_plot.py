@@ -566,6 +566,7 @@ def test_a_dpi_matrix_of_many_layers_has_squares_for_letters_and_names_that_stan
     assert [a.get_text() for a in artists(few, "cell-")] == ["F"] and len(few.get_xticks()) == 10  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_legend_beside_a_figure_has_the_entries_that_fit() -> None:
     figure = save.draw(deep(80), kind="sensitivity")
     save.pixels(figure)
@@ -703,6 +704,7 @@ def test_planes_of_other_layers_side_by_side_have_a_legend_each() -> None:
     assert len(figure.legends) == 1
 
 
+@pytest.mark.slow
 def test_many_planes_side_by_side_stand_in_rows_and_keep_their_shape() -> None:
     planes = {f"seed {k}": make_plane() for k in range(7)}
     figure = draw_side_by_side(planes, estimator="bin:szt")

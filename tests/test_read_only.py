@@ -78,6 +78,7 @@ def test_without_a_cache_the_place_is_asked_for(run: Path, tmp_path: Path) -> No
     assert done.returncode == 2 and "--output" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "phases", "report"])
 def test_it_is_checked_and_reported(command: str, run: Path, tmp_path: Path) -> None:
     out = ["-o", tmp_path / "r.html"] if command == "report" else []

@@ -154,6 +154,7 @@ def test_of_integers_nothing_is_known() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_was_derived_goes_with_its_owner() -> None:
     owner = discrete(np.arange(3))
     codes = codes_of(owner)

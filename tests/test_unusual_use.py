@@ -163,6 +163,7 @@ class Forwards:
         self.running -= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [ip.Recorder.close, ip.Recorder.selfcheck])
 @pytest.mark.parametrize("background", [False, True])
 def test_no_other_forward_of_the_recorder_runs_beside_the_capture_of_a_thread(
@@ -191,6 +192,7 @@ def test_a_cell_that_is_run_again_is_told_of_its_own_open_recorder(tmp_path: Pat
         assert again.step(1)
 
 
+@pytest.mark.slow
 def test_a_recorder_that_nobody_holds_any_more_keeps_no_run_to_itself(tmp_path: Path) -> None:
     rec = recorder(tmp_path / "run").open()
     assert rec.step(1)

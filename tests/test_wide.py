@@ -301,6 +301,7 @@ def test_a_constant_variable_carries_nothing(other: str, constant: int) -> None:
     assert found.sense == "point"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("values", [2, 3])
 def test_an_independent_layer_of_few_values_tells_nothing(values: int) -> None:
