@@ -125,6 +125,23 @@ def test_a_model_of_transformers_that_is_stored_under_other_names(
     assert np.allclose(run.z(3, "classifier"), logits, atol=1e-6)
 
 
+def test_two_networks_of_one_checkpoint_are_a_question(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    first, second = nn.Linear(3, 2), nn.Linear(3, 2)
+    folder = tmp_path / "checkpoint_4"  # as accelerate writes what it prepared
+    folder.mkdir()
+    save_file(first.state_dict(), folder / "model.safetensors")
+    save_file(second.state_dict(), folder / "model_1.safetensors")
+    probe = (torch.eye(3), [0, 1, 1])
+    how: dict[str, Any] = {"checkpoints": {4: folder}, "layers": "all"}
+    with pytest.raises(InputError, match="several state dicts fit the model.*choose by entry="):
+        ip.capture(nn.Linear(3, 2), probe, tmp_path / "asked", **how)
+    run = ip.capture(nn.Linear(3, 2), probe, tmp_path / "run", entry="model_1", **how)
+    want = second(torch.eye(3)).detach().numpy()
+    np.testing.assert_allclose(run.z(4, run.layers[0]), want, atol=1e-6)
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     bert().save_pretrained(tmp_path / "checkpoint-7", max_shard_size="10KB")

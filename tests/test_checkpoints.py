@@ -30,6 +30,17 @@ def test_the_step_is_the_number_after_step_or_the_only_one(name: str, step: int)
     assert step_in_name(name) == step
 
 
+@pytest.mark.parametrize("name", ["ckpt_10k", "step=1.5M", "model_1e5", "step2e3"])
+def test_an_abbreviated_number_is_no_step(name: str) -> None:
+    assert isinstance(step_in_name(name), list)
+
+
+def test_hidden_files_are_no_checkpoints(tmp_path: Path) -> None:
+    touch(tmp_path, "ckpt_2.pt", "ckpt_10.pt")
+    (tmp_path / "._ckpt_2.pt").write_bytes(b"left behind by a file manager")
+    assert [found.step for found in find_checkpoints(tmp_path)] == [2, 10]
+
+
 @pytest.mark.parametrize("name", ["run1_ckpt2", "epoch=3-val_loss=0.25", "step1_step2"])
 def test_several_numbers_are_returned_as_they_were_read(name: str) -> None:
     assert isinstance(step_in_name(name), list) and len(step_in_name(name)) > 1

@@ -18,7 +18,7 @@ _NO_RESERVE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "655
 # One process loads torch; every headroom is tried in a fork of it, so that none inherits the memory
 # that another has freed.
 _CHILD = """
-import json, os, pathlib, resource, sys, warnings
+import json, os, pathlib, resource, sys, time, warnings
 import torch, infoplane as ip
 root, background = pathlib.Path(sys.argv[1]), sys.argv[2] == "background"
 
@@ -40,8 +40,9 @@ def train(run, headroom_mib=None):
                 pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
                 resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + int(headroom_mib * 2**20), resource.RLIM_INFINITY))
             recorder.step(step)
-            if background:
-                recorder._session.recording.captures.background.drain()
+            until = time.monotonic() + 0.5  # the writer's thread works under the limit too
+            while background and step not in recorder.steps and time.monotonic() < until:
+                time.sleep(0.005)
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     steps = ()
     if recorder is not None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
-from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, TensorDataset
 
 from infoplane.archive import open_archive
 from infoplane.errors import InputError
@@ -260,6 +260,59 @@ def test_a_loader_with_a_generator_of_its_own_trains_on_in_the_order_it_would_ha
     assert [x.tolist() for (x,) in shown] == [x.tolist() for (x,) in untouched]
 
 
+class _Noisy(Dataset[Any]):
+    """Adds noise of a generator that a transform inside it holds, and counts what is read."""
+
+    def __init__(self) -> None:
+        self.transforms = [SimpleNamespace(own=np.random.default_rng(0))]
+        self.read = 0
+
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        self.read += 1
+        return X[place] + float(self.transforms[0].own.normal()), int(Y[place])
+
+
+class _ByEpoch(Sampler[int]):
+    """Another order in every epoch, counted by itself."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return 12
+
+    def __iter__(self) -> Any:  # Any: an iterator of numbers
+        order = np.random.default_rng(self.epoch).permutation(12)
+        self.epoch += 1
+        return iter(order.tolist())
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_training_reads_on_as_if_the_probe_had_not_read(workers: int) -> None:
+    def loader() -> DataLoader[Any]:
+        kept = workers > 0
+        return DataLoader(
+            _Noisy(), 4, sampler=_ByEpoch(), num_workers=workers, persistent_workers=kept
+        )
+
+    def epochs(of: DataLoader[Any]) -> list[Any]:
+        torch.manual_seed(1)
+        return [x.tolist() for _ in range(2) for x, _ in of]
+
+    shown = loader()
+    make_probe(shown)
+    assert epochs(shown) == epochs(loader())
+
+
+def test_a_data_set_is_left_as_it_was() -> None:
+    data = _Noisy()
+    make_probe(data)
+    assert data.read == 0 and data[0][0].tolist() == _Noisy()[0][0].tolist()
+
+
 def test_inputs_alone_come_of_a_loader_too() -> None:
     assert torch.equal(make_probe(DataLoader(TensorDataset(X), batch_size=5)).tensors()["x"], X)
 
@@ -284,6 +337,56 @@ def test_batches_of_several_lengths_are_padded_as_their_masks_say(left: bool) ->
         assert torch.equal(ids[rows, kept], batch["input_ids"])
     assert mask.sum() == sum(int(b["attention_mask"].sum()) for b in batches)
     assert any("padded to 7 by their mask" in note for note in probe.notes)
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_mask_that_is_true_at_padding_pads_what_it_is_true_at(padded: bool, left: bool) -> None:
+    batches = []
+    for length in (5, 7):
+        batch = _batch(length, left)
+        real = batch.pop("attention_mask").bool()
+        real = real if padded else torch.ones_like(real)
+        batches.append(batch | {"src_key_padding_mask": ~real})
+    tensors = make_probe(batches).tensors()
+    ids, padding = tensors["input_ids"], tensors["src_key_padding_mask"]
+    added = slice(0, 2) if left and padded else slice(5, 7)
+    assert padding[:3, added].all() and (ids[:3, added] == (7 if padded else 0)).all()
+    assert int(padding.sum()) == 6 + 2 * padded
+
+
+def test_another_mask_before_that_of_attention_does_not_say_what_padding_is() -> None:
+    batches = []
+    for length in (5, 7):
+        special = torch.zeros(3, length, dtype=torch.int64)
+        special[:, 0] = 1
+        batches.append({"special_tokens_mask": special} | _batch(length))
+    tensors = make_probe(batches).tensors()
+    assert (tensors["attention_mask"][:3, 5:] == 0).all() and (
+        tensors["input_ids"][:3, 5:] == 7
+    ).all()
+
+
+@pytest.mark.parametrize("form", ["lists", "tensors", "datasets", "datasets of tensors"])
+@pytest.mark.parametrize("labels", [False, True])
+def test_samples_of_token_ids_are_rows_and_their_tokens_are_not(form: str, labels: bool) -> None:
+    samples = []
+    for length in (3, 5, 4):
+        sample = {"input_ids": [*range(1, length + 1)], "attention_mask": [1] * length}
+        samples.append(sample | ({"labels": [1] * length} if labels else {}))
+    given: Any = samples  # Any: datasets has no types here
+    if form.startswith("datasets"):
+        given = pytest.importorskip("datasets").Dataset.from_list(samples)
+        given = given.with_format("torch") if form.endswith("tensors") else given
+    elif form == "tensors":
+        given = [{name: torch.tensor(row[name]) for name in row} for row in samples]
+    probe = make_probe(given)
+    assert probe.tensors()["input_ids"].tolist() == [
+        [1, 2, 3, 0, 0],
+        [1, 2, 3, 4, 5],
+        [1, 2, 3, 4, 0],
+    ]
+    assert probe.y is None or probe.y.shape == (3, 5)
 
 
 def test_labels_of_every_token_are_padded_by_what_losses_ignore() -> None:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
+from scipy import sparse
 from torch import nn
 from typer.testing import CliRunner
 
@@ -630,6 +631,12 @@ def test_a_layer_that_stays_and_parts_of_one_array_are_no_buffer(tmp_path: Path)
     [
         ({"step_1": {"fc": np.ones((4, 2))}, "step_2": {"fc": np.ones((4, 2))}}, "look like steps"),
         ({0.5: {"fc": np.ones((4, 2))}, 1.5: {"fc": np.ones((4, 2))}}, "look like steps"),
+        ({"1": {"fc": np.ones((4, 2))}, "2": {"fc": np.ones((4, 2))}}, "look like steps"),
+        ({"fc_step1": np.ones((4, 2)), "fc_step2": np.ones((4, 2))}, "layers of several steps"),
+        ({"epoch1/fc": np.ones((4, 2)), "epoch2/fc": np.ones((4, 2))}, "layers of several steps"),
+        ({"a.fc": np.ones((4, 2)), "a": {"fc": np.zeros((4, 2))}}, "two arrays have the name"),
+        ({"rnn": (np.ones((4, 2)), (np.ones((4, 2)), np.ones((4, 2))))}, "the one that is the lay"),
+        ({"fc": sparse.csr_matrix(np.ones((4, 2)))}, "sparse"),
         ({"fc": {1: np.ones((4, 2)), 2: np.ones((4, 2))}}, "turn the two around"),
         ({"fc": list(np.ones((4, 2)))}, "np.stack"),
         ({"fc": [np.ones((4, 2)), np.ones((3, 2))]}, "np.concatenate"),
@@ -640,6 +647,60 @@ def test_arrays_in_another_order_than_expected_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         ip.from_arrays(arrays, to=tmp_path / "run")
+
+
+def test_layers_may_be_named_as_steps_where_they_are_chosen(tmp_path: Path) -> None:
+    arrays = {"block_iter1": np.eye(4), "block_iter2": np.eye(4)}
+    run = ip.from_arrays(arrays, to=tmp_path / "run", layers=["block_*"])
+    assert run.layers == ("block_iter1", "block_iter2")
+
+
+def _steps_with_labels(folder: Path, form: str, second: np.ndarray) -> tuple[Path, dict[str, str]]:
+    """Two steps with their labels, those of the second as given; how they are imported."""
+    folder.mkdir()
+    if form == "npz":
+        for step, labels in ((1, np.arange(4)), (2, second)):
+            np.savez(folder / f"step{step}.npz", fc=np.eye(4) + step, labels=labels)
+        return folder, {"pattern": "step{step}.npz", "y": "step1.npz:labels"}
+    if form == "npy":
+        for step, labels in ((1, np.arange(4)), (2, second)):
+            (folder / f"step{step}").mkdir()
+            np.save(folder / f"step{step}" / "fc.npy", np.eye(4) + step)
+            np.save(folder / f"step{step}" / "labels.npy", labels)
+        return folder, {"pattern": "step{step}/{layer}.npy", "y": "step1/labels.npy"}
+    file = folder / "all.npz"
+    first = {"step1/fc": np.eye(4) + 1, "step1/labels": np.arange(4)}
+    np.savez(file, **first, **{"step2/fc": np.eye(4) + 2, "step2/labels": second})
+    return file, {"pattern": "step{step}/{layer}", "y": "step1/labels"}
+
+
+@pytest.mark.parametrize("form", ["npz", "npy", "one file"])
+def test_labels_beside_the_layers_of_every_step_are_no_layer(form: str, tmp_path: Path) -> None:
+    path, options = _steps_with_labels(tmp_path / "dump", form, np.arange(4))
+    run = ip.import_run(path, to=tmp_path / "run", **options)  # type: ignore[arg-type]  # strings
+    assert run.steps == (1, 2) and run.layers == ("fc",)
+    assert np.array_equal(run.z(1, "fc"), np.eye(4) + 1) and run.y.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("form", ["npz", "npy", "one file"])
+@pytest.mark.parametrize("layers", [None, ["fc"]])
+def test_steps_whose_rows_are_in_another_order_are_refused(
+    form: str, layers: list[str] | None, tmp_path: Path
+) -> None:
+    path, options = _steps_with_labels(tmp_path / "dump", form, np.arange(4)[::-1])
+    with pytest.raises(InputError, match="step 2: its 'labels' differs"):
+        ip.import_run(path, to=tmp_path / "run", layers=layers, **options)  # type: ignore[arg-type]  # strings
+
+
+def test_hidden_files_and_names_of_nothing_become_no_layer(tmp_path: Path) -> None:
+    (tmp_path / "dump" / ".ipynb_checkpoints").mkdir(parents=True)
+    with pytest.raises(InputError, match="dump: holds no layers, in files of .npy"):
+        ip.import_run(tmp_path / "dump", to=tmp_path / "run")
+    for name in ("fc", ".ipynb_checkpoints/fc-checkpoint"):
+        np.save(tmp_path / "dump" / f"{name}.npy", np.eye(4))
+    assert ip.import_run(tmp_path / "dump", to=tmp_path / "run").layers == ("fc",)
+    alone = ip.import_run(tmp_path / "dump" / "fc.npy", to=tmp_path / "alone")
+    assert alone.layers == ("fc",)
 
 
 def test_columns_of_lists_are_rows_of_units(tmp_path: Path) -> None:

@@ -242,6 +242,18 @@ def test_step_zero_of_the_untrained_network_is_taken_with_its_metrics_in_silence
     assert archive.steps == (0, 1) and archive.metrics[0] == {"loss": 2.0}
 
 
+def test_one_update_that_counts_many_samples_keeps_the_untrained_network(tmp_path: Path) -> None:
+    net = _net()
+    optimiser = torch.optim.SGD(net.parameters(), 0.1)
+    with _recorder(net, tmp_path) as rec:
+        for seen in (16, 32):
+            net(torch.randn(16, 3)).square().mean().backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            rec.step(seen)
+    assert open_archive(tmp_path / "run").steps == (0, 16, 32)
+
+
 @pytest.mark.parametrize("assign", [False, True])
 @pytest.mark.parametrize("store", ["activations", "weights"])
 @pytest.mark.parametrize("steps", [(0, 10, 20), (10, 20, 30)])

@@ -379,3 +379,13 @@ def test_padding_that_no_mask_explains_is_warned_of(net: Reader, tmp_path: Path)
         ip.from_arrays(
             states(net, batch), inputs=batch["input_ids"], rows="token", to=tmp_path / "run"
         )
+
+
+def test_a_mask_that_is_true_at_padding_is_refused(tmp_path: Path) -> None:
+    ids = np.array([[1, 2, 3, 0], [4, 5, 0, 0], [6, 1, 0, 0]])
+    options = {"rows": "token", "inputs": {"ids": ids, "padding_mask": ids == 0}}
+    arrays = {"h": np.arange(24.0).reshape(3, 4, 2)}
+    with pytest.raises(InputError, match="padding_mask: all positions that it calls real hold 0"):
+        ip.from_arrays(arrays, to=tmp_path / "run", mask="padding_mask", **options)
+    run = ip.from_arrays(arrays, to=tmp_path / "run", mask=ids != 0, **options)
+    assert run.n_rows == 7

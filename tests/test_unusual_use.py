@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -215,6 +216,29 @@ class Acts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.act()
         return self.fc(x)  # type: ignore[no-any-return]  # a tensor
+
+
+@pytest.mark.parametrize("rows", [5, 8])
+def test_forwards_of_another_thread_beside_a_capture_are_neither_stored_nor_stopped(
+    rows: int, tmp_path: Path
+) -> None:
+    net, other = Acts(), []
+
+    def acts() -> None:
+        def forward() -> None:
+            other.append(net.fc(torch.zeros(rows, 3)))
+
+        thread = threading.Thread(target=forward)
+        thread.start()
+        thread.join()
+
+    with recorder(tmp_path / "run", net) as rec:
+        net.act = acts
+        assert rec.step(1)
+        net.act = lambda: None
+    assert {tuple(values.shape) for values in other} == {(rows, 4)}
+    want = net.fc(X).detach().numpy()
+    np.testing.assert_allclose(open_archive(tmp_path / "run").z(1, "fc"), want, atol=1e-6)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

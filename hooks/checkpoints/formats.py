@@ -23,9 +23,9 @@ from infoplane.errors import DamagedCheckpoint, InputError, MissingExtra
 from infoplane.hooks.checkpoints.state_dicts import is_extra_state, match_keys
 from infoplane.user_warning import warn_user
 
-TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
+TORCH_SUFFIXES = (".pt", ".pth", ".pth.tar", ".bin", ".ckpt")
 SUPPORTED = (
-    ".pt .pth .bin .ckpt or .safetensors files, a sharded index, checkpoint-N folders, "
+    ".pt .pth .pth.tar .bin .ckpt or .safetensors files, a sharded index, checkpoint-N folders, "
     "distributed checkpoints or adapters"
 )
 HUGGING_FACE = "Hugging Face checkpoint"
@@ -239,8 +239,10 @@ def _index(path: Path, model_keys: Collection[str]) -> StoredState:
 
 def _folder(path: Path, model_keys: Collection[str]) -> StoredState:
     file = next(path / name for name in (*_WHOLE, *_INDEXES) if (path / name).is_file())
-    stored = read_checkpoint(file, model_keys)
-    return StoredState(HUGGING_FACE, stored.entries, _logged(path))
+    entries = dict(read_checkpoint(file, model_keys).entries)
+    for other in sorted(path.glob(f"{file.stem}_[0-9]{file.suffix}")):  # of a second network
+        entries[other.stem] = read_checkpoint(other, model_keys).entries[""]
+    return StoredState(HUGGING_FACE, entries, _logged(path))
 
 
 def _logged(folder: Path) -> dict[str, float]:
@@ -268,7 +270,9 @@ def _only_file(folder: Path) -> Path | None:
     """The one file of weights in a folder, as in ``step1000/model.pt``."""
     suffixes = (*TORCH_SUFFIXES, ".safetensors")
     files = [
-        path for path in folder.glob("*") if path.suffix in suffixes and not is_of_training(path)
+        path
+        for path in folder.glob("*")
+        if path.name.endswith(suffixes) and not is_of_training(path)
     ]
     return files[0] if len(files) == 1 else None
 
@@ -354,7 +358,7 @@ def _has(*names: str) -> Callable[[Path], bool]:
 
 
 def _ends(*suffixes: str) -> Callable[[Path], bool]:
-    return lambda path: path.is_file() and path.suffix.lower() in suffixes
+    return lambda path: path.is_file() and path.name.lower().endswith(suffixes)
 
 
 FORMATS = (

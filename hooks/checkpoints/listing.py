@@ -21,7 +21,9 @@ Checkpoints = (
     str | Path | Sequence[str | Path] | Mapping[int, Stored] | Iterable[tuple[int, Stored]]
 )
 
-_NAMED_STEP = re.compile(r"(?<![a-z])(?:global[_-]?)?steps?[=_. -]*(\d+)", re.IGNORECASE)
+_NUMBER = r"\d+(?:(?:\.\d+)?(?:e\d+|[kmb](?![a-z0-9])))?"
+"""A whole number, or one that is written as 10k, 1.5M or 1e5."""
+_NAMED_STEP = re.compile(rf"(?<![a-z])(?:global[_-]?)?steps?[=_. -]*({_NUMBER})", re.IGNORECASE)
 _MOST = 10**18
 
 
@@ -155,7 +157,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
     Parts of a network in folders of their own, such as `2_Dense`, are no checkpoints of steps.
     """
-    content = sorted(folder.iterdir())
+    content = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     if format_of(folder) is None:
         found = [path for path in content if format_of(path) and not is_of_training(path)]
         if not found:
@@ -283,9 +285,10 @@ def step_in_name(name: str) -> int | list[str]:
         none.
 
     Example:
-        >>> tuple(map(step_in_name, ("ckpt_000123", "epoch=3-step=400", "run1_ckpt2")))
-        (123, 400, ['1', '2'])
+        >>> tuple(map(step_in_name, ("ckpt_000123", "epoch=3-step=400", "run1_ckpt2", "ckpt_10k")))
+        (123, 400, ['1', '2'], ['10k'])
     """
     named = _NAMED_STEP.findall(name)
-    numbers = named or re.findall(r"\d+", name)
-    return int(numbers[0]) if len(numbers) == 1 else numbers
+    numbers = named or re.findall(_NUMBER, name, re.IGNORECASE)
+    clear = len(numbers) == 1 and numbers[0].isdecimal()
+    return int(numbers[0]) if clear else numbers

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -118,15 +119,19 @@ def with_argument(
 class _Counter:
     """The hook of one module end.
 
-    Counts the calls of a forward and shows the wanted ones to ``visit``.
+    Counts the calls of a forward and shows the wanted ones to ``visit``. Forwards of other threads,
+    which act or evaluate with the same network, are none of the probe's.
     """
 
     def __init__(self, sites: Sequence[Site], visit: Visit) -> None:
         self.by_call = {site.call: site for site in sites}
         self.visit = visit
         self.seen = 0
+        self._thread = threading.get_ident()
 
     def _next(self, value: Any) -> Any:  # Any: layer output
+        if threading.get_ident() != self._thread:
+            return None
         site, self.seen = self.by_call.get(self.seen), self.seen + 1
         if site is None:
             return None

@@ -120,9 +120,11 @@ def _label_key(batch: Mapping[Any, Any]) -> str | None:
 def is_sample(item: object) -> bool:
     """Whether an item of a list is one row and no batch.
 
-    Its label is a single value, or it is a mapping of plain lists.
+    Its label is a single value, or it is a mapping of plain lists, or of token ids of one text.
     """
     if isinstance(item, Mapping):
+        if any(str(key).endswith("input_ids") and _is_line(item[key]) for key in item):
+            return True
         label = item.get(_label_key(item))
         if label is not None:
             return _is_single(label)
@@ -134,6 +136,10 @@ def _is_single(value: object) -> bool:
     if isinstance(value, (Tensor, np.ndarray)):
         return value.ndim == 0
     return isinstance(value, (bool, int, float, str, np.generic))
+
+
+def _is_line(value: object) -> bool:
+    return value.ndim == 1 if isinstance(value, (Tensor, np.ndarray)) else _is_flat(value)
 
 
 def _is_flat(value: object) -> bool:

@@ -1,31 +1,62 @@
-"""What a loader draws from, put back as it was: the training may read the same loader."""
+"""A loader, and what it draws from, put back as it was: the training may read the same loader."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from types import ModuleType
 
-import torch
-from torch.utils.data import DataLoader
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from infoplane.hooks.network.saved_values import SavedTable, SavedValue
+from infoplane.hooks.network.streams import STREAMS, SavedStream
+
+_DEEPEST = 5
+"""Objects inside objects that are searched for generators: a transform in a list in a data set."""
+_LONGEST = 1000
+"""A longer list is data."""
 
 
 @contextlib.contextmanager
-def generators_kept(given: object) -> Iterator[None]:
-    """Restore the generators of a loader and of its samplers on exit; others have none."""
-    states = [(generator, generator.get_state()) for generator in _generators_of(given)]
+def loader_kept(given: object) -> Iterator[None]:
+    """Restore a loader, its samplers and data sets, and all generators that they hold, on exit."""
+    saved: list[SavedValue] = []
+    _save(given, saved, set(), depth=0)
     try:
         yield
     finally:
-        for generator, state in states:
-            generator.set_state(state)
+        for value in saved:
+            value.put_back()
 
 
-def _generators_of(given: object) -> list[torch.Generator]:
-    """The generators that were given to a loader, to its sampler, and to that of its batches."""
-    if not isinstance(given, DataLoader):
-        return []
-    batches = given.batch_sampler
-    owners = (given, given.sampler, batches, getattr(batches, "sampler", None))
-    # samplers are anybody's classes
-    found = [getattr(owner, "generator", None) for owner in owners]
-    return [generator for generator in found if isinstance(generator, torch.Generator)]
+def _save(value: object, saved: list[SavedValue], seen: set[int], *, depth: int) -> None:
+    """Save what of a value is read on by the training.
+
+    Args:
+        value: a loader, or something that it holds.
+        saved: is added to.
+        seen: ids of what was met already.
+        depth: how many objects the value lies in.
+    """
+    if depth > _DEEPEST or id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, STREAMS):
+        saved.append(SavedStream(value, ""))
+        return
+    if isinstance(value, (DataLoader, Dataset, Sampler)):
+        saved.append(SavedTable(vars(value), ""))  # a count of epochs, workers that go on
+    for part in _parts(value):
+        _save(part, saved, seen, depth=depth + 1)
+
+
+def _parts(value: object) -> Collection[object]:
+    """What a list, a mapping or an object holds; nothing of data and of networks."""
+    if isinstance(value, dict):
+        return value.values() if len(value) <= _LONGEST else ()
+    if isinstance(value, (list, tuple)):
+        return value if len(value) <= _LONGEST else ()
+    if isinstance(value, (type, ModuleType, nn.Module)) or not hasattr(value, "__dict__"):
+        return ()
+    return list(vars(value).values())

@@ -14,6 +14,7 @@ from infoplane.hooks.probing.inputs import (
     has_rows,
     ragged,
 )
+from infoplane.positions.masks import names_a_mask, true_where_padding
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +22,8 @@ class Padding:
     """How batches of different lengths come to one.
 
     Attributes:
-        masks: the attention mask of every part, shape ``(rows, length)``; none where no mask tells
-            what padding is.
+        masks: of every part, shape ``(rows, length)``, true where a position is real; none where no
+            mask tells what padding is.
         left: whether rows are padded on their left.
     """
 
@@ -32,12 +33,14 @@ class Padding:
     @classmethod
     def of(cls, tables: Sequence[dict[str, Any]]) -> Padding:
         """Return the padding that the masks among the inputs describe."""
-        for name, first in tables[0].items():
+        for name in sorted(tables[0], key=names_a_mask, reverse=True):
+            first = tables[0][name]
             if "mask" not in name or not has_rows(first) or first.ndim != 2:
                 continue
-            masks = tuple(table[name] for table in tables)
+            masks = [table[name] for table in tables]
             if all(map(_is_of_zeros_and_ones, masks)):
-                return cls(masks, _pads_on_the_left(masks))
+                real = tuple(mask != int(true_where_padding(name)) for mask in masks)
+                return cls(real, _pads_on_the_left(real))
         return cls((), False)
 
     def notes(self, what: str) -> tuple[str, ...]:
@@ -64,16 +67,16 @@ class Padding:
         if len(rest) != 1 or lengths != [mask.shape for mask in self.masks]:
             raise InputError(ragged(name, shapes))
         length = max(shape[0] for shape in shapes)
-        value = self._value(tensors)
+        value = self._value(tensors, float(true_where_padding(name)))
         return torch.cat([self._padded(tensor, length, value) for tensor in tensors])
 
-    def _value(self, tensors: Sequence[Tensor]) -> float:
-        """What the parts themselves hold where the mask is 0; 0 where nothing is masked."""
-        for tensor, mask in zip(tensors, self.masks, strict=True):
-            masked = tensor[mask == 0]
+    def _value(self, tensors: Sequence[Tensor], otherwise: float) -> float:
+        """What the parts themselves hold at padding; ``otherwise`` where they have none."""
+        for tensor, real in zip(tensors, self.masks, strict=True):
+            masked = tensor[~real]
             if len(masked):
                 return float(masked.reshape(-1)[0])
-        return 0.0
+        return otherwise
 
     def _padded(self, tensor: Tensor, length: int, value: float) -> Tensor:
         rows, own, *rest = tensor.shape
@@ -86,7 +89,7 @@ def _is_of_zeros_and_ones(mask: Tensor) -> bool:
 
 
 def _pads_on_the_left(masks: Sequence[Tensor]) -> bool:
-    """Whether some rows begin masked, and all rows end unmasked."""
+    """Whether some rows begin with padding, and all rows end with a real position."""
     filled = [mask for mask in masks if mask.shape[1]]
-    begins_masked = any(bool((mask[:, 0] == 0).any()) for mask in filled)
-    return begins_masked and all(bool((mask[:, -1] == 1).all()) for mask in filled)
+    begins_masked = any(bool((~mask[:, 0]).any()) for mask in filled)
+    return begins_masked and all(bool(mask[:, -1].all()) for mask in filled)

@@ -29,7 +29,7 @@ from infoplane.hooks.probing.batches import (
     part_of_mapping,
     part_of_sample,
 )
-from infoplane.hooks.probing.generators import generators_kept
+from infoplane.hooks.probing.generators import loader_kept
 from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
 from infoplane.hooks.probing.joined_parts import joined, joined_in_turn
 from infoplane.hooks.probing.labels import as_labels
@@ -206,8 +206,9 @@ def make_probe(
             (several arguments) or a mapping (keyword arguments); numbers, strings and None among
             several arguments are passed on to the network. In a mapping the entries ``labels``,
             ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the
-            random state put back, that of a loader's own generator too. Batches of different
-            lengths are padded where they have an attention mask, and refused where they have none.
+            random state put back, also of generators that a loader or data set holds. Batches of
+            different lengths are padded where they have an attention mask, and refused where they
+            have none.
         fixed: names of inputs without a row axis, those of a tuple by their number: every batch
             gets them whole.
         dtype: in which the network computes: what numpy arrays of floats become.
@@ -220,7 +221,7 @@ def make_probe(
     with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
         if _is_maker(given):
             given = given()  # type: ignore[operator]  # a callable, checked there
-        with generators_kept(given):
+        with loader_kept(given):
             part = _read(given, Reading(dtype, tuple(fixed)))
     have = [name for name, _ in named_values(part.inputs)]
     if fixed and (isinstance(part.inputs, Tensor) or set(fixed) - set(have)):
@@ -247,7 +248,7 @@ def _read(given: object, how: Reading) -> Part:
         return part_of_mapping(given, how)
     if isinstance(given, tuple):
         return _read_pair(given, how)
-    if isinstance(given, Dataset):
+    if isinstance(given, Dataset) or type(given).__module__.startswith("datasets."):
         rows = given if isinstance(given, Iterable) else _rows_of(given)
         return joined_in_turn((part_of_sample(sample, how) for sample in rows), "sample", how)
     if isinstance(given, list):

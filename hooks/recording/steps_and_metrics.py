@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.network.saved_values import version_of
+from infoplane.hooks.network.saved_values import can_be_copied, version_of
 
 LARGEST = 10**18
 """Steps are below this; the archive keeps them in 64 bits."""
@@ -122,14 +123,19 @@ def _number(value: object) -> float:
         raise InputError(f"a metric must be one number, got {_told(value)}") from error
 
 
+_SHOWN = 64
+"""Values of a matrix by which weights of another start are told from trained ones."""
+
+
 class Weights:
-    """How often the parameters of a network were written.
+    """How often the parameters of a network were written, and some of their values.
 
     It tells weights that were loaded from weights that were trained.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._written = [(parameter, version_of(parameter)) for parameter in model.parameters()]
+        self._values = _some_values(model)
 
     def moved(self, model: nn.Module) -> bool:
         """Whether any parameter was written, or replaced, since."""
@@ -145,7 +151,8 @@ class Weights:
         """Whether they were loaded since, rather than trained for ``step`` units.
 
         Training writes every parameter at least once in each of several units; loading writes, or
-        replaces, each just once.
+        replaces, each just once. One update may be several units (samples, batches whose gradients
+        are accumulated): it leaves the weights near where they were.
         """
         now: list[Tensor] = list(model.parameters())
         if step < 2 or not now or len(now) != len(self._written):
@@ -156,4 +163,21 @@ class Weights:
             parameter is before and version_of(parameter) == version + 1
             for parameter, (before, version) in pairs
         )
-        return replaced or (once and all(parameter.grad is None for parameter in now))
+        unused = all(parameter.grad is None for parameter in now)
+        return replaced or (once and unused and not self._near(model))
+
+    def _near(self, model: nn.Module) -> bool:
+        """Whether values moved, and have more in common with those before than another start."""
+        before, now = self._values, _some_values(model)
+        alike = before @ now > 0.5 * before.norm() * now.norm()
+        return bool(alike) and not torch.equal(before, now)
+
+
+def _some_values(model: nn.Module) -> Tensor:
+    """Evenly spaced values of every matrix of the network, side by side on the host."""
+    shown = []
+    for parameter in model.parameters():
+        if parameter.ndim > 1 and can_be_copied(parameter):
+            flat = parameter.detach().reshape(-1)
+            shown.append(flat[:: max(1, len(flat) // _SHOWN)].cpu().double())
+    return torch.cat(shown) if shown else torch.zeros(0, dtype=torch.float64)

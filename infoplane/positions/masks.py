@@ -121,6 +121,7 @@ def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
     tokens = arrays[key]
     n, positions = tokens.shape[:2]
     mask_name, valid = _mask_of(arrays, key, (n, positions), mask)
+    _refuse_mask_of_padding(tokens, valid, mask_name)
     members, content, others = [], [], []
     for name, array in arrays.items():
         if _belongs(name, array, key, positions):
@@ -158,6 +159,16 @@ def _is_binary(array: Array) -> bool:
     return array.dtype.kind in "iubf" and zeros_and_ones(array)
 
 
+def names_a_mask(name: str) -> bool:
+    """Return whether an input of this name says which positions are real."""
+    return name in _REAL_IS_TRUE or true_where_padding(name)
+
+
+def true_where_padding(name: str) -> bool:
+    """Return whether a mask of this name is true where a position is padding, as torch has it."""
+    return name.endswith(_PADDING_IS_TRUE)
+
+
 def zeros_and_ones(array: Array) -> bool:
     """Return whether an array holds nothing else."""
     return bool(((array == 0) | (array == 1)).all())
@@ -169,15 +180,14 @@ def _mask_of(
     if isinstance(mask, str):
         if mask not in arrays:
             raise InputError(f"mask={mask!r} is no input of the probe; it has {list(arrays)}")
-        return mask, _as_mask(arrays[mask], mask, shape, padding=mask.endswith(_PADDING_IS_TRUE))
+        return mask, _as_mask(arrays[mask], mask, shape, padding=true_where_padding(mask))
     if mask is not None:
         return "mask", _as_mask(to_numpy(mask), "mask", shape)
     for name, array in arrays.items():
         if side(name) != side(key) or name.startswith("encoder_"):
             continue
-        padding = name.endswith(_PADDING_IS_TRUE) and not name.startswith("memory")
-        if padding or name in _REAL_IS_TRUE:
-            return name, _as_mask(array, name, shape, padding=padding)
+        if names_a_mask(name) and not name.startswith("memory"):
+            return name, _as_mask(array, name, shape, padding=true_where_padding(name))
     return None, np.ones(shape, np.bool_)
 
 
@@ -190,6 +200,25 @@ def _as_mask(array: Array, name: str, shape: tuple[int, int], *, padding: bool =
         )
     real: Mask = (array == 0) if padding else (array != 0)
     return real
+
+
+def _refuse_mask_of_padding(tokens: Array, valid: Mask, name: str | None) -> None:
+    """Refuse a mask that is true where padding is: one id there, and several where it is false.
+
+    Args:
+        tokens: shape ``(n, T)``; vectors are not looked at.
+        valid: shape ``(n, T)``, what the mask says.
+        name: of the mask.
+    """
+    if name is None or tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+        return
+    real, padding = np.unique(tokens[valid]), np.unique(tokens[~valid])
+    if len(real) == 1 and len(padding) > 1:
+        raise InputError(
+            f"{name}: all positions that it calls real hold {real[0]}, and the others hold "
+            f"{len(padding)} ids: expected a mask that is true where a position is real, and this "
+            "one seems true where padding is; give mask= an array"
+        )
 
 
 def _segments(arrays: Arrays, members: Sequence[str], valid: Mask) -> Ids:

@@ -36,7 +36,11 @@ def layers_of(source: Any) -> tuple[Layers, bool]:  # Any: checked here
             "expected {layer: array}, {step: {layer: array}}, hidden_states, or a cache of "
             f"TransformerLens, nnsight or torchlens, got {type(source).__name__}"
         )
-    found = dict(_nested(source, ()))
+    found = {}
+    for name, array in _nested(source, ()):
+        if name in found:
+            raise InputError(f"two arrays have the name {name!r}: rename one of them")
+        found[name] = array
     if not found:
         raise InputError("expected {layer: array}, got a dictionary that holds no arrays")
     return found, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
@@ -20,8 +22,8 @@ from infoplane.positions.row_request import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared, declared_chain
-from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
-from infoplane.sources.plan import Import, plan_import
+from infoplane.sources.formats import READERS, WHOLE, is_array_file, natural, open_arrays
+from infoplane.sources.plan import Import, plan_import, refuse_steps_in_names
 from infoplane.types import Kind
 from infoplane.types.arrays import Array, to_numpy
 from infoplane.user_path import path_of
@@ -160,7 +162,13 @@ def _kind_of_labels(labels: Array, y_kind: str | None) -> Kind:
 
 
 class _Files:
-    """The folder or file that is imported; keeps track of arrays that are no layers."""
+    """The folder or file that is imported; keeps track of arrays that are no layers.
+
+    Attributes:
+        used: their files, or their names in the file.
+        shared: files of several arrays of which some are none.
+        samples: the arrays, by file in the folder (empty for the file) and name in the file.
+    """
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
         if not path.exists():
@@ -170,6 +178,8 @@ class _Files:
         self.path, self.stack = path, stack
         self.inside = open_arrays(path, stack) if is_array_file(path) else None
         self.used: set[Path | str] = set()
+        self.shared: set[Path] = set()
+        self.samples: dict[tuple[str, str], Array] = {}
         if self.inside is None and not path.is_dir():
             raise InputError(f"{path}: expected a folder or a file of arrays")
 
@@ -179,8 +189,7 @@ class _Files:
             return None if given is None else to_numpy(given)
         if self.inside is not None and str(given) in self.inside:
             self.used.add(str(given))
-            array = self.inside[str(given)]
-            return to_numpy(array[0 : array.shape[0]])
+            return self._read("", str(given), self.inside[str(given)])
         file, member = self._find(str(given)), None
         if file is None and ":" in str(given):
             path, _, member = str(given).rpartition(":")
@@ -188,18 +197,22 @@ class _Files:
         if file is None:
             names = "" if self.inside is None else f", and {self.path} has {list(self.inside)[:12]}"
             raise InputError(f"{name}={str(given)!r}: no such file{names}")
-        self.used.add(file.resolve())
         arrays = open_arrays(file, self.stack)
+        (self.used if member is None else self.shared).add(file.resolve())
+        relative = os.path.relpath(file, self.path)
         if member is None and len(arrays) == 1:
-            member = next(iter(arrays))
+            return self._read(relative, "", next(iter(arrays.values())))
         if member is None or member not in arrays:
             example = f"{file.name}:{next(iter(arrays), 'NAME')}"
             raise InputError(
                 f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}; name the "
                 f"array behind a colon, such as {example!r}"
             )
-        array = arrays[member]
-        return to_numpy(array[0 : array.shape[0]])
+        return self._read(relative, member, arrays[member])
+
+    def _read(self, file: str, name: str, array: Any) -> Array:  # Any: an array of any library
+        self.samples[file, name] = to_numpy(array[0 : array.shape[0]])
+        return self.samples[file, name]
 
     def _find(self, given: str) -> Path | None:
         """The file of this name in the folder that is imported, or else at this path."""
@@ -216,15 +229,21 @@ class _Files:
             return given
         return self.array(given, name)
 
-    def listed(self) -> list[tuple[str, Path]]:
-        """Return the files of arrays that are no labels and in no run, by their path."""
+    def listed(self, pattern: str | None) -> list[tuple[str, Path]]:
+        """Return the files of arrays that are no labels and in no run, by their path.
+
+        A file that holds labels beside layers counts where the pattern means such files.
+        """
+        beside = pattern is not None and "{layer}" not in pattern
+        no_layers = self.used if beside else self.used | self.shared
         found = []
         runs = {file.parent for file in self.path.rglob("run.json")}
         for file in self.path.rglob("*"):
             inside = file.relative_to(self.path)
             in_zarr = any(folder.suffix == ".zarr" for folder in inside.parents)
-            used = file.resolve() in self.used or not runs.isdisjoint(file.parents)
-            if is_array_file(file) and not in_zarr and not used:
+            used = file.resolve() in no_layers or not runs.isdisjoint(file.parents)
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if is_array_file(file) and not in_zarr and not used and not hidden:
                 found.append((inside.as_posix(), file))
         return sorted(found, key=lambda item: natural(item[0]))
 
@@ -241,17 +260,54 @@ def plan_files(
         layers: names or globs of those to take.
     """
     if files.inside is not None:
-        inside = {name: array for name, array in files.inside.items() if name not in files.used}
+        inside = {}
+        for name, array in files.inside.items():
+            if name not in files.used:
+                inside[name or files.path.stem] = array
         if pattern is None:
             return plan_import(inside, step=step, layers=layers)
         flat = layers_of(inside)[0]
         places = _matched({name: files.path for name in flat}, pattern, step)
         by_step = _by_step((place, flat[place.key]) for place in places)
+        _take_out_samples(by_step, files, pattern)
     else:
-        listed = dict(files.listed())
-        places = _matched(listed, pattern or _usual(listed), step)
+        listed = dict(files.listed(pattern))
+        if not listed:
+            raise InputError(f"{files.path}: holds no layers, in files of {' '.join(READERS)}")
+        if pattern is None and layers is None:
+            refuse_steps_in_names(listed)
+        pattern = pattern or _usual(listed)
+        places = _matched(listed, pattern, step)
         by_step = _by_step(_opened(place, files.stack) for place in places)
+        _take_out_samples(by_step, files, pattern)
     return plan_import(by_step, layers=layers)
+
+
+def _take_out_samples(by_step: dict[int, dict[str, Any]], files: _Files, pattern: str) -> None:
+    """Take labels and inputs, which the user named at one step, out of the layers of every step.
+
+    Args:
+        by_step: layers by name; changed in place.
+        files: knows which arrays were named.
+        pattern: of step and layer in a name.
+
+    Raises:
+        InputError: they are others at another step: its rows are in another order.
+    """
+    for (file, member), array in files.samples.items():
+        match = _expression(pattern).fullmatch(file or member)
+        named = "" if match is None else match.groupdict().get("layer", "")
+        if match is None or (file and member and named):
+            continue  # it lies elsewhere than the layers
+        name = named or member
+        for step, layers in by_step.items():
+            other = layers.pop(name, None)
+            if other is not None and not np.array_equal(to_numpy(other[:]), array):
+                raise InputError(
+                    f"step {step}: its {name!r} differs from that of {(file or member)!r}, so its "
+                    "rows are others or in another order: every step needs the same rows in one "
+                    "order"
+                )
 
 
 def _refuse_labels(found: Import, *, chosen: bool) -> None:

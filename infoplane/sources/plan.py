@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeGuard
 
@@ -14,7 +14,9 @@ from infoplane.sources.memory_of_steps import MemoryOfSteps
 from infoplane.sources.rows import Rows, as_rows
 from infoplane.types import counted
 
-_STEP_NAME = re.compile(r"(global[_-]?)?(step|epoch|iter|ckpt|checkpoint)s?[=_. -]*\d+", re.I)
+_STEP_IN_NAME = re.compile(
+    r"(?<![a-z])(global[_-]?)?(step|epoch|iter|ckpt|checkpoint)s?[=_. -]*\d+", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = No
         InputError: see `from_arrays`.
     """
     by_step = _by_step(arrays, step)
+    if layers is None and isinstance(arrays, Mapping) and not any(map(_is_whole, arrays)):
+        refuse_steps_in_names(arrays)
     steps: dict[int, dict[str, Rows]] = {}
     left_out: dict[str, None] = {}
     memory = MemoryOfSteps()
@@ -102,10 +106,10 @@ def _check_no_steps(layers: Mapping[Any, Any]) -> None:
     nested = [value for value in layers.values() if isinstance(value, Mapping)]
     if not nested or len(nested) < len(layers):
         return
-    if all(isinstance(key, float) or _STEP_NAME.fullmatch(str(key)) for key in layers):
+    if all(_is_step_name(key) for key in layers):
         raise InputError(
             f"the keys {list(layers)[:4]} look like steps: expected whole numbers, "
-            "{1: {layer: array}, 2: {layer: array}}"
+            "{1: {layer: array}, 2: {layer: array}}; layers need names, such as 'block1'"
         )
     inner = [list(value) for value in nested]
     if all(map(_is_whole, inner[0])) and all(keys == inner[0] for keys in inner):
@@ -113,6 +117,29 @@ def _check_no_steps(layers: Mapping[Any, Any]) -> None:
             f"expected {{step: {{layer: array}}}}, got the steps {inner[0][:4]} inside the layers "
             f"{list(layers)[:4]}: turn the two around"
         )
+
+
+def refuse_steps_in_names(layers: Collection[Any]) -> None:
+    """Refuse names of which several differ in the number of a step alone, as in ``step1/fc1``.
+
+    Raises:
+        InputError: with how steps are given.
+    """
+    names = [str(layer) for layer in layers]
+    if not all(map(_STEP_IN_NAME.search, names)):
+        return
+    without = [_STEP_IN_NAME.sub("", name) for name in names]
+    if all(without) and len(set(without)) < len(names):
+        raise InputError(
+            f"the names {names[:4]} look like layers of several steps: give {{1: {{layer: array}}, "
+            "2: {layer: array}}, for files pattern= (such as 'step{step}/{layer}.npy'), or "
+            "layers=[...] where these are the layers"
+        )
+
+
+def _is_step_name(key: object) -> bool:
+    name = str(key)
+    return isinstance(key, float) or name.isdecimal() or bool(_STEP_IN_NAME.fullmatch(name))
 
 
 def _step(step: object) -> int:

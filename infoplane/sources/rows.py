@@ -71,6 +71,7 @@ def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
     """
     layout = str(getattr(array, "layout", ""))  # of torch; arrays of jax have another one
     sparse = layout.startswith("torch.") and layout != "torch.strided"
+    sparse = sparse or hasattr(array, "tocsr")  # of scipy
     if sparse or getattr(array, "is_nested", False):
         raise InputError(f"{name}: a nested or sparse tensor; pad it, or give it dense")
     bare = not hasattr(array, "shape") or not hasattr(array, "dtype")
@@ -114,10 +115,11 @@ def _listed(array: object, name: str) -> Array:
     ranks = {len(part.shape) if hasattr(part, "shape") else 0 for part in array}
     if ranks == {1}:
         raise InputError(f"{name}: a list of {len(array)} vectors: join rows by np.stack")
-    if ranks and 0 not in ranks:
+    if ranks - {0}:
         raise InputError(
-            f"{name}: a list of {len(array)} arrays: join batches by np.concatenate; "
-            "give several calls of one layer as a tuple"
+            f"{name}: a {type(array).__name__} of {len(array)} arrays: join batches by "
+            "np.concatenate; give several calls of one layer as a tuple, and of an output of "
+            "several parts the one that is the layer"
         )
     try:
         return np.asarray(array)
