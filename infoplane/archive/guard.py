@@ -49,20 +49,6 @@ def refuse_soft_link(group: Any, key: bytes, at: str) -> None:  # Any: h5py's id
         raise DamagedArchive(f"{at} passes through a link; links are not followed")
 
 
-def has(group: h5py.Group, name: str, where: str) -> bool:
-    """Whether a group has an entry of this name, without opening it.
-
-    `node` refuses one that is a link.
-
-    Args:
-        group: an open group.
-        name: of the entry.
-        where: the file, for messages.
-    """
-    with naming(f"{where}: key '{name}'"):
-        return name.encode() in group.id
-
-
 def require_own_storage(
     dataset: Any, window: Window, nbytes: int, where: str
 ) -> None:  # Any: h5py's id of a dataset

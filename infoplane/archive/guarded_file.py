@@ -12,56 +12,31 @@ from typing import Any
 import h5py
 
 from infoplane.archive import layout
-from infoplane.archive.publish import ask_for_room
+from infoplane.archive.publish import RawFile, ask_for_room
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 from infoplane.open_flags import BINARY, NO_LINK, NO_WAIT
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-class Window:
+class Window(RawFile):
     """A read-only file for h5py and for direct reads.
 
     HDF5 gets a budget of reads, so a cycle in a damaged file ends.
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(open_regular(path))
         self.path = path
-        self.fd = open_regular(path)
-        self.size = os.fstat(self.fd).st_size
-        self.at = 0
         self.reads_left = 50_000 + self.size // 1024
         self._bytes_left = (64 << 20) + 4 * self.size
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self.at = (0, self.at, self.size)[whence] + offset
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def read(self, size: int = -1) -> bytes:
-        got = os.pread(self.fd, self.size if size < 0 else size, self.at)
-        self.at += len(got)
-        return got
 
     def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
         self.reads_left -= 1
         self._bytes_left -= len(buffer)
         if self.reads_left < 0 or self._bytes_left < 0:
             raise OSError("read budget exceeded: the structure of the file is cyclic or absurd")
-        got = os.preadv(self.fd, [buffer], self.at)
-        self.at += got
-        return got
-
-    def write(self, buffer: Any) -> int:  # Any: never called for a file opened for reading
-        raise OSError("opened for reading")
-
-    def truncate(self, size: int | None = None) -> int:
-        raise OSError("opened for reading")
-
-    def flush(self) -> None:
-        """Nothing to flush."""
+        return super().readinto(buffer)
 
     def close(self) -> None:
         """Close the file descriptor."""
@@ -98,18 +73,14 @@ def read_text(path: Path) -> bytes:
         NotAnArchive: no such regular file.
         DamagedArchive: larger than any honest header.
     """
-    fd = open_regular(path)
-    try:
-        size = os.fstat(fd).st_size
+    with os.fdopen(open_regular(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
         if size > layout.MAX_JSON:
             raise DamagedArchive(
                 f"{path}: {size} bytes of JSON, more than the {layout.MAX_JSON} that a header may "
                 "have"
             )
-        with os.fdopen(os.dup(fd), "rb") as file:
-            return file.read(layout.MAX_JSON)
-    finally:
-        os.close(fd)
+        return file.read(layout.MAX_JSON)
 
 
 @contextlib.contextmanager
@@ -133,11 +104,10 @@ def reading_h5(path: Path) -> Iterator[tuple[h5py.File, Window]]:
 
 
 def _opened(window: Window) -> Any:  # Any: h5py's id of a file
-    if window.read(8) != _SIGNATURE:
+    if os.pread(window.fd, 8, 0) != _SIGNATURE:
         raise NotAnArchive(
             f"{window.path}: not an HDF5 file (its first bytes are not the HDF5 signature)"
         )
-    window.at = 0
     ask_for_room()
     with naming(str(window.path)):
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)

@@ -14,18 +14,12 @@ import numpy as np
 from infoplane.archive import layout
 from infoplane.archive.checksum import crc32
 from infoplane.archive.guard import checked_array, refuse_soft_link, require_own_storage
-from infoplane.archive.guarded_file import Window, naming, open_regular, reading_h5
+from infoplane.archive.guarded_file import Window, naming, open_regular
 from infoplane.archive.layout import raw_bytes
 from infoplane.errors import DamagedArchive, NotAnArchive
 from infoplane.types.arrays import Array, Shape
 
 _READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
-
-
-def read_header(path: Path, name: str) -> bytes:
-    """Return the JSON text of one file, see `read_meta`."""
-    with reading_h5(path) as (file, window):
-        return read_meta(file, name, window, str(path))
 
 
 def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
@@ -128,12 +122,11 @@ def read_array(
     return array
 
 
-def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes:
-    """Return the JSON text in a scalar fixed-length string dataset.
+def read_meta(group: h5py.Group, window: Window, where: str) -> bytes:
+    """Return the JSON text of a header, a scalar fixed-length string dataset.
 
     Args:
         group: an open group.
-        name: of the dataset.
         window: the guarded file.
         where: the file, for messages.
 
@@ -141,7 +134,7 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         NotAnArchive: no such key: an HDF5 file of another program.
         DamagedArchive: not a fixed-length string with storage of its own.
     """
-    key, at = name.encode(), f"{where}: key '{name}'"
+    key, at = layout.META.encode(), f"{where}: key '{layout.META}'"
     with naming(at):
         if key not in group.id:
             raise NotAnArchive(f"{at} is missing: not a file of infoplane")

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -307,19 +307,6 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
         )
 
 
-def layer_to_dict(info: LayerInfo) -> Json:
-    """Return a layer table row as JSON."""
-    return asdict(info)
-
-
-def layer_from_dict(row: Json) -> LayerInfo:
-    """Return a row of a checked layer table; keys of newer minor versions are ignored."""
-    known = {field.name: row[field.name] for field in fields(LayerInfo) if field.name in row}
-    for key in ("shape", "raw_shape", "aliases"):
-        known[key] = tuple(known.get(key, ()))
-    return LayerInfo(**known)
-
-
 def follow_on(spans: Iterable[tuple[int, int]], n: int) -> bool:
     """Return whether spans of rows, in order, reach from 0 to n without a gap."""
     end = 0
@@ -328,9 +315,3 @@ def follow_on(spans: Iterable[tuple[int, int]], n: int) -> bool:
             return False
         end = stop
     return end == n
-
-
-def as_size(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 60:
-        raise ValueError(f"expected a size, got {str(value)[:60]!r}")
-    return value

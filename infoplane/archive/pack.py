@@ -137,7 +137,7 @@ def pack(
             "run": layout.sealed(_header(archive)),
             "shards": list(map(str, names)),
         }
-        put_meta(file, layout.META, layout.sealed(body))
+        put_meta(file, layout.sealed(body))
         put_attrs(
             file,
             {

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
+import msgspec
 import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.columns import POINTS, put_points, read_points
-from infoplane.archive.guard import has
 from infoplane.archive.guarded_file import reading_h5
 from infoplane.archive.guarded_read import read_meta
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
-from infoplane.archive.schemas import checked_header, is_estimate_row
-from infoplane.errors import DamagedArchive, InputError
+from infoplane.archive.schemas import Size, checked_header
+from infoplane.errors import DamagedArchive, NotAnArchive
 from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
-from infoplane.types import Chain, Estimate
+from infoplane.types import Chain, Estimate, Quantity
 from infoplane.types.arrays import AnyPath
 from infoplane.user_path import path_of
 
@@ -60,7 +60,7 @@ def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
     }
     with publishing_h5(target, replace=overwrite) as file:
         body[POINTS] = put_points(file, plane.columns)
-        put_meta(file, layout.META, layout.sealed(body))
+        put_meta(file, layout.sealed(body))
         _grid(file, plane)
         put_attrs(
             file,
@@ -115,9 +115,11 @@ def is_plane(path: AnyPath) -> bool:
         return False
     where = str(path)
     with reading_h5(path_of(path)) as (file, window):
-        if not has(file, layout.META, where):
+        try:
+            text = read_meta(file, window, where)
+        except NotAnArchive:
             return False
-        return layout.says_format(read_meta(file, layout.META, window, where), layout.PLANE, where)
+        return layout.says_format(text, layout.PLANE, where)
 
 
 def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
@@ -133,7 +135,7 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
     where = str(path)
     try:
         with reading_h5(path_of(path)) as (file, window):
-            body = checked_header(read_meta(file, layout.META, window, where), layout.PLANE, where)
+            body = checked_header(read_meta(file, window, where), layout.PLANE, where)
             stored = body[POINTS]
             if isinstance(stored, list):
                 return _plane(body, _listed(stored), Path(path), run)
@@ -141,7 +143,14 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
             plane = _plane(body, points, Path(path), run)
             vars(plane)["columns"] = columns  # the cached property
             return plane
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        msgspec.ValidationError,
+    ) as error:
         raise DamagedArchive(
             f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}"
         ) from error
@@ -149,17 +158,8 @@ def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
 
 def _listed(stored: list[Any]) -> tuple[Point, ...]:  # Any: JSON
     """The points of a plane of format 1, which has them in its header."""
-    known = {field.name for field in fields(Estimate)}
-    points = []
-    for step, layer, quantity, written in stored:
-        if quantity not in ("i_xz", "i_zy"):
-            raise ValueError(f"unknown quantity {quantity!r}")
-        row = {name: value for name, value in written.items() if name in known}
-        if not is_estimate_row(row):
-            raise ValueError(f"an estimate with a value of another type: {str(row)[:100]}")
-        estimate = Estimate.from_dict(row)
-        points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
-    return tuple(points)
+    rows = msgspec.convert(stored, list[tuple[Size, str, Quantity, Estimate]])
+    return tuple(Point(*row) for row in rows)
 
 
 def _plane(
@@ -170,7 +170,7 @@ def _plane(
 ) -> Plane:
     for key in ("h_y_bits", "h_x_bits"):
         bits = body[key]
-        if bits is not None and not (isinstance(bits, (int, float)) and math.isfinite(bits)):
+        if bits is not None and not math.isfinite(bits):
             raise ValueError(f"{key} is {bits!r}")
     if body["n"] < 1:
         raise ValueError("a plane of no rows")
@@ -189,13 +189,9 @@ def _plane(
         chain=None if body["chain"] is None else Chain.from_dict(body["chain"]),
         metrics=metrics,
         reductions=body["reductions"],
-        failures=tuple(map(_failure, body["failures"])),
+        failures=msgspec.convert(body["failures"], tuple[Failure, ...]),
         provenance=body["provenance"],
         row_info=RowInfo.from_dict(body.get("rows")),
         file=file,
         run=None if run is None else Path(run),
     )
-
-
-def _failure(row: Mapping[str, Any]) -> Failure:  # Any: JSON
-    return Failure(row["step"], row["layer"], row["estimator"], row["message"])

@@ -59,7 +59,7 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     }
     chain = None if probe.chain is None else probe.chain.to_dict()
     body = {**place, **_words(probe), "arrays": table, "chain": chain}
-    put_meta(group, layout.META, layout.sealed(body))
+    put_meta(group, layout.sealed(body))
     put_attrs(
         group,
         {
@@ -98,7 +98,7 @@ def read_probe_meta(group: h5py.Group, window: Window, where: str) -> Json:
         window: the guarded file.
         where: the file, for messages.
     """
-    body = checked_header(read_meta(group, layout.META, window, where), layout.PROBE, where)
+    body = checked_header(read_meta(group, window, where), layout.PROBE, where)
     body.setdefault("labels", [])
     return body
 

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoplane.archive.layout import TMP_PREFIX, crc32
+from infoplane.archive.layout import META, TMP_PREFIX, crc32
 from infoplane.errors import ArchiveError, ArchiveExists
 from infoplane.types.arrays import Array, Json, Shape
 
@@ -46,7 +46,44 @@ def ask_for_room() -> None:
         raise MemoryError(f"no {_HDF5_BYTES >> 20} MiB left for HDF5: {error}") from error
 
 
-class Sink:
+class RawFile:
+    """What h5py asks of a file that it reads.
+
+    Args:
+        fd: the file's descriptor.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd, self.at = fd, 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return os.fstat(self.fd).st_size
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self.at, self.size if whence == 2 else 0)[whence]
+        self.at = base + offset
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def read(self, size: int) -> bytes:
+        got = os.pread(self.fd, size, self.at)
+        self.at += len(got)
+        return got
+
+    def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
+        got = os.preadv(self.fd, [buffer], self.at)
+        self.at += got
+        return got
+
+    def flush(self) -> None:
+        """Nothing to do: nothing is buffered; `publishing` syncs once at the end."""
+
+
+class Sink(RawFile):
     """A file for h5py whose first write error is raised at the end.
 
     An exception inside an HDF5 write callback leaves a file object that can neither be closed nor
@@ -59,27 +96,9 @@ class Sink:
     """
 
     def __init__(self, fd: int, *, durable: bool = False) -> None:
-        self.fd, self.durable = fd, durable
-        self.at = 0
+        super().__init__(fd)
+        self.durable = durable
         self.error: BaseException | None = None
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self.at, os.fstat(self.fd).st_size if whence == 2 else 0)[whence]
-        self.at = base + offset
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def read(self, size: int = -1) -> bytes:
-        got = os.pread(self.fd, os.fstat(self.fd).st_size if size < 0 else size, self.at)
-        self.at += len(got)
-        return got
-
-    def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
-        got = os.preadv(self.fd, [buffer], self.at)
-        self.at += got
-        return got
 
     def write(self, buffer: Any) -> int:  # Any: bytes or a buffer
         view = memoryview(buffer).cast("B")
@@ -102,17 +121,13 @@ class Sink:
             except BaseException as error:
                 self.error = error
 
-    def truncate(self, size: int | None = None) -> int:
-        size = self.at if size is None else size
+    def truncate(self, size: int) -> int:
         if self.error is None:
             try:
                 os.ftruncate(self.fd, size)
-            except BaseException as error:  # as in write
+            except BaseException as error:  # as in put
                 self.error = error
         return size
-
-    def flush(self) -> None:
-        """Nothing to do: writes are unbuffered; `publishing` syncs once at the end."""
 
 
 @contextlib.contextmanager
@@ -191,7 +206,7 @@ def sync_dir(folder: Path) -> None:
 
 @contextlib.contextmanager
 def publishing_h5(
-    target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
+    target: Path, *, durable: bool = True, replace: bool = False
 ) -> Iterator[h5py.File]:
     """Yield an open HDF5 file that becomes ``target``, see `publishing`.
 
@@ -199,9 +214,8 @@ def publishing_h5(
         target: the file.
         durable: sync it.
         replace: take the place of a file that is there.
-        tag: begins the name of the temporary.
     """
-    with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
+    with publishing(target, durable=durable, replace=replace) as sink:
         with SinkFile(sink) as file:
             yield file
 
@@ -215,10 +229,11 @@ class SinkFile:
     """
 
     def __init__(
-        self, sink: Sink, call: Callable[[Callable[[], None]], None] | None = None
+        self,
+        sink: Sink,
+        call: Callable[[Callable[[], None]], None] = lambda work: work(),
     ) -> None:
-        self._sink = sink
-        self._call = call or _call_here
+        self._sink, self._call = sink, call
         self._file: h5py.File | None = None
 
     def __enter__(self) -> h5py.File:
@@ -264,10 +279,6 @@ class SinkFile:
             self._close()
 
 
-def _call_here(work: Callable[[], None]) -> None:
-    work()
-
-
 def reserve(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Dataset:
     """Make a dataset whose place in the file is known at once, for `Sink.put` to fill.
 
@@ -307,18 +318,12 @@ def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool
         sink.write(text.encode("utf-8"))
 
 
-def put_meta(group: h5py.Group, name: str, text: str) -> None:
-    """Write a JSON text as a scalar UTF-8 dataset of fixed length, which cannot claim more.
-
-    Args:
-        group: takes it.
-        name: of the dataset.
-        text: JSON.
-    """
+def put_meta(group: h5py.Group, text: str) -> None:
+    """Write the JSON text of a header as a scalar UTF-8 dataset of fixed length."""
     raw = text.encode("utf-8") or b"\0"
     kind = _text(len(raw))
     links, creation = _at_once()
-    key = name.encode("utf-8")
+    key = META.encode()
     dataset = h5py.h5d.create(group.id, key, kind, _scalar(), creation, lcpl=links)
     dataset.write(_scalar(), _scalar(), np.asarray(raw), mtype=kind)
 

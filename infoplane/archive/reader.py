@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from infoplane.archive import layout
@@ -41,13 +42,13 @@ class Archive(StoredRows):
         run_uuid: identity of the run.
     """
 
-    def __init__(self, path: Path, *, label: str | None = None) -> None:
+    def __init__(self, path: Path, label: str | None = None) -> None:
         self.path = path
         # arrays are read from where the shard's table says they are; `verify` goes through HDF5
         self._direct = True
         self._store = Store(path)
         self.header = self._store.header
-        self.infos = tuple(map(layout.layer_from_dict, self.header["layers"]))
+        self.infos = msgspec.convert(self.header["layers"], tuple[LayerInfo, ...])
         self.n_rows: int = self.header["n_rows"]
         self._world: int = self.header["world_size"]
         self.run_uuid: str = self.header["run_uuid"]
@@ -75,11 +76,8 @@ class Archive(StoredRows):
                 committed[step] = tuple(shards)
         return committed
 
-    def __getstate__(self) -> tuple[Path, str | None]:
-        return self.path, self._label
-
-    def __setstate__(self, state: tuple[Path, str | None]) -> None:
-        self.__init__(state[0], label=state[1])  # type: ignore[misc]  # reopening is what unpickling means here
+    def __reduce__(self) -> tuple[object, ...]:
+        return Archive, (self.path, self._label)  # a copy opens the run anew
 
     def refresh(self) -> Archive:
         """Return the same run as it is now, with the steps that were published meanwhile.
@@ -89,7 +87,7 @@ class Archive(StoredRows):
         return self._anew(self._label)
 
     def _anew(self, label: str | None) -> Archive:
-        now = Archive(self.path, label=label)
+        now = Archive(self.path, label)
         if now.header == self.header:
             now._heads.take_over(self._heads)
         return now

@@ -6,6 +6,7 @@ import platform
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def publish_header(
         "n_rows": probe.n,
         "world_size": world_size,
         "probe_sha256": probe.sha256,
-        "layers": [layout.layer_to_dict(info) for info in table],
+        "layers": list(map(asdict, table)),
         "config": dict(config),
     }
     text = layout.sealed(body)

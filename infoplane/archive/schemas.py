@@ -144,9 +144,10 @@ class PlaneHeader(msgspec.Struct):
     rows: Json | None = None
 
 
-class EstimateRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A number of a plane of format 1, see `infoplane.types.Estimate`."""
+class PointRow(msgspec.Struct, forbid_unknown_fields=True):
+    """A number in a result line, see `infoplane.types.Estimate`."""
 
+    quantity: Quantity
     bits: float
     n: Size
     estimator: str
@@ -161,12 +162,6 @@ class EstimateRow(msgspec.Struct, forbid_unknown_fields=True):
     bound: Bound | None = None
     unit: Unit = "bits"
     null: Null | None = None
-
-
-class PointRow(EstimateRow, kw_only=True):
-    """A number in a result line."""
-
-    quantity: Quantity
 
 
 class ResultRecord(msgspec.Struct):
@@ -193,7 +188,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     layout.PLANE: PlaneHeader,
     layout.PACKED: PackedHeader,
 }
-"""By the ``format`` that a header states; others are checked by who reads them."""
+"""By the ``format`` that a header states."""
 
 
 def checked_header(text: str | bytes, kind: str, where: str) -> Json:
@@ -208,44 +203,18 @@ def checked_header(text: str | bytes, kind: str, where: str) -> Json:
         NotAnArchive, VersionError, DamagedArchive: naming the file and the place in the header.
     """
     body = layout.unsealed(text, kind, where)
-    check_types(body, kind, where)
-    return body
-
-
-def check_types(body: Json, kind: str, where: str) -> None:
-    """Check that every value of a header has the type that its readers rely on.
-
-    Args:
-        body: the header.
-        kind: its format.
-        where: the file, for messages.
-
-    Raises:
-        DamagedArchive: a value has another type.
-    """
-    schema = SCHEMAS.get(kind)
-    if schema is None:
-        return
     try:
-        msgspec.convert(body, schema)
+        msgspec.convert(body, SCHEMAS[kind])
     except msgspec.ValidationError as error:
         word = "probe header" if kind == layout.PROBE else "header"
         raise DamagedArchive(f"{where}: malformed {word}: {error}") from error
+    return body
 
 
 def is_result_record(record: Mapping[str, Any]) -> bool:  # Any: JSON
     """Return whether every value of a stored result has the type that its readers rely on."""
-    return _fits(record, ResultRecord)
-
-
-def is_estimate_row(row: Mapping[str, Any]) -> bool:  # Any: JSON
-    """Return whether every value of a stored estimate has the type that its readers rely on."""
-    return _fits(row, EstimateRow)
-
-
-def _fits(value: object, schema: type[msgspec.Struct]) -> bool:
     try:
-        msgspec.convert(value, schema)
+        msgspec.convert(record, ResultRecord)
     except msgspec.ValidationError:
         return False
     return True

@@ -182,7 +182,7 @@ def finish_shard(
         "created_utc": utc_now(),
     }
     body = place | {key: dict(of_step[key]) for key in ("metrics", "meta", "extras")}
-    put_meta(file, layout.META, layout.sealed(body | {"layers": table}))
+    put_meta(file, layout.sealed(body | {"layers": table}))
     put_attrs(file, place)
     scalars = {}
     for name_of_metric, value in of_step["metrics"].items():

@@ -12,7 +12,7 @@ import h5py
 from infoplane.archive import layout
 from infoplane.archive.guard import node
 from infoplane.archive.guarded_file import Window, read_text, reading_h5, refuse_link
-from infoplane.archive.guarded_read import read_header, read_meta
+from infoplane.archive.guarded_read import read_meta
 from infoplane.archive.layout import ShardName
 from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, NotAnArchive
@@ -43,19 +43,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path, self._folder = path, path / layout.SHARD_DIR
-        self._files: dict[ShardName, Path] = {}
         self.packed = not path.is_dir()
         if not os.path.lexists(path):
             raise NotAnArchive(f"{path}: no such file or folder")
         if self.packed:
             with reading_h5(path) as (file, window):
-                text = read_meta(file, layout.META, window, str(path))
+                text = read_meta(file, window, str(path))
                 body = checked_header(text, layout.PACKED, str(path))
-            run, shards = body.get("run"), body.get("shards")
-            if not isinstance(run, str) or not isinstance(shards, list):
-                raise DamagedArchive(f"{path}: key 'meta': expected 'run' and 'shards'")
-            self.header = checked_header(run, layout.RUN, f"{path}: key 'run'")
-            self._names = [ShardName.parse(str(shard)) for shard in shards]
+            self.header = checked_header(body["run"], layout.RUN, f"{path}: key 'run'")
+            self._names = list(map(ShardName.parse, body["shards"]))
             return
         header = path / layout.RUN_FILE
         if not header.exists():
@@ -84,14 +80,8 @@ class Store:
             yield group, window, where
 
     def file(self, name: ShardName) -> Path:
-        """Return the file of a shard in a folder.
-
-        Cached, since making a path takes longer than finding an array by it.
-        """
-        file = self._files.get(name)
-        if file is None:
-            file = self._files[name] = self._folder / str(name)
-        return file
+        """Return the file of a shard in a folder."""
+        return self._folder / str(name)
 
     def shard(
         self, name: ShardName
@@ -101,10 +91,8 @@ class Store:
 
     def header_of(self, name: ShardName) -> tuple[bytes, str]:
         """Return the sealed header of a shard, and its name for messages."""
-        if not self.packed:
-            return read_header(self.file(name), layout.META), str(self.file(name))
         with self.shard(name) as (group, window, where):
-            return read_meta(group, layout.META, window, where), where
+            return read_meta(group, window, where), where
 
     def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
         """Return the open group of the probe, its file, and its name for messages."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
 
 from infoplane.errors import InputError
@@ -185,55 +186,19 @@ class Chain:
 
     def to_dict(self) -> dict[str, object]:
         """Return a JSON-ready form; `Chain.from_dict` reads it back."""
-        return {
-            "layers": list(self.layers),
-            "matrix": [list(row) for row in self.matrix],
-            "tolerance": self.tolerance,
-            "rows": self.rows,
-            "shared_noise": [list(pair) for pair in self.shared_noise],
-            "reason": self.reason,
-            "versions": dict(self.versions),
-            "noisy": list(self.noisy),
-            "fresh_noise": [list(pair) for pair in self.fresh_noise],
-            "rounding": dict(self.rounding),
-            "through": self.through,
-            "noise": self.noise,
-            "coupled": list(self.coupled),
-            "untested": list(self.untested),
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Chain:  # Any: JSON
         """Return a chain from `to_dict`'s form.
 
         Raises:
-            InputError: a key is missing or the matrix does not fit the layers.
+            InputError: a key is missing, a value has another type, or the matrix does not fit the
+                layers.
         """
         try:
-            through = stored.get("through")
-            chain = cls(
-                layers=_names(stored["layers"]),
-                matrix=tuple(map(tuple, stored["matrix"])),
-                tolerance=float(stored.get("tolerance", 1e-5)),
-                rows=int(stored.get("rows", 0)),
-                shared_noise=_named_pairs(stored.get("shared_noise", [])),
-                reason=str(stored.get("reason", "")),
-                versions={
-                    str(package): str(version)
-                    for package, version in stored.get("versions", {}).items()
-                },
-                noisy=_names(stored.get("noisy", [])),
-                fresh_noise=_named_pairs(stored.get("fresh_noise", [])),
-                rounding={
-                    str(layer): float(change)
-                    for layer, change in stored.get("rounding", {}).items()
-                },
-                through=None if through is None else int(through),
-                noise=str(stored.get("noise", "undeclared")),
-                coupled=_names(stored.get("coupled", [])),
-                untested=_names(stored.get("untested", [])),
-            )
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            chain = msgspec.convert(stored, cls)
+        except msgspec.ValidationError as error:
             raise InputError(f"not a chain certificate: {error}") from error
         width = len(chain.layers)
         if len(chain.matrix) != width or any(len(row) != width for row in chain.matrix):
@@ -256,14 +221,6 @@ def _both_untested(old: Relation, new: Relation) -> Relation:
     if new != "unknown":
         return _both(old, new)
     return old if old in ("partial", "declared") else "unknown"
-
-
-def _names(stored: Any) -> tuple[str, ...]:  # Any: JSON
-    return tuple(map(str, stored))
-
-
-def _named_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:  # Any: JSON
-    return tuple((str(first), str(second)) for first, second in pairs)
 
 
 def _union(first: Iterable[_Item], second: Iterable[_Item]) -> tuple[_Item, ...]:
