@@ -87,7 +87,8 @@ class _App(typer.Typer):
                     "all damage",
                     file=sys.stderr,
                 )
-            _say_notes(error)
+            for note in getattr(error, "__notes__", ()):
+                say(f"  {note}", file=sys.stderr)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
             command = error.ctx.command_path if error.ctx else "infoplane"
@@ -124,11 +125,6 @@ def _as_option(keyword: re.Match[str]) -> str:
     return f"{option} {value}" if value else option
 
 
-def _say_notes(error: BaseException) -> None:
-    for note in getattr(error, "__notes__", ()):
-        say(f"  {note}", file=sys.stderr)
-
-
 def _say_warning(
     message: Warning | str,
     category: type[Warning],
@@ -156,9 +152,7 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
-        from infoplane import __version__
-
-        say(f"infoplane {__version__}")
+        say(f"infoplane {infoplane.__version__}")
         raise typer.Exit()
 
 

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infoplane.commands.options import Workers, at_least, refuse_together
+from infoplane.commands.options import Workers, count, one_spec, output_file, refuse_together
 from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.table import Table
 
     from infoplane.analysis.calibrate import Calibration, TaskScore
-    from infoplane.analysis.calibrate.result import Parting
 
 CASES, FILES = "Cases", "Files"
 """Headings of options in `--help`."""
@@ -26,12 +23,7 @@ CASES, FILES = "Cases", "Files"
 def calibrate(
     estimator: Annotated[
         list[str] | None,
-        typer.Option(
-            "-e",
-            "--estimator",
-            metavar="SPEC",
-            help="Estimator; may be given several times. `infoplane estimators` lists all.",
-        ),
+        one_spec("Estimator; may be given several times. `infoplane estimators` lists all."),
     ] = None,
     case: Annotated[
         list[str] | None,
@@ -46,7 +38,6 @@ def calibrate(
     bank: Annotated[
         str,
         typer.Option(
-            "--bank",
             rich_help_panel=CASES,
             help="Where the cases come from: own; unseen or curves (chosen before any estimator "
             "ran on them); bmi, bmi1, bmi2 or mutinfo (published); wide (layers of real networks).",
@@ -54,28 +45,16 @@ def calibrate(
     ] = "own",
     n: Annotated[
         int | None,
-        typer.Option(
-            "-n",
-            "--rows",
-            rich_help_panel=CASES,
-            help="Rows of a draw; by default those of the bank.",
-            callback=at_least(2),
-        ),
+        count("Rows of a draw; by default those of the bank.", 2, "-n", "--rows", panel=CASES),
     ] = None,
     seeds: Annotated[
         int,
-        typer.Option(
-            rich_help_panel=CASES,
-            help="Draws of every case, the same for all estimators.",
-            callback=at_least(1),
-        ),
+        count("Draws of every case, the same for all estimators.", 1, panel=CASES),
     ] = 4,
     errorbars: Annotated[
         int,
-        typer.Option(
-            help="Half-sample splits for intervals of estimators that give none; 10 is a good "
-            "choice.",
-            callback=at_least(0),
+        count(
+            "Half-sample splits for intervals of estimators that give none; 10 is a good choice.", 0
         ),
     ] = 0,
     judges: Annotated[
@@ -89,30 +68,19 @@ def calibrate(
     workers: Workers = 1,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            rich_help_panel=FILES,
-            help="Draw errors and coverage as a .png, .svg or .pdf file.",
-        ),
+        output_file("Draw errors and coverage as a .png, .svg or .pdf file.", FILES),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(
-            "--csv", metavar="FILE", rich_help_panel=FILES, help="Write every trial as CSV."
-        ),
+        typer.Option(metavar="FILE", rich_help_panel=FILES, help="Write every trial as CSV."),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
-            "--html", metavar="FILE", rich_help_panel=FILES, help="Write one self-contained page."
-        ),
+        typer.Option(metavar="FILE", rich_help_panel=FILES, help="Write one self-contained page."),
     ] = None,
     log: Annotated[
         Path | None,
         typer.Option(
-            "--log",
             metavar="FILE",
             rich_help_panel=FILES,
             help="Store every trial in a .jsonl file as it is made; a second call continues.",
@@ -132,7 +100,7 @@ def calibrate(
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.commands.outputs import PICTURES, prepare
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
 
     if list_cases:
         refuse_together("--list runs nothing", output=output, csv=csv, html=html, log=log)
@@ -167,9 +135,8 @@ def calibrate(
         say(found.write_html(html))
     if output is not None:
         from infoplane.analysis.plot import draw_calibration
-        from infoplane.analysis.plot.save import write_figure
 
-        say(write_figure(draw_calibration(found), output))
+        write_picture(draw_calibration(found), output)
 
 
 def _print_cases(names: list[str] | None, judges: bool, bank: str) -> None:
@@ -228,8 +195,8 @@ def _print_scores(found: Calibration) -> None:
     from rich.console import Console
 
     console = Console()
-    columns = ("family", "estimator", "error", "bias", "coverage", "refused", "ms")
     title = "mean absolute error and bias in bits, coverage of 95 % intervals"
+    columns = ("family", "estimator", "error", "bias", "coverage", "refused", "ms")
     table = _table(title, *columns)
     family = ""
     for score in found.scores():
@@ -246,20 +213,15 @@ def _print_scores(found: Calibration) -> None:
         )
         family = score.where
     console.print(table)
-    partings = found.partings()
-    if partings:
-        console.print(_partings_table(partings))
-
-
-def _partings_table(partings: Sequence[Parting]) -> Table:
     title = (
         "where estimators disagree (> 0.1 bit and 3 standard errors): the lowest or the highest is "
         "wrong"
     )
-    table = _table(title, "case", "truth", "lowest", "bits", "highest", "bits")
-    for parting in partings:
-        table.add_row(*parting.texts)
-    return table
+    apart = _table(title, "case", "truth", "lowest", "bits", "highest", "bits")
+    for parting in found.partings():
+        apart.add_row(*parting.texts)
+    if apart.rows:
+        console.print(apart)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -18,7 +18,7 @@ from infoplane.commands.options import (
     RowKind,
     SkipFirst,
     XOfTokens,
-    at_least,
+    count,
     one_of,
     refuse_together,
 )
@@ -49,7 +49,6 @@ def capture(
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            "--layer",
             metavar="NAME",
             help="Name or glob; may be given several times. Chosen when left out.",
         ),
@@ -74,7 +73,6 @@ def capture(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            "--labels",
             metavar="LABEL",
             rich_help_panel=TOKENS,
             help="token, next-token, position or ngram:2; may be given several times.",
@@ -90,9 +88,7 @@ def capture(
     skip_first: SkipFirst = 0,
     max_rows: MaxRows = 0,
     y_kind: KindOfLabels = "",
-    batch_size: Annotated[
-        int, typer.Option(help="Rows in a forward pass; 0: chosen.", callback=at_least(0))
-    ] = 0,
+    batch_size: Annotated[int, count("Rows in a forward pass; 0: chosen.", 0)] = 0,
     step_from: Annotated[
         str,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infoplane.commands.options import RunOption, Specs, Subject, Workers, at_least
+from infoplane.commands.options import RunOption, Specs, Subject, Workers, count
 from infoplane.display.terminal import say
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ def check(
     ] = 0.05,
     permutations: Annotated[
         int,
-        typer.Option(
-            help="Draws of the permutation test; 0 leaves the verdicts `sampling` and `bias` out.",
-            callback=at_least(0),
-        ),
+        count("Draws of the permutation test; 0 leaves the verdicts `sampling` and `bias` out.", 0),
     ] = 1999,
     run: RunOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 from infoplane.commands.options import Predictors
 from infoplane.commands.over_steps import Number, Question, over_steps
@@ -16,21 +16,21 @@ def codelength(question: Question, family: Predictors = "linear") -> None:
 
     Example: `infoplane codelength runs/first --family mlp`
     """
-    from infoplane.analysis.studies.usable import code_lengths
+    from infoplane.analysis.studies.usable import Code, code_lengths
 
-    def at(step: int) -> Iterator[Number]:
-        for code in code_lengths(question.archive, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
-            length = code.length
-            columns = {
-                "step": code.step,
-                "layer": code.layer,
-                "bits": length.bits,
-                "uniform": length.uniform_bits,
-                "times shorter": length.compression,
-            }
-            yield Number(code.step, code.layer, length.bits, f"{length.bits:.0f}", columns=columns)
+    def number(code: Code) -> Number:
+        length = code.length
+        columns = {
+            "step": code.step,
+            "layer": code.layer,
+            "bits": length.bits,
+            "uniform": length.uniform_bits,
+            "times shorter": length.compression,
+        }
+        return Number(columns, f"{length.bits:.0f}", length.bits)
 
-    numbers = question.measure("coding the labels", at)
+    study = partial(code_lengths, question.archive, family)  # type: ignore[arg-type]  # checked above
+    numbers = question.measure("coding the labels", study, number)
     uniform = numbers[0].columns["uniform"]
     title = f"online code of the labels [bits], {family}; {uniform:.0f} bits without the layer"
     question.show(title, numbers)

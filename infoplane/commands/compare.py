@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Picture, Workers, one_of, refuse_together
+from infoplane.commands.options import Picture, Workers, one_of, one_spec, refuse_together
 from infoplane.errors import InputError
 
 
@@ -21,12 +21,9 @@ def compare(
     ],
     estimator: Annotated[
         str,
-        typer.Option(
-            "-e",
-            "--estimator",
-            metavar="SPEC",
-            help="Estimator. By default the first that all planes have, or one that is chosen for "
-            "the first run.",
+        one_spec(
+            "Estimator. By default the first that all planes have, or one that is chosen for "
+            "the first run."
         ),
     ] = "",
     output: Picture = None,
@@ -53,8 +50,7 @@ def compare(
     Example: `infoplane compare runs/seed1 runs/seed2 runs/seed3 -o seeds.png`
     """
     from infoplane.analysis.studies.compare import pool
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
     from infoplane.commands.planes import named_planes
     from infoplane.commands.subjects import is_plane_at
     from infoplane.display.tables import print_table
@@ -92,6 +88,7 @@ def compare(
     from infoplane.analysis.plot.pooled import draw_pooled
 
     if kind == "pooled":
-        write(draw_pooled(planes, pooled, centre=centre), output)
+        figure = draw_pooled(planes, pooled, centre=centre)
     else:
-        write(draw_compared(planes, pooled), output)
+        figure = draw_compared(planes, pooled)
+    write_picture(figure, output)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
-import typer
-
+from infoplane.commands.options import one_spec
 from infoplane.commands.over_steps import Number, Question, over_steps
 
 
@@ -15,21 +14,19 @@ def conditional(
     question: Question,
     estimator: Annotated[
         str,
-        typer.Option("-e", "--estimator", metavar="SPEC", help="One of `infoplane estimators`."),
+        one_spec("One of `infoplane estimators`."),
     ] = "exact",
 ) -> None:
     """Estimate I(Z;X|Y) in bits: what every layer tells about the input beyond the labels.
 
     Example: `infoplane conditional runs/first --layer 'act*' -o conditional.png`
     """
-    from infoplane.analysis.studies.conditional import information_given_labels
+    from infoplane.analysis.studies.conditional import Conditional, information_given_labels
 
-    def at(step: int) -> Iterator[Number]:
-        for result in information_given_labels(
-            question.archive, estimator, layers=question.layers, steps=[step]
-        ):
-            layer, bits, stderr = result.layer, result.estimate.bits, result.estimate.stderr
-            columns = {"step": step, "layer": layer, "bits": bits, "stderr": stderr}
-            yield Number(step, layer, bits, f"{bits:.3f}", columns=columns)
+    def number(result: Conditional) -> Number:
+        bits, stderr = result.estimate.bits, result.estimate.stderr
+        columns = {"step": result.step, "layer": result.layer, "bits": bits, "stderr": stderr}
+        return Number(columns, f"{bits:.3f}", bits)
 
-    question.show(f"I(Z;X|Y) [bits], {estimator}", question.measure("measuring", at))
+    study = partial(information_given_labels, question.archive, estimator)
+    question.show(f"I(Z;X|Y) [bits], {estimator}", question.measure("measuring", study, number))

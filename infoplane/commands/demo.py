@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Workers, at_least
+from infoplane.commands.options import Workers, count
 from infoplane.display.terminal import say
 
 BINS = """counts how many different rows remain after every unit's value
@@ -26,9 +26,7 @@ that is constant or infinite; a curve belongs to its width, and other widths dra
 def demo(
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", metavar="FOLDER", help="For the run, the plane, the table and the pictures."
-        ),
+        typer.Option(metavar="FOLDER", help="For the run, the plane, the table and the pictures."),
     ] = Path("runs/demo"),
     task: Annotated[
         str, typer.Option(help="szt (12 bits, 4096 patterns) or digits (8x8 images).")
@@ -41,15 +39,9 @@ def demo(
     ] = "tanh",
     epochs: Annotated[
         int | None,
-        typer.Option(
-            help="Training epochs; by default enough to see the layers move.",
-            callback=at_least(1),
-        ),
+        count("Training epochs; by default enough to see the layers move.", 1),
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(help="Seed of weights, split and batches.", callback=at_least(0)),
-    ] = 0,
+    seed: Annotated[int, count("Seed of weights, split and batches.", 0)] = 0,
     workers: Workers = 2,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing run.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +31,7 @@ def drift(
 
     Example: `infoplane drift runs/first --reference previous -o drift.png`
     """
+    from infoplane.analysis.studies.drift import Drift
     from infoplane.analysis.studies.drift import drift as measure_drift
     from infoplane.types import printable
 
@@ -43,23 +44,13 @@ def drift(
     options: dict[str, Any] = {"reference": start, "method": method}  # Any: checked there
     notes: list[str] = []
 
-    def at(step: int) -> Iterator[Number]:
-        for moved in measure_drift(archive, layers=question.layers, steps=[step], **options):
-            if moved.note:
-                notes.append(f"{moved.layer}, step {moved.step}: {moved.note}")
-            columns = {
-                "layer": moved.layer,
-                "reference": moved.reference,
-                "step": moved.step,
-                "bits": moved.bits,
-                "stderr": moved.stderr,
-                "method": moved.method,
-                "note": moved.note,
-            }
-            text = f"{moved.bits:.3f}{'*' if moved.note else ''} {moved.method}"
-            yield Number(moved.step, moved.layer, moved.bits, text, columns=columns)
+    def number(moved: Drift) -> Number:
+        if moved.note:
+            notes.append(f"{moved.layer}, step {moved.step}: {moved.note}")
+        text = f"{moved.bits:.3f}{'*' if moved.note else ''} {moved.method}"
+        return Number(vars(moved), text, moved.bits)
 
-    numbers = question.measure("comparing", at)
+    numbers = question.measure("comparing", partial(measure_drift, archive, **options), number)
     question.show(f"D(step || reference) [bits], reference {reference}", numbers)
     for note in notes[:5]:
         say(printable(f"* {note}", 300))

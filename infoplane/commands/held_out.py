@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
-import typer
-
-from infoplane.commands.options import Specs, at_least
+from infoplane.commands.options import Specs, count
 from infoplane.commands.over_steps import Number, Question, over_steps
 
 
@@ -17,17 +15,14 @@ def held_out(
     estimator: Specs = None,
     divisions: Annotated[
         int,
-        typer.Option(
-            help="Random divisions of the rows, for the p-value of the difference; 0 for none.",
-            callback=at_least(0),
-        ),
+        count("Random divisions of the rows, for the p-value of the difference; 0 for none.", 0),
     ] = 0,
     errorbars: Annotated[
         int,
-        typer.Option(
-            help="Half-sample splits for standard errors of numbers that have none of their own "
+        count(
+            "Half-sample splits for standard errors of numbers that have none of their own "
             "(knn); 0 for none.",
-            callback=at_least(0),
+            0,
         ),
     ] = 10,
 ) -> None:
@@ -38,37 +33,32 @@ def held_out(
 
     Example: `infoplane held-out runs/split --divisions 99 -o gap.png`
     """
-    from infoplane.analysis.studies.held_out import train_and_held_out
+    from infoplane.analysis.studies.held_out import BothSides, train_and_held_out
 
     specs = estimator or ("knn", "vinfo:family=linear")
 
-    def at(step: int) -> Iterator[Number]:
-        for both in train_and_held_out(
-            question.archive,
-            specs,
-            layers=question.layers,
-            steps=[step],
-            divisions=divisions,
-            errorbars=errorbars,
-        ):
-            train, test = both.train, both.test
-            columns = {
-                "step": both.step,
-                "layer": both.layer,
-                "estimator": train.estimator,
-                "n": train.n,
-                "train": train.bits,
-                "held out": test.bits,
-                "gap": both.gap_bits,
-                "p": both.p,
-                "gap stderr": both.gap_stderr,
-            }
-            text = f"{train.bits:.2f}/{test.bits:.2f}"
-            if both.gap_stderr is not None:
-                text += f" ±{both.gap_stderr:.2f}"
-            if both.p is not None:
-                text += f" p={both.p:.2g}"
-            yield Number(both.step, both.layer, both.gap_bits, text, train.estimator, columns)
+    def number(both: BothSides) -> Number:
+        train, test = both.train, both.test
+        columns = {
+            "step": both.step,
+            "layer": both.layer,
+            "estimator": train.estimator,
+            "n": train.n,
+            "train": train.bits,
+            "held out": test.bits,
+            "gap": both.gap_bits,
+            "p": both.p,
+            "gap stderr": both.gap_stderr,
+        }
+        text = f"{train.bits:.2f}/{test.bits:.2f}"
+        if both.gap_stderr is not None:
+            text += f" ±{both.gap_stderr:.2f}"
+        if both.p is not None:
+            text += f" p={both.p:.2g}"
+        return Number(columns, text, both.gap_bits, train.estimator)
 
-    numbers = question.measure("measuring", at)
+    study = partial(
+        train_and_held_out, question.archive, specs, divisions=divisions, errorbars=errorbars
+    )
+    numbers = question.measure("measuring", study, number)
     question.show("I(Z;Y) [bits], trained on / held out ± standard error of the gap", numbers)

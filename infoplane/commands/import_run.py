@@ -39,15 +39,12 @@ def import_(
     labels: Annotated[
         str,
         typer.Option(
-            "--labels",
             metavar="FILE",
             help="Labels: a file, or the name of an array in the file. For tokens also token, "
             "next-token, position or ngram:2.",
         ),
     ] = "",
-    inputs: Annotated[
-        str, typer.Option("--inputs", metavar="FILE", help="Inputs of the network.")
-    ] = "",
+    inputs: Annotated[str, typer.Option(metavar="FILE", help="Inputs of the network.")] = "",
     rows: RowKind = "sample",
     x: XOfTokens = "",
     mask: Annotated[
@@ -63,7 +60,6 @@ def import_(
     row_ids: Annotated[
         str,
         typer.Option(
-            "--row-ids",
             metavar="FILE",
             help="Numbers that are equal for equal inputs, where --inputs is left out.",
         ),
@@ -71,7 +67,6 @@ def import_(
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            "--layer",
             metavar="NAME",
             help="Name or glob; several in order of execution. By name when left out.",
         ),
@@ -79,7 +74,6 @@ def import_(
     chain: Annotated[
         list[str] | None,
         typer.Option(
-            "--chain",
             metavar="CHAIN",
             help="Which layers are computed from which alone: sequential (each from the one "
             "before), names in a row such as fc1,fc2,fc3 (may be given several times), or a run "

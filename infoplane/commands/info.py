@@ -44,15 +44,12 @@ def info(run: Subject) -> None:
         say(Plane.load(run))
         return
     archive = open_run(run)
-    console = Console(width=WHOLE if _is_read_by_a_program() else None)
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(width=WHOLE if piped else None)
     for line in _lines(archive):
         shown = escape(printable(line, MOST_CHARACTERS))
         console.print(shown, soft_wrap=True, highlight=False)
     console.print(_table(archive, console))
-
-
-def _is_read_by_a_program() -> bool:
-    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
@@ -104,7 +101,10 @@ def _lines(archive: Archive) -> Iterator[str]:
     if archive.x is not None:
         inputs = f"inputs {archive.x.dtype} of shape {archive.x.shape}"
     yield f"probe: {archive.n_rows} rows, {inputs}, {labels}; digest {archive.digest[:16]}"
-    yield from _rows_text(archive)
+    if str(archive.row_info):
+        yield str(archive.row_info)
+    if len(archive.labels) > 1:
+        yield f"label sets: {', '.join(archive.labels)}; measure --label takes one"
     yield from notes_of(archive)
     yield f"chain: {_chain_text(archive.chain)}"
     if archive.steps:
@@ -115,15 +115,6 @@ def _lines(archive: Archive) -> Iterator[str]:
     per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
     in_all = size_text(per_step * len(archive.steps))
     yield f"activations and row digests: {size_text(per_step)} per step, {in_all} in all"
-
-
-def _rows_text(archive: Archive) -> list[str]:
-    """What a row is, which label sets there are, and what was left out."""
-    rows = archive.row_info
-    lines = [str(rows)] if str(rows) else []
-    if len(archive.labels) > 1:
-        lines.append(f"label sets: {', '.join(archive.labels)}; measure --label takes one")
-    return lines
 
 
 def notes_of(archive: Archive) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Layers, Picture, Run, Specs, one_of
+from infoplane.commands.options import Layers, Picture, Run, Specs, Step, one_of
 from infoplane.display.terminal import say
 
 USUAL = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
@@ -15,7 +15,7 @@ USUAL = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
 def invariance(
     run: Run,
     estimator: Specs = None,
-    step: Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")] = None,
+    step: Step = None,
     layer: Layers = None,
     about: Annotated[
         str,
@@ -33,8 +33,7 @@ def invariance(
     """
     from infoplane.analysis.studies.invariance import INVERTIBLE
     from infoplane.analysis.studies.invariance import invariance as battery
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
     from infoplane.commands.subjects import open_run
     from infoplane.display.progress import working
     from infoplane.display.tables import print_table
@@ -73,4 +72,4 @@ def invariance(
     if output is not None:
         from infoplane.analysis.plot import plot_invariance
 
-        write(plot_invariance(found).figure, output)
+        write_picture(plot_invariance(found).figure, output)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from infoplane.commands.options import Csv, Layers, Picture, Run, Seed, at_least
+from infoplane.commands.options import Csv, Layers, Picture, Run, Seed, Step, count, one_spec
 from infoplane.display.terminal import say
 from infoplane.errors import InputError
 
@@ -15,21 +13,13 @@ def layer_info(
     run: Run,
     estimator: Annotated[
         str,
-        typer.Option(
-            "-e",
-            "--estimator",
-            metavar="SPEC",
-            help="One for two layers: knn, ksg, gauss, sliced, renyi, cka, exact or bin.",
-        ),
+        one_spec("One for two layers: knn, ksg, gauss, sliced, renyi, cka, exact or bin."),
     ] = "knn",
-    step: Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")] = None,
+    step: Step = None,
     layer: Layers = None,
     errorbars: Annotated[
         int,
-        typer.Option(
-            help="Half-sample splits for standard errors and 95 % intervals; 0 for none.",
-            callback=at_least(0),
-        ),
+        count("Half-sample splits for standard errors and 95 % intervals; 0 for none.", 0),
     ] = 0,
     seed: Seed = 0,
     csv: Csv = None,
@@ -40,8 +30,7 @@ def layer_info(
     Example: `infoplane layer-info runs/first -e knn -o layers.png`
     """
     from infoplane.analysis.studies.layer_information import layer_information
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
     from infoplane.commands.subjects import open_run
     from infoplane.display.progress import working
     from infoplane.patterns import names_like
@@ -62,4 +51,4 @@ def layer_info(
     if output is not None:
         from infoplane.analysis.plot import plot_layer_information
 
-        write(plot_layer_information(found).figure, output)
+        write_picture(plot_layer_information(found).figure, output)

@@ -15,7 +15,8 @@ from infoplane.commands.options import (
     Seed,
     Specs,
     Workers,
-    at_least,
+    count,
+    output_file,
     refuse_together,
 )
 from infoplane.cores import SHARE
@@ -37,12 +38,7 @@ def measure(
     estimator: Specs = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="File of the plane; by default RUN/plane.h5, or next to a packed run.",
-        ),
+        output_file("File of the plane; by default RUN/plane.h5, or next to a packed run."),
     ] = None,
     csv: Csv = None,
     layer: Layers = None,
@@ -50,7 +46,6 @@ def measure(
     dask: Annotated[
         str,
         typer.Option(
-            "--dask",
             metavar="ADDRESS",
             rich_help_panel=MACHINES,
             help="Address of a dask scheduler, e.g. tls://host:8786, or `local` for --workers "
@@ -60,7 +55,6 @@ def measure(
     device: Annotated[
         str,
         typer.Option(
-            "--device",
             rich_help_panel=MACHINES,
             help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for compiled kernels.",
         ),
@@ -68,19 +62,19 @@ def measure(
     seed: Seed = 0,
     errorbars: Annotated[
         int,
-        typer.Option(
-            rich_help_panel=ERRORS,
-            help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.",
-            callback=at_least(0),
+        count(
+            "Half-sample splits for standard errors; 10 is a good choice, 0 for none.",
+            0,
+            panel=ERRORS,
         ),
     ] = 0,
     null: Annotated[
         int | None,
-        typer.Option(
-            rich_help_panel=ERRORS,
-            help="Permutations of the labels for the null band of I(Z;Y); 0 for none. By default "
+        count(
+            "Permutations of the labels for the null band of I(Z;Y); 0 for none. By default "
             "20 where symbols exceed a tenth of the rows.",
-            callback=at_least(0),
+            0,
+            panel=ERRORS,
         ),
     ] = None,
     label: Annotated[

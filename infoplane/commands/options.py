@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +32,28 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def count(text: str, least: int, *names: str, panel: str | None = None) -> Any:  # Any: of typer
+    """Return an option that takes a whole number.
+
+    Args:
+        text: its help.
+        least: the smallest number.
+        names: of the option, where they are not that of the argument.
+        panel: its heading in `--help`.
+    """
+    return typer.Option(*names, help=text, rich_help_panel=panel, callback=at_least(least))
+
+
+def one_spec(text: str) -> Any:  # Any: of typer
+    """Return the option of estimators, with its help."""
+    return typer.Option("-e", "--estimator", metavar="SPEC", help=text)
+
+
+def output_file(text: str, panel: str | None = None) -> Any:  # Any: of typer
+    """Return the option of the file that a command writes, with its help and its heading."""
+    return typer.Option("-o", "--output", metavar="FILE", help=text, rich_help_panel=panel)
 
 
 def refuse_together(reason: str, **options: object) -> None:
@@ -64,63 +86,44 @@ Subject = Annotated[
 ]
 RunOption = Annotated[
     Path | None,
-    typer.Option(
-        "--run", metavar="RUN", help="For a plane: its run, if that is not next to the file."
-    ),
+    typer.Option(metavar="RUN", help="For a plane: its run, if that is not next to the file."),
 ]
 Specs = Annotated[
     list[str] | None,
-    typer.Option(
-        "-e",
-        "--estimator",
-        metavar="SPEC",
-        help="Estimator, e.g. bin:szt; may be given several times. `infoplane estimators` lists "
-        "all.",
+    one_spec(
+        "Estimator, e.g. bin:szt; may be given several times. `infoplane estimators` lists all."
     ),
 ]
 Layers = Annotated[
     list[str] | None,
     typer.Option(
-        "--layer",
         metavar="NAME",
         help="Only this layer, or all that match 'block.*' (** also crosses dots); may be given "
         "several times.",
     ),
 ]
+Step = Annotated[int | None, typer.Option(help="Checkpoint; by default the last.")]
 Steps = Annotated[
     list[int] | None,
-    typer.Option(
-        "--step", metavar="STEP", help="Only this checkpoint; may be given several times."
-    ),
+    typer.Option(metavar="STEP", help="Only this checkpoint; may be given several times."),
 ]
 AllSteps = Annotated[
     bool, typer.Option("--all", help="Every checkpoint, instead of six spread over the run.")
 ]
-Csv = Annotated[
-    Path | None, typer.Option("--csv", metavar="FILE", help="Also write the numbers as CSV.")
-]
-Picture = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Also draw a .png, .svg or .pdf file."),
-]
+Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the numbers as CSV.")]
+Picture = Annotated[Path | None, output_file("Also draw a .png, .svg or .pdf file.")]
 Predictors = Annotated[
     str,
     typer.Option(
-        "--family",
         help="Family of predictors: linear, mlp, knn or gaussian.",
         callback=one_of("linear", "mlp", "knn", "gaussian"),
     ),
 ]
 Workers = Annotated[
     int,
-    typer.Option(
-        "--workers",
-        "-w",
-        help="Threads on this machine; results do not depend on it.",
-        callback=at_least(1),
-    ),
+    count("Threads on this machine; results do not depend on it.", 1, "--workers", "-w"),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of random draws.", callback=at_least(0))]
+Seed = Annotated[int, count("Seed of random draws.", 0)]
 
 # Of commands that make a run.
 TOKENS = "Rows that are tokens, pixels or nodes"
@@ -131,7 +134,6 @@ NewRun = Annotated[
 RowKind = Annotated[
     str,
     typer.Option(
-        "--rows",
         rich_help_panel=TOKENS,
         help="What a row is: sample, token, pixel or node.",
     ),
@@ -139,31 +141,19 @@ RowKind = Annotated[
 XOfTokens = Annotated[
     str,
     typer.Option(
-        "--x",
         rich_help_panel=TOKENS,
         help="What X is at a token: prefix, sequence or token; see docs/tokens.md.",
     ),
 ]
 SkipFirst = Annotated[
-    int,
-    typer.Option(
-        rich_help_panel=TOKENS,
-        help="Leave out this many tokens at the start of a sequence.",
-        callback=at_least(0),
-    ),
+    int, count("Leave out this many tokens at the start of a sequence.", 0, panel=TOKENS)
 ]
 MaxRows = Annotated[
-    int,
-    typer.Option(
-        rich_help_panel=TOKENS,
-        help="At most this many rows, chosen at random; 0 takes all.",
-        callback=at_least(0),
-    ),
+    int, count("At most this many rows, chosen at random; 0 takes all.", 0, panel=TOKENS)
 ]
 KindOfLabels = Annotated[
     str,
     typer.Option(
-        "--y-kind",
         help="discrete or continuous; needed for labels that are floating-point numbers.",
     ),
 ]

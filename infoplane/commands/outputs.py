@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infoplane.display.terminal import say
 from infoplane.errors import ArchiveError, InputError
@@ -53,6 +53,13 @@ def make_folder(folder: Path) -> None:
         raise ArchiveError(f"{folder}: no folder can be made there: {reason}") from error
     if not may_write(folder):
         raise ArchiveError(f"{folder}: may not be written to; give another --output")
+
+
+def write_picture(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
+    """Write a figure and print its path."""
+    from infoplane.analysis.plot.save import write_figure
+
+    say(write_figure(figure, path))
 
 
 def say_new_run(archive: Archive, present: Collection[int] = ()) -> None:

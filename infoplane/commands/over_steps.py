@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from infoplane.commands.options import AllSteps, Csv, Layers, Picture, Run, Steps
-from infoplane.commands.outputs import PICTURES, prepare
+from infoplane.commands.outputs import PICTURES, prepare, write_picture
 from infoplane.display.terminal import say
 from infoplane.errors import EstimatorError, InputError
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
+T = TypeVar("T")
 FEW = 6
 """Checkpoints that are measured without `--all`."""
 
@@ -26,20 +27,17 @@ class Number:
     """One number of the table.
 
     Attributes:
-        step, layer: its checkpoint and layer.
-        bits: what is drawn.
+        columns: its row of the CSV file, with ``step`` and ``layer``.
         text: what the table shows.
+        bits: what is drawn.
         kind: which of several numbers of a layer it is, for example the estimator; empty for the
             only one.
-        columns: its row of the CSV file.
     """
 
-    step: int
-    layer: str
-    bits: float
+    columns: dict[str, Any]  # Any: numbers and texts
     text: str
+    bits: float
     kind: str = ""
-    columns: dict[str, object] = field(default_factory=dict)
 
 
 def chosen_steps(
@@ -98,12 +96,18 @@ class Question:
     csv: Path | None
     output: Path | None
 
-    def measure(self, label: str, at: Callable[[int], Iterable[Number]]) -> list[Number]:
+    def measure(
+        self,
+        label: str,
+        study: Callable[..., Iterable[T]],
+        number: Callable[[T], Number],
+    ) -> list[Number]:
         """Return the numbers of all checkpoints but those that the estimator refuses.
 
         Args:
             label: of the progress bar.
-            at: returns the numbers of a checkpoint, in the order of the layers.
+            study: returns the results of some layers and steps, in the order of the layers.
+            number: what is shown of a result.
 
         Raises:
             InputError: every checkpoint was refused; with the last reason.
@@ -115,7 +119,7 @@ class Question:
         with progress(label, len(self.steps)) as advance:
             for step in self.steps:
                 try:
-                    numbers += at(step)
+                    numbers += map(number, study(layers=self.layers, steps=[step]))
                 except EstimatorError as error:
                     refused = error
                 advance()
@@ -132,9 +136,14 @@ class Question:
         """
         from infoplane.display.step_table import print_steps
 
-        rows = [(number.layer, number.kind, number.step, number.text) for number in numbers]
+        rows, points, steps = [], [], set()
+        for number in numbers:
+            layer, step = number.columns["layer"], number.columns["step"]
+            steps.add(step)
+            rows.append((layer, number.kind, step, number.text))
+            points.append((layer, number.kind, step, number.bits))
         print_steps(title, rows)
-        shown, captured = len({number.step for number in numbers}), len(self.archive.steps)
+        shown, captured = len(steps), len(self.archive.steps)
         if shown < captured:
             say(f"{shown} of {captured} checkpoints; --all measures every one")
         if self.csv is not None:
@@ -144,10 +153,8 @@ class Question:
             say(write_csv(self.csv, list(columns[0]), columns))
         if self.output is not None:
             from infoplane.analysis.plot.over_steps import draw_over_steps
-            from infoplane.commands.pictures import write
 
-            points = [(number.layer, number.kind, number.step, number.bits) for number in numbers]
-            write(draw_over_steps(title, points), self.output)
+            write_picture(draw_over_steps(title, points), self.output)
 
 
 def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from infoplane.commands.options import output_file
 from infoplane.display.terminal import say
 
 
 def pack(
-    run: Path = typer.Argument(..., metavar="RUN", help="The folder of a run."),
-    output: Path = typer.Option(
-        ..., "-o", "--output", metavar="FILE", help="The .h5 file to write."
-    ),
-    compression: str = typer.Option(
-        "", "--compression", "-c", help="gzip or zstd; not compressed when left out."
-    ),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing file."),
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    output: Annotated[Path, output_file("The .h5 file to write.")],
+    compression: Annotated[
+        str,
+        typer.Option("--compression", "-c", help="gzip or zstd; not compressed when left out."),
+    ] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
 ) -> None:
     """Write a run into one portable HDF5 file, with every checksum verified.
 

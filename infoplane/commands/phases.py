@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from infoplane.commands.options import Picture, Runs, Seed, Specs, at_least
+from infoplane.commands.options import Picture, Runs, Seed, Specs, count
 
 
 def phases(
@@ -15,7 +13,7 @@ def phases(
     output: Picture = None,
     splits: Annotated[
         int,
-        typer.Option(help="Random splits of the probe rows into halves.", callback=at_least(1)),
+        count("Random splits of the probe rows into halves.", 1),
     ] = 5,
     seed: Seed = 0,
 ) -> None:
@@ -27,8 +25,7 @@ def phases(
     Example: `infoplane phases runs/first -o phases.png`
     """
     from infoplane.analysis.studies.phases import phases as judge
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
     from infoplane.commands.subjects import open_run
     from infoplane.display.tables import print_phases
 
@@ -41,4 +38,4 @@ def phases(
             from infoplane.analysis.plot import plot_phases
 
             numbered = output.with_stem(f"{output.stem}-{number}")
-            write(plot_phases(found).figure, output if len(run) == 1 else numbered)
+            write_picture(plot_phases(found).figure, output if len(run) == 1 else numbered)

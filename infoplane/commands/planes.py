@@ -72,14 +72,22 @@ def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
     """
     if not estimators:
         return plane
-    wanted = [spec if spec in plane.estimators else full_spec(spec) for spec in estimators]
-    for spec, full in zip(estimators, wanted, strict=True):
-        if full not in plane.estimators:
-            raise InputError(
-                f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; measure the run "
-                f"with -e {spec} to get it{did_you_mean(spec, plane.estimators)}"
-            )
-    return plane.select(estimator=wanted)
+    return plane.select(estimator=[spec_in(plane, spec) for spec in estimators])
+
+
+def spec_in(plane: Plane, spec: str) -> str:
+    """Return the spec of an estimator as the plane has it.
+
+    Raises:
+        InputError: the plane does not have it.
+    """
+    full = spec if spec in plane.estimators else full_spec(spec)
+    if full not in plane.estimators:
+        raise InputError(
+            f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; measure the run "
+            f"with -e {spec} to get it{did_you_mean(spec, plane.estimators)}"
+        )
+    return full
 
 
 def full_spec(spec: str) -> str:

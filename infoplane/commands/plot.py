@@ -13,11 +13,13 @@ from infoplane.commands.options import (
     Layers,
     RunOption,
     Subject,
-    at_least,
+    count,
     one_of,
+    one_spec,
+    output_file,
     refuse_together,
 )
-from infoplane.commands.run_pictures import RUN_KINDS, PictureOptions, draw_run
+from infoplane.commands.run_pictures import RUN_KINDS, PictureOptions
 from infoplane.display.terminal import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, names_like
@@ -46,9 +48,7 @@ def plot(
     subject: Subject,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="A .png, .svg, .pdf, .gif or .mp4 file."
-        ),
+        output_file("A .png, .svg, .pdf, .gif or .mp4 file."),
     ],
     kind: Annotated[
         str,
@@ -65,12 +65,7 @@ def plot(
     ] = "plane",
     estimator: Annotated[
         str,
-        typer.Option(
-            "--estimator",
-            "-e",
-            metavar="SPEC",
-            help="Estimator to draw; by default the first that is below its ceiling.",
-        ),
+        one_spec("Estimator to draw; by default the first that is below its ceiling."),
     ] = "",
     layer: Layers = None,
     check: Annotated[
@@ -124,10 +119,7 @@ def plot(
     ] = False,
     errorbars: Annotated[
         int,
-        typer.Option(
-            help="For kind split: half-sample splits for 95 % intervals; 10 is a good choice.",
-            callback=at_least(0),
-        ),
+        count("For kind split: half-sample splits for 95 % intervals; 10 is a good choice.", 0),
     ] = 0,
 ) -> None:
     """Draw the plane of a run, or a study of its activations, as a figure for a paper or a talk.
@@ -162,7 +154,7 @@ def plot(
     if kind != "split":
         refuse_together(f"kind {kind} resamples nothing", errorbars=errorbars)
     if kind in RUN_KINDS:
-        options = PictureOptions(None, estimator or None, errorbars, title)
+        options = PictureOptions(estimator=estimator, errorbars=errorbars, title=title)
         _draw_run(subject, output, kind, options, layer, size, run)
         return
     from infoplane.analysis.plot import View
@@ -194,12 +186,11 @@ def _draw_plane(
 ) -> None:
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.plot import caption_of, save
-    from infoplane.commands.planes import full_spec, of_estimators, plane_of
+    from infoplane.commands.planes import plane_of, spec_in
 
     plane = plane_of(subject, run=run)
     if estimator:
-        of_estimators(plane, [estimator])
-        estimator = estimator if estimator in plane.estimators else full_spec(estimator)
+        estimator = spec_in(plane, estimator)
     elif kind in STEPPED:
         estimator = _say_first_below_ceiling(plane)
     report = check_dpi(plane, progress=True) if check and kind in JUDGED else None
@@ -253,7 +244,7 @@ def _draw_run(
     size: str,
     run: Path | None,
 ) -> None:
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import write_picture
     from infoplane.commands.subjects import open_run
     from infoplane.display.progress import working
 
@@ -268,5 +259,5 @@ def _draw_run(
     if kind == "units" and layers is not None and len(layers) > 1:
         raise InputError(f"kind units is of one layer, got {len(layers)}; name one: --layer NAME")
     with working(f"drawing {kind}"):
-        figure = draw_run(archive, kind, replace(options, layers=layers))
-    write(figure, output)
+        figure = RUN_KINDS[kind](archive, replace(options, layers=layers))
+    write_picture(figure, output)

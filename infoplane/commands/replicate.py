@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infoplane.commands.options import at_least, refuse_together
+from infoplane.commands.options import count, refuse_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,10 +26,7 @@ def replicate(
     list_them: Annotated[bool, typer.Option("--list", help="Only print the claims.")] = False,
     seeds: Annotated[
         int,
-        typer.Option(
-            help="How many trainings of each network; single ones vary widely.",
-            callback=at_least(1),
-        ),
+        count("How many trainings of each network; single ones vary widely.", 1),
     ] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="Shorter trainings, which decide nothing.")
@@ -37,14 +34,13 @@ def replicate(
     out: Annotated[
         Path,
         typer.Option(
-            "--out",
             metavar="FOLDER",
             help="For runs, pictures and results; what is there is read again.",
         ),
     ] = Path("runs/replications"),
     markdown: Annotated[
         Path | None,
-        typer.Option("--markdown", metavar="FILE", help="Also write the results as a page."),
+        typer.Option(metavar="FILE", help="Also write the results as a page."),
     ] = None,
 ) -> None:
     """Test claims of the literature: train, measure, and print the numbers with a verdict.

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infoplane.errors import InputError
-
 if TYPE_CHECKING:
     from infoplane.analysis.plot.show import Figure
     from infoplane.archive import Archive
@@ -19,31 +17,15 @@ class PictureOptions:
 
     Attributes:
         layers: names of layers; None for all.
-        estimator: spec; None for the kind's own.
+        estimator: spec; empty for the kind's own.
         errorbars: half-sample splits for the intervals of kind ``split``; 0 for none.
         title: of the figure of kind ``split``.
     """
 
     layers: Sequence[str] | None = None
-    estimator: str | None = None
+    estimator: str = ""
     errorbars: int = 0
     title: str = ""
-
-
-def draw_run(archive: Archive, kind: str, options: PictureOptions | None = None) -> Figure:
-    """Measure what a picture of a run shows, and draw it.
-
-    Args:
-        archive: the run.
-        kind: one of `RUN_KINDS`.
-        options: layers, estimator and intervals.
-
-    Raises:
-        InputError: an unknown kind or layer, or a run that did not record what the kind needs.
-    """
-    if kind not in RUN_KINDS:
-        raise InputError(f"expected kind {', '.join(RUN_KINDS)}, got {kind!r}")
-    return RUN_KINDS[kind](archive, options or PictureOptions())
 
 
 def _histograms(archive: Archive, options: PictureOptions) -> Figure:
@@ -110,7 +92,7 @@ def _split(archive: Archive, options: PictureOptions) -> Figure:
     return draw_side_by_side(planes, view=View(title=options.title))
 
 
-RUN_KINDS: Mapping[str, Callable[[Any, PictureOptions], Any]] = {  # Any: an archive; a figure
+RUN_KINDS: Mapping[str, Callable[[Archive, PictureOptions], Figure]] = {
     "histograms": _histograms,
     "units": _units,
     "mechanism": _mechanism,

@@ -17,8 +17,7 @@ def sensitivity(
     """
     from infoplane.analysis.studies.sensitivity import CONVENTIONS
     from infoplane.analysis.studies.sensitivity import sensitivity as vary
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.pictures import write
+    from infoplane.commands.outputs import PICTURES, prepare, write_picture
     from infoplane.commands.subjects import open_run
 
     archive = open_run(run)
@@ -28,4 +27,4 @@ def sensitivity(
     if output is not None:
         from infoplane.analysis.plot import draw_sensitivity
 
-        write(draw_sensitivity(found.plane), output)
+        write_picture(draw_sensitivity(found.plane), output)

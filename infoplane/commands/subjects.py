@@ -33,9 +33,16 @@ def open_run(path: Path, *, run: Path | None = None) -> Archive:
         InputError: a plane whose run is not next to it.
     """
     from infoplane.archive import open_archive
+    from infoplane.plane import Plane
 
     if is_plane_at(path):
-        return open_archive(run_behind(path, run))
+        behind = Plane.load(path, run=run).run_path
+        if behind is None or not behind.exists():
+            raise InputError(
+                f"{path} is a plane, and this command needs the activations of its run, which is "
+                "not next to the file; give --run RUN, or the run itself"
+            )
+        return open_archive(behind)
     if run is not None:
         raise InputError(f"{path} is a run already; leave --run out")
     return open_archive(path)
@@ -58,23 +65,6 @@ def is_plane_at(path: Path) -> bool:
     if path.name == "run.json":
         raise NotAnArchive(f"{path} is a part of a run; give its folder: {path.parent}")
     return is_plane(path)
-
-
-def run_behind(plane: Path, run: Path | None = None) -> Path:
-    """Return the run of a plane's file.
-
-    Raises:
-        InputError: it is not next to the file, and ``run`` is None.
-    """
-    from infoplane.plane import Plane
-
-    behind = Plane.load(plane, run=run).run_path
-    if behind is None or not behind.exists():
-        raise InputError(
-            f"{plane} is a plane, and this command needs the activations of its run, which is not "
-            "next to the file; give --run RUN, or the run itself"
-        )
-    return behind
 
 
 def tell_read_only(archive: Archive) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -23,25 +23,25 @@ def usable_beyond(
 
     Example: `infoplane usable-beyond runs/first --given act1`
     """
+    from infoplane.analysis.studies.usable import Beyond
     from infoplane.analysis.studies.usable import usable_beyond as measure_beyond
     from infoplane.patterns import names_like
 
     archive = question.archive
     (known,) = (names_like([given], archive.layers) or [given])[:1]
 
-    def at(step: int) -> Iterator[Number]:
-        for beyond in measure_beyond(archive, known, family, layers=question.layers, steps=[step]):  # type: ignore[arg-type]  # checked above
-            estimate = beyond.estimate
-            bits = estimate.bits
-            columns = {
-                "step": beyond.step,
-                "layer": beyond.layer,
-                "bits": bits,
-                "stderr": estimate.stderr,
-                "low": estimate.low,
-                "high": estimate.high,
-            }
-            yield Number(beyond.step, beyond.layer, bits, f"{bits:.3f}", columns=columns)
+    def number(beyond: Beyond) -> Number:
+        estimate = beyond.estimate
+        columns = {
+            "step": beyond.step,
+            "layer": beyond.layer,
+            "bits": estimate.bits,
+            "stderr": estimate.stderr,
+            "low": estimate.low,
+            "high": estimate.high,
+        }
+        return Number(columns, f"{estimate.bits:.3f}", estimate.bits)
 
-    numbers = question.measure("fitting predictors", at)
+    study = partial(measure_beyond, archive, known, family)  # type: ignore[arg-type]  # checked above
+    numbers = question.measure("fitting predictors", study, number)
     question.show(f"I_V(Z->Y|{known}) [bits], {family}, held out", numbers)
