@@ -129,9 +129,10 @@ def test_an_array_is_read_at_its_place_without_hdf5_and_through_hdf5_where_the_p
                 layers = json.loads(file["meta"][()])["layers"]
                 reseal(file, layers=[{**row, "offset": place} for row in layers])
         altered = open_archive(moved)
+        opened.clear()  # of the headers
         for key, z in want.items():
             np.testing.assert_array_equal(altered.z(*key), z)
-    assert len(opened) == 7 * len(want)
+        assert len(opened) == len(want)
 
 
 def test_verify_looks_through_hdf5_at_what_other_tools_would_read(tmp_path):

@@ -76,11 +76,7 @@ def test_a_sink_writes_reads_and_cuts_like_a_file_and_keeps_the_first_error(tmp_
     buffer = bytearray(3)
     sink.seek(2)
     assert sink.readinto(buffer) == 3 and buffer == b"ab4" and sink.tell() == 5
-    assert (
-        sink.truncate(8) == 8
-        and os.fstat(fd).st_size == 8
-        and sink.error is None
-    )
+    assert sink.truncate(8) == 8 and os.fstat(fd).st_size == 8 and sink.error is None
     os.close(fd)
     assert sink.write(b"xy") == 2 and isinstance(sink.error, OSError) and sink.tell() == 7
     first = sink.error
