@@ -16,7 +16,7 @@ from infoplane.analysis.kernels.pairwise import (
     gaussian_sums,
     grouped_sums,
 )
-from infoplane.analysis.kernels.threads import using
+from infoplane.analysis.kernels.threads import on_device, using
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(7)
@@ -144,7 +144,8 @@ def test_a_device_that_is_asked_for_is_used(monkeypatch) -> None:
     monkeypatch.setenv("INFOPLANE_DEVICE", "meta")
     with pytest.raises(NotImplementedError, match="meta"):
         grouped_sums(z, np.array([1.0]), [])
-    assert len(grouped_sums(z, np.array([1.0]), [], device="cpu")) == 1
+    with on_device("cpu"):
+        assert len(grouped_sums(z, np.array([1.0]), [])) == 1
 
 
 @pytest.mark.slow

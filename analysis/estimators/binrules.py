@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.cells import cells_between, largest_of, refuse_unnumbered
+from infoplane.analysis.kernels.cells import largest_of, refuse_unnumbered
 from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Codes, Floats, Values
 
@@ -29,7 +29,8 @@ def szt_cells(z: Values) -> Cells:
 
     The original wraps values below -1 into the top cell.
     """
-    return cells_between(z, SZT_EDGES)
+    cells = np.searchsorted(szt_edges(), z, side="right") - 1
+    return cells.astype(np.int32)
 
 
 def saxe_cells(z: Values, width: float) -> Codes:
@@ -79,14 +80,11 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
     Equal values never part.
     """
     levels = np.arange(1, n) / n
-    cells = np.empty(z.shape, np.int32)
-    if not per_unit:
-        flat = z.ravel()
-        cells[:] = np.searchsorted(_quantiles(flat, levels), flat, side="right").reshape(z.shape)
-        return cells
-    for unit, values in enumerate(z.T):
+    columns = z if per_unit else z.reshape(-1, 1)
+    cells = np.empty(columns.shape, np.int32)
+    for unit, values in enumerate(columns.T):
         cells[:, unit] = np.searchsorted(_quantiles(values, levels), values, side="right")
-    return cells
+    return cells.reshape(z.shape)
 
 
 def _quantiles(values: Values, levels: Floats) -> Values:
@@ -99,7 +97,7 @@ def _quantiles(values: Values, levels: Floats) -> Values:
     return ordered[places.clip(0, len(ordered) - 1)]
 
 
-def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
+def ebab_edges(z: Values, n: int) -> Floats:
     """Return entropy-based adaptive edges (Chelombiev et al. 2019's code).
 
     ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.
@@ -108,11 +106,11 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
     -1.000001 where nothing is below -1 (tanh, ELU), just below the minimum elsewhere.
     """
     smallest = float(z.min())
-    if low is None and smallest >= 0:
+    if smallest >= 0:
         low = 0.0
-    elif low is None and smallest >= -1:
+    elif smallest >= -1:
         low = -1.000001
-    elif low is None:
+    else:
         low = float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
     above = np.unique(z)
     above = above[above > low].astype(np.float64)
@@ -122,11 +120,8 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> Floats:
     return np.array([low, *inner, above[-1]])
 
 
-def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
-    """Return cells of `ebab_edges`.
-
-    Exact ``low`` values are the first cell, the maximum the last.
-    """
-    edges = ebab_edges(z, n, low)
+def ebab_cells(z: Values, n: int) -> Cells:
+    """Return cells of `ebab_edges`: the lowest edge is in the first, the maximum the last."""
+    edges = ebab_edges(z, n)
     cells = np.searchsorted(edges, z.ravel().astype(np.float64), side="right") - 1
     return cells.reshape(z.shape).astype(np.int32)

@@ -131,7 +131,7 @@ def halves_seen(
         splits: which rows are in the first half, shape ``(n,)`` each.
     """
     alone = int(xs.max()) + 1 == len(xs)
-    by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
+    by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device() == "cpu"
     several = _GROUPED_SPLITS
     if by_blocks:
         few_blocks = int(_blocks(splits).max()) < _BLOCKS
@@ -177,13 +177,8 @@ def tables_of_halves(codes: Codes, splits: Sequence[Mask]) -> list[list[Half]]:
     every = counts_of(codes)
     found = []
     for in_first in splits:
-        if len(every) == len(codes):  # each row alone
-            rows = int(np.count_nonzero(in_first))
-            tables = [np.ones(rows, np.int64), np.ones(len(codes) - rows, np.int64)]
-        else:
-            first = np.bincount(codes[in_first], minlength=len(every))
-            tables = [first, every - first]
-        found.append([_counted(table) for table in tables])
+        first = np.bincount(codes[in_first], minlength=len(every))
+        found.append([_counted(table) for table in (first, every - first)])
     return found
 
 

@@ -37,7 +37,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     n = len(z)
     z, variances = in_unit(z, variances)  # type: ignore[assignment]  # values stay values
     order = np.argsort(blocks, kind="stable")
-    block_of = np.asarray(blocks, np.int64)[order]  # (n,)
+    block_of = blocks[order]  # (n,)
     edges = np.searchsorted(block_of, np.arange(count + 1))
     total = np.zeros((len(variances), 2, count, n))
     strip = _pass_of(z, order, rates_of(variances), Blocks(edges, block_of)).strip
@@ -96,7 +96,7 @@ class _BlockPass:
         if self.values is None:
             return np.empty((0, 0), self.points.columns.dtype)
         rows = self.values[tile.row : tile.row + tile.height]
-        return np.asarray(rows @ self.values[tile.column : tile.column + tile.width].T)
+        return rows @ self.values[tile.column : tile.column + tile.width].T
 
 
 def _pass_of(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> _BlockPass:

@@ -45,7 +45,7 @@ def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
 
 def fits_float32(largest: float, rates: Floats) -> Mask:
     """Return the rates for which products of float32 rows are exact to 7e-6 nats, 1e-5 bit."""
-    return np.asarray(2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6)
+    return 2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6
 
 
 def rows_per_block(dim: int, itemsize: int) -> int:

@@ -6,10 +6,8 @@ Two of 10^6 different rows share a key by accident with probability about 3e-8.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import for_each
 from infoplane.errors import EstimatorError
@@ -57,30 +55,14 @@ def floor_keys(z: Values, width: float) -> Keys:
 def edge_keys(z: Values, edges: int) -> Keys:
     """Return keys of the rows of cells between so many float32 edges, evenly on [-1, 1].
 
+    The cells are ``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1``.
     Shape ``(n, dim)`` to ``(n,)``.
     """
     from infoplane.analysis.kernels import cells_compiled
 
-    even = _even(edges, z)
+    last = edges - 1
+    even = (2 / last, z.dtype.type(last / 2), z.dtype.type(last))
     return _by_blocks(z, lambda *block: cells_compiled.edge_keys(block[0], *even, *block[1:]))
-
-
-def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
-    """Return the cells of finite values between even edges on [-1, 1].
-
-    ``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1``, in the shape of
-    ``z``.
-    """
-    from infoplane.analysis.kernels import cells_compiled
-
-    out = np.empty(z.size, np.int32)
-    cells_compiled.cells_between(np.ascontiguousarray(z).ravel(), *_even(edges, z), out)
-    return out.reshape(z.shape)
-
-
-def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
-    """Return the step of the edges, half their number and the last cell, those in z's dtype."""
-    return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
 
 
 def _by_blocks(z: Values, keys_of: Callable[[Values, Keys, Keys], None]) -> Keys:

@@ -1,7 +1,4 @@
-"""Compiled loops of the bin rules.
-
-They go from values to cells, and from rows of values straight to 64-bit keys of their cells.
-"""
+"""Compiled loops of the bin rules, from rows of values straight to 64-bit keys of their cells."""
 
 from __future__ import annotations
 
@@ -31,21 +28,6 @@ def _cell(value: Any, step: float, scale: Any, last: Any) -> Any:
 
 
 @compiled(fastmath=_FAST)
-def cells_between(values: Any, step: float, scale: Any, last: Any, cells: Any) -> None:
-    """Fill in the cells 0..last of finite values, and -1 below.
-
-    Args:
-        values: shape ``(m,)``.
-        step: from edge to edge.
-        scale: ``last / 2`` in the dtype of the values.
-        last: in their dtype.
-        cells: shape ``(m,)``.
-    """
-    for place in range(len(values)):
-        cells[place] = np.int32(_cell(values[place], step, scale, last))
-
-
-@compiled(fastmath=_FAST)
 def floor_keys(z: Any, width: Any, weights: Any, keys: Any) -> None:
     """Fill in the keys of the rows of ``floor(z / width)``.
 
@@ -67,7 +49,7 @@ def floor_keys(z: Any, width: Any, weights: Any, keys: Any) -> None:
 
 @compiled(fastmath=_FAST)
 def edge_keys(z: Any, step: float, scale: Any, last: Any, weights: Any, keys: Any) -> None:
-    """Fill in keys as `floor_keys` does, for the cells of `cells_between`.
+    """Fill in keys as `floor_keys` does, for the cells 0..last of finite values, and -1 below.
 
     Args:
         z: shape ``(n, dim)``.

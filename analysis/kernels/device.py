@@ -8,13 +8,13 @@ from infoplane.analysis.kernels.threads import device_here
 from infoplane.errors import InputError
 
 
-def chosen_device(device: str | None) -> str:
+def chosen_device() -> str:
     """Return a torch device, or ``cpu``.
 
-    What is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that
+    What `on_device` says in this thread, else ``INFOPLANE_DEVICE``, else an NVIDIA card that
     torch can use. Torch is not loaded to see none.
     """
-    asked = device or device_here() or os.environ.get("INFOPLANE_DEVICE", "").strip()
+    asked = device_here() or os.environ.get("INFOPLANE_DEVICE", "").strip()
     if asked or not os.path.exists("/dev/nvidia0"):
         return asked or "cpu"
     import torch

@@ -136,7 +136,7 @@ def _smallest_squares(distances: Sequence[Distances], k: int) -> Floats:
             for part in between:
                 out = room[:, : largest.shape[1]]
                 largest = np.maximum(largest, part.tile(row, column), out=out)
-            keep_smallest(largest, last.tile(row, column), 0, column - row, smallest, limit)
+            keep_smallest(largest, last.tile(row, column), column - row, smallest, limit)
         return smallest
 
     starts = range(0, n, TILE)
@@ -166,10 +166,10 @@ def count_within(part: Values | Distances, eps: Floats, strict: bool = True) -> 
         line = distances.points[:, 0]
         order = np.argsort(line, kind="stable")
         # Nothing lies strictly within 0: a negative reach spares the walk through equal values.
-        reach = np.where(eps > 0, eps, -1.0) if strict else np.asarray(eps, np.float64)
+        reach = np.where(eps > 0, eps, -1.0) if strict else eps
         count_line(line[order], order, reach, strict, counts)
         return counts
-    reach = np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
+    reach = eps if strict else np.nextafter(eps, np.inf)
     threshold = _square_threshold(reach)
 
     def strip(row: int) -> Counts:

@@ -128,35 +128,31 @@ def _any_below(first: Any, second: Any, row_limit: float, limits: Any, larger: A
 
 
 @compiled()
-def keep_smallest(
-    first: Any, second: Any, first_row: int, first_column: int, best: Any, worst: Any
-) -> None:
+def keep_smallest(first: Any, second: Any, offset: int, best: Any, worst: Any) -> None:
     """Update the k smallest values per row with the larger of two tiles of the upper half.
 
     Args:
         first: squared distances in one variable, shape ``(R, C)``.
         second: in another, of the same rows and columns; the same array where there is but one.
-        first_row: of the tiles.
-        first_column: of the tiles.
-        best: the k smallest of every row, ascending, shape ``(N, k)``.
-        worst: the last of these, or a smaller limit, shape ``(N,)``.
+        offset: of their first column from their first row.
+        best: the k smallest of the rows from this row on, ascending, shape ``(n, k)``.
+        worst: the last of these, or a smaller limit, shape ``(n,)``.
     """
     larger = np.empty(_STRETCH)
     for row in range(first.shape[0]):
-        own = first_row + row
-        begin = row + 1 if first_row == first_column else 0
+        begin = 0 if offset else row + 1
         for start in range(begin, first.shape[1], _STRETCH):
             stop = min(start + _STRETCH, first.shape[1])
-            limits = worst[first_column + start : first_column + stop]
+            limits = worst[offset + start : offset + stop]
             left = first[row, start:stop]
             right = second[row, start:stop]
-            if not _any_below(left, right, worst[own], limits, larger):
+            if not _any_below(left, right, worst[row], limits, larger):
                 continue
             for column in range(start, stop):
                 value = larger[column - start]
-                other = first_column + column
-                if value < worst[own]:
-                    _keep(best, worst, own, value)
+                other = offset + column
+                if value < worst[row]:
+                    _keep(best, worst, row, value)
                 if value < worst[other]:
                     _keep(best, worst, other, value)
 

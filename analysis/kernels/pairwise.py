@@ -53,22 +53,18 @@ def gaussian_sums(
     return found[0], found[-1]
 
 
-def grouped_sums(
-    z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None
-) -> list[Floats]:
+def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
     """Return the sums of `gaussian_sums` for several groupings of the rows, from one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of
     fewest groups: the rows are sorted by it. ``z`` may be `Rows` that do not fit into memory: they
-    are centred into a temporary file and read back in blocks of 128 MiB. ``device`` names a torch
-    device; left out it is ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one, or this
-    compiled pass (``cpu``).
+    are centred into a temporary file and read back in blocks of 128 MiB. They are made on the torch
+    device of `chosen_device`, or by this compiled pass (``cpu``).
 
     Args:
         z: shape ``(n, dim)``.
         variances: the s2, shape ``(v,)``, positive.
         groupings: codes of all rows, shape ``(n,)`` each.
-        device: of torch, or ``cpu``.
 
     Returns:
         Arrays of shape ``(n, v, 2)``: one over all rows, then one per grouping.
@@ -80,10 +76,10 @@ def grouped_sums(
     the other variances.
     """
     if len(variances) > 1 and not within_floats(variances):
-        each = [grouped_sums(z, s2[None], groupings, device=device) for s2 in variances]
+        each = [grouped_sums(z, s2[None], groupings) for s2 in variances]
         return [np.concatenate(sums, axis=1) for sums in zip(*each, strict=True)]
     z, variances = in_unit(z, variances)
-    where = chosen_device(device)
+    where = chosen_device()
     if where != "cpu":
         from infoplane.analysis.kernels import pairwise_torch
 
@@ -167,6 +163,6 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
     if classes is None:
         return np.arange(n), np.zeros(n, np.int64), np.full(n, n, np.int64)
     order = np.argsort(classes, kind="stable")
-    ordered = np.asarray(classes)[order]
+    ordered = classes[order]
     first = np.searchsorted(ordered, ordered, "left")
     return order, first, np.searchsorted(ordered, ordered, "right")

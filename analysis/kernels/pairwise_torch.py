@@ -19,6 +19,7 @@ from infoplane.analysis.kernels.blocks import (
     squared_norms,
     starting,
 )
+from infoplane.analysis.kernels.pair_pass import rates_of
 from infoplane.contract import Rows
 from infoplane.types.arrays import Codes, Floats, Mask
 
@@ -44,7 +45,7 @@ def grouped_sums(
     reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
     """
     n = rows.shape[0]
-    rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
+    rates = rates_of(variances)
     groups = [torch.as_tensor(np.array(codes), device=device) for codes in groupings]
     total = np.zeros((1 + len(groups), n, len(rates), 2))
     tiles = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
