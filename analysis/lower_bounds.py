@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.types import entropy_of_counts
+from infoplane.types.arrays import Codes, Floats
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -80,7 +80,7 @@ def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
     return _bound(output.name, logits[rows], labels[rows])
 
 
-def _bound(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> LowerBound:
+def _bound(name: str, logits: Floats, y: Codes) -> LowerBound:
     top = logits - logits.max(axis=1, keepdims=True)
     nats = np.log(np.exp(top).sum(axis=1)) - top[np.arange(len(y)), y]
     h_y = entropy_of_counts(np.unique(y, return_counts=True)[1])

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import SpecError
 from infoplane.types import Estimate, Kind, Quantity, Unit, Variable
-from infoplane.types.arrays import Ids, Mask
+from infoplane.types.arrays import Ids, Mask, Values
 
 Family = Literal[
     "fixed bins",
@@ -277,7 +276,7 @@ class Rows(Protocol):
     def dtype(self) -> np.dtype[Any]:  # Any: float32 or float64
         """float32 or float64."""
 
-    def blocks(self, rows: int) -> Iterator[NDArray[np.floating[Any]]]:
+    def blocks(self, rows: int) -> Iterator[Values]:
         """Yield all rows in order, at most so many at a time; may be called again."""
 
 

@@ -39,4 +39,4 @@ def test_a_critic_scores_every_pair_as_it_scores_a_pair_alone() -> None:
     scores = critic(a, b)
     assert scores.shape == (4, 4)
     for i in range(4):
-        assert torch.allclose(critic.pairs(a, b[i : i + 1].expand(4, -1)), scores[:, i], atol=1e-6)
+        assert torch.allclose(critic(a, b[i : i + 1])[:, 0], scores[:, i], atol=1e-6)

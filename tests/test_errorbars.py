@@ -13,7 +13,6 @@ from builders import Counting, Scripted
 
 import infoplane as ip
 from infoplane.analysis.estimators.gaussian import Gaussian, ranks_blur
-from infoplane.analysis.estimators.ksg import fewer_neighbours, slowest_bias
 from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
@@ -90,15 +89,13 @@ def test_neighbours_say_how_slowly_their_bias_may_fall_and_what_fewer_of_them_sa
         continuous(np.arange(50) // 10),
     )
     y = discrete(np.arange(50) % 2)
-    assert (
-        slowest_bias(one, y) == 1.0
-        and slowest_bias(one, steps) == 1.0
-        and slowest_bias(one, one) == 0.5
-        and slowest_bias(two, y) == 0.5
-    )
-    assert [
-        getattr(fewer_neighbours(ip.estimators.Neighbours(k)), "k", None) for k in (1, 2, 3, 5, 10)
-    ] == [None, None, 2, 3, 6]
+    exponents = [
+        ip.estimators.Neighbours().bias_exponent(*pair)
+        for pair in ((one, y), (one, steps), (one, one), (two, y))
+    ]
+    assert exponents == [1.0, 1.0, 0.5, 0.5]
+    fewer = [ip.estimators.Neighbours(k).with_fewer_neighbours() for k in (1, 2, 3, 5, 10)]
+    assert [getattr(estimator, "k", None) for estimator in fewer] == [None, None, 2, 3, 6]
 
 
 @pytest.mark.parametrize("degrees", [1, 9, 225])

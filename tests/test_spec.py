@@ -65,6 +65,8 @@ def test_axis_texts_say_what_is_drawn(spec: str, xz: str, zy: str) -> None:
         "bin:saxe,width=0.5",
         "bin:range,n=7,scope=unit",
         "bin:szt,correction=cwj",
+        "kde:variance=0.123456789",
+        "noisy:sigma=0.123456789",
     ],
 )
 def test_a_spec_comes_back_from_its_estimator(spec: str) -> None:

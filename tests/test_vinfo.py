@@ -20,7 +20,7 @@ import infoplane as ip
 from infoplane.analysis.estimators import surprise, vinfo_columns
 from infoplane.analysis.estimators import vinfo as V
 from infoplane.analysis.estimators.codelength import mdl_online_code
-from infoplane.analysis.estimators.surprise import conditional_surprise
+from infoplane.analysis.estimators.surprise import both_surprises
 from infoplane.analysis.estimators.vinfo import VInformation, conditional_vinformation
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
@@ -129,7 +129,9 @@ def test_pointwise_values_average_to_the_estimate_and_follow_the_rows():
     z, y = two_gaussians(500, 7, separation=3.0)
     v = VInformation()
     values = v.pointwise(z, y, rng=np.random.default_rng(0))
+    estimate = v.estimate(z, y, rng=np.random.default_rng(0))
     assert values.shape == (500,) and values.mean() > 0.9
+    assert values.mean() == pytest.approx(estimate.bits, abs=1e-12)
     wrong = discrete(np.where(np.arange(500) == 17, 1 - y.values[:, 0], y.values[:, 0]))
     assert int(np.argmin(v.pointwise(z, wrong, rng=np.random.default_rng(0)))) == 17
 
@@ -225,7 +227,10 @@ def test_the_online_code_is_short_for_easy_labels_and_uniform_for_random_ones():
 
 def test_the_surprise_of_nothing_is_the_label_entropy():
     y = discrete(np.arange(1000) % 4)
-    assert abs(conditional_surprise(y, None, VInformation()).mean() - 2.0) < 1e-3
+    nothing = continuous(np.zeros(1000))
+    base, used = both_surprises(nothing, y, VInformation(), np.random.default_rng(0))
+    assert abs(base.mean() - 2.0) < 1e-3
+    assert np.array_equal(base, used)
 
 
 def test_no_torch_is_needed():

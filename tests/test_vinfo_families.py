@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from infoplane.analysis.estimators import vinfo_families
 from infoplane.analysis.estimators import vinfo_families as F
 from infoplane.analysis.estimators.vinfo_families import Split, mlp_objective
-from infoplane.errors import InputError
 
 
 @pytest.mark.parametrize("discrete", [True, False])
@@ -248,10 +247,3 @@ def test_the_quadratic_family_finds_classes_that_differ_in_spread() -> None:
     assert np.exp(F.fit_gaussian(lone)(s.zi))[:, 2].max() < 1e-9, (
         "a class of one row has no covariance"
     )
-
-
-def test_an_unknown_family_is_named(rng: np.random.Generator) -> None:
-    with pytest.raises(
-        InputError, match="no such family: 'tree'; choose one of linear, mlp, knn, gaussian"
-    ):
-        F.fit_family("tree", lambda k: split_of(True), rng, 4)

@@ -24,7 +24,7 @@ from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.estimators.label_bins import quantile_labels
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
-from infoplane.contract import Range, Rows, Traits
+from infoplane.contract import Points, Range, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
@@ -303,7 +303,7 @@ class Binned(SpecString):
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z.
 
         Args:
@@ -327,7 +327,7 @@ class Binned(SpecString):
         y: Variable | None,
         *,
         rng: Generator | None = None,
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Estimate as `estimate_plane_point` a layer that does not fit into memory, block by block.
 
         Args:
@@ -361,7 +361,7 @@ class Binned(SpecString):
 
     def _points(
         self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Estimate every quantity from the cells of the layer.
 
         Args:

@@ -34,21 +34,16 @@ class Projection:
     """Linear maps of the features of X and of Z to pairs of canonical variables.
 
     Attributes:
-        x_mean: shape ``(p,)``.
-        z_mean: shape ``(q,)``.
         x_directions: shape ``(p, pairs)``, the strongest pair first.
         z_directions: shape ``(q, pairs)``.
     """
 
-    x_mean: Floats
-    z_mean: Floats
     x_directions: Floats
     z_directions: Floats
 
     def scores(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return the normal scores of both sides' canonical variables, ``(n, pairs)`` each."""
-        of_x = rank_scores((x - self.x_mean) @ self.x_directions)
-        return of_x, rank_scores((z - self.z_mean) @ self.z_directions)
+        return rank_scores(x @ self.x_directions), rank_scores(z @ self.z_directions)
 
 
 def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
@@ -127,14 +122,12 @@ def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
         z: shape ``(n, q)``.
         pairs: how many.
     """
-    x_mean = x.mean(axis=0)
-    z_mean = z.mean(axis=0)
-    x = x - x_mean
-    z = z - z_mean
+    x = x - x.mean(axis=0)
+    z = z - z.mean(axis=0)
     x_root = _inverse_root(x)
     z_root = _inverse_root(z)
     left, _, right = np.linalg.svd(x_root @ (x.T @ z / len(x)) @ z_root)
-    return Projection(x_mean, z_mean, x_root @ left[:, :pairs], z_root @ right[:pairs].T)
+    return Projection(x_root @ left[:, :pairs], z_root @ right[:pairs].T)
 
 
 def _inverse_root(features: Floats) -> Floats:

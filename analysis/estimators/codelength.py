@@ -10,8 +10,8 @@ import numpy as np
 from infoplane.analysis.estimators.dependent_rows import sample_by_sample, samples_of
 from infoplane.analysis.estimators.surprise import (
     generator_of,
+    predictor_columns,
     surprise_of_symbols,
-    target_columns,
 )
 from infoplane.analysis.estimators.vinfo import VInformation, usable_estimator
 from infoplane.errors import EstimatorError
@@ -76,7 +76,7 @@ def mdl_online_code(
             f"{y.n} rows"
         )
     codes = codes_of(y)
-    columns = target_columns(z)
+    columns = predictor_columns(z)
     bits_of_label = float(np.log2(int(codes.max()) + 1))
     order = generator.permutation(y.n)
     order = sample_by_sample(order, samples_of(y), generator)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from infoplane.analysis.estimators.canonical import canonical_readings
 from infoplane.analysis.estimators.edges import edge_readings
+from infoplane.analysis.estimators.entropies import LN2
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
     Neighbours,
@@ -19,7 +18,6 @@ from infoplane.analysis.kernels.neighbours import Distances
 from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Floats
 
-_LN2 = float(np.log(2.0))
 _LEAST_ROWS_PER_UNIT = 8
 _MOST_UNITS_UNCORRECTED = 6
 """Of both sides together: with more, neighbours alone miss most of the information."""
@@ -50,11 +48,11 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     plain = ksg_reading(untied_x, untied_z, neighbours)
     if not enough_rows(x, z):
         _require_few_units(x, z)
-        return plain.near / _LN2, ("not corrected: too many units for so few rows",)
+        return plain.near / LN2, ("not corrected: too many units for so few rows",)
     residuals = residual_readings(untied_x, of_z, neighbours)
     residuals += residual_readings(untied_z, of_x, neighbours)
     if not residuals:
-        return plain.near / _LN2, (_why_no_residuals(x, z),)
+        return plain.near / LN2, (_why_no_residuals(x, z),)
     readings = [plain, *residuals]
     if x.shape[1] + z.shape[1] > 2:
         readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
@@ -62,12 +60,12 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
         readings += edge_readings(untied_x, of_z, neighbours)
         readings += edge_readings(untied_z, of_x, neighbours)
     nats = weighted_nats(readings, n)
-    more = (nats - plain.near) / _LN2
+    more = (nats - plain.near) / LN2
     note = (
         f"corrected by {more:+.3f} bits: what residuals of location-scale fits and canonical "
         "features tell beyond KSG"
     )
-    return nats / _LN2, (note,)
+    return nats / LN2, (note,)
 
 
 def enough_rows(x: Floats, z: Floats) -> bool:

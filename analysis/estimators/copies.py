@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.near_copies import groups_of_size, near_copy_groups
@@ -203,7 +202,7 @@ def _depends_on(labels: Codes, of_distinct: Codes) -> bool:
     return bool((np.abs(left_out - expected) > _CLEAR * scatter).any())
 
 
-def _common_count(values: NDArray[np.generic]) -> int:
+def _common_count(values: Array) -> int:
     """Return the greatest number that divides how often each value of ``(n,)`` comes."""
     return int(np.gcd.reduce(np.unique(values, return_counts=True)[1]))
 

@@ -56,10 +56,6 @@ class Critic(nn.Module):
         both = self.left(a)[:, None, :] + self.right(b)[None, :, :]  # (n, m, hidden)
         return self.rest(both)[..., 0]  # type: ignore[no-any-return]  # a tensor
 
-    def pairs(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return f of paired rows only, shape ``(n,)``."""
-        return self.rest(self.left(a) + self.right(b))[..., 0]  # type: ignore[no-any-return]  # a tensor
-
 
 def _diagonal_and_rest(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Return the scores of paired rows, ``(K,)``, and of all other pairs."""

@@ -23,13 +23,13 @@ from infoplane.types.arrays import Floats
 Kernel = Literal["linear", "rbf"]
 
 
-def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Floats:
+def kernel_matrix(v: Variable, kernel: Kernel) -> Floats:
     """Return the kernel matrix of a variable, shape ``(n, n)``.
 
     Args:
         v: n rows; symbols have the equality kernel whatever is asked.
-        kernel: ``linear``, inner products of centred rows, or ``rbf``, a Gaussian.
-        width: of the Gaussian; the median distance when left out.
+        kernel: ``linear``, inner products of centred rows, or ``rbf``, a Gaussian of the median
+            distance.
     """
     if v.kind == "discrete":
         return gram(v, 1.0) * v.n
@@ -37,7 +37,7 @@ def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Fl
         centred = v.values.astype(np.float64)
         centred = centred - centred.mean(axis=0)
         return centred @ centred.T
-    width = median_width(v.values) if width is None else width
+    width = median_width(v.values)
     return np.ones((v.n, v.n)) if width == 0 else gram(v, width) * v.n
 
 
@@ -161,7 +161,24 @@ class _Dependence(SpecString):
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any two kinds; symbols have the equality kernel."""
-        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
+        return True
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Return axis text: not bits."""
+        return (
+            f"{self._PREFIX.upper()}({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} "
+            f"kernel (dimensionless), N={n}"
+        )
+
+    def measure(self, a: Variable, b: Variable) -> float:
+        """Return the dependence of a and b, n rows each."""
+        raise NotImplementedError
+
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
+        """Estimate the dependence of a and b, n rows each; ``rng`` is not used."""
+        return Estimate(
+            self.measure(a, b), a.n, str(self), notes=("dimensionless, not bits",), unit="none"
+        )
 
 
 @dataclass(frozen=True)
@@ -185,22 +202,9 @@ class HSIC(_Dependence):
         validity="depends on the kernel; comparable only between variables on one scale",
     )
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text: not bits."""
-        return (
-            f"HSIC({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel "
-            f"(dimensionless), N={n}"
-        )
-
-    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate HSIC of a and b, n rows each; ``rng`` is not used."""
-        return Estimate(
-            hsic(a, b, kernel=self.kernel, unbiased=self.unbiased),
-            a.n,
-            str(self),
-            notes=("dimensionless, not bits",),
-            unit="none",
-        )
+    def measure(self, a: Variable, b: Variable) -> float:
+        """Return HSIC of a and b, n rows each."""
+        return hsic(a, b, kernel=self.kernel, unbiased=self.unbiased)
 
 
 @dataclass(frozen=True)
@@ -229,19 +233,6 @@ class CKA(_Dependence):
         validity="the biased form tends to 1 for more units than rows",
     )
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text: not bits."""
-        return (
-            f"CKA({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), "
-            f"N={n}"
-        )
-
-    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate CKA of a and b, n rows each; ``rng`` is not used."""
-        return Estimate(
-            cka(a, b, kernel=self.kernel, unbiased=self.unbiased),
-            a.n,
-            str(self),
-            notes=("dimensionless, not bits",),
-            unit="none",
-        )
+    def measure(self, a: Variable, b: Variable) -> float:
+        """Return CKA of a and b, n rows each."""
+        return cka(a, b, kernel=self.kernel, unbiased=self.unbiased)

@@ -9,26 +9,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.gram import median_width, squared_distances
-from infoplane.analysis.estimators.spec_string import SpecString
+from infoplane.analysis.estimators.of_vectors import OfVectorAndSymbols
 from infoplane.analysis.kernels.spectra import eigenvalues
-from infoplane.contract import Traits
+from infoplane.contract import Points, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
-from infoplane.types.arrays import Codes, Floats
+from infoplane.types import Estimate, Variable
+from infoplane.types.arrays import Codes, Floats, Values
 
 _MOST_ROWS = 10_000
 
 
-def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
+def diffusion_spectrum(z: Values, width: float) -> Floats:
     """Return the eigenvalues of the diffusion operator of a Gaussian kernel, shape ``(n,)``.
 
     Its density normalisation is anisotropic; the largest is 1.
     """
-    kernel = np.exp(squared_distances(z.astype(np.float64)) / (-2.0 * width**2))
+    kernel = np.exp(squared_distances(z) / (-2.0 * width**2))
     density = kernel.sum(axis=1)
     kernel /= np.outer(density, density)
     degree = np.sqrt(kernel.sum(axis=1))
@@ -49,7 +48,7 @@ def spectral_entropy(spectrum: Floats, t: int) -> float:
 
 
 @dataclass(frozen=True)
-class DiffusionEntropy(SpecString):
+class DiffusionEntropy(OfVectorAndSymbols):
     """Estimate the diffusion spectral entropy of a layer, and its information about labels.
 
     As ``i_xz`` and ``i_zy``; geometric, no Shannon information (Liao et al. 2024, arXiv
@@ -95,10 +94,6 @@ class DiffusionEntropy(SpecString):
         what = "DSMI(Z;Y)" if quantity == "i_zy" else "DSE(Z)"
         return f"{what} [bits], t={self.t} (geometric), N={n}"
 
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept one continuous variable and one discrete."""
-        return {a, b} == {"continuous", "discrete"}
-
     def entropy(self, z: Variable) -> float:
         """Return DSE of a continuous variable in bits; 0 when all rows are equal.
 
@@ -115,7 +110,7 @@ class DiffusionEntropy(SpecString):
             )
         return self._at(z.values, self.width * median_width(z.values))
 
-    def _at(self, z: NDArray[np.generic], width: float) -> float:
+    def _at(self, z: Values, width: float) -> float:
         if width == 0.0:
             return 0.0
         return spectral_entropy(diffusion_spectrum(z, width), self.t)
@@ -133,13 +128,7 @@ class DiffusionEntropy(SpecString):
         Raises:
             EstimatorError: unpaired rows, two variables of one kind, or DSE of over 10000 rows.
         """
-        require_same_rows(a, b)
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self}: one side must be continuous and the other discrete, got {a.kind} and "
-                f"{b.kind}"
-            )
-        z, y = (a, b) if a.kind == "continuous" else (b, a)
+        z, y = self.vector_and_symbols(a, b)
         codes = codes_of(y)  # classes in order of appearance: their names draw no other subsets
         if codes.max() + 1 == z.n:
             bits = self.entropy(z)
@@ -169,7 +158,7 @@ class DiffusionEntropy(SpecString):
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Estimate DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``.
 
         Args:

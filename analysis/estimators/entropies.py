@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.rows import cell_codes
@@ -18,10 +17,11 @@ from infoplane.types.arrays import Codes, Counts, Floats
 
 Correction = Literal["none", "mm", "grassberger", "cwj", "chao-shen", "jackknife", "quadratic"]
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
-_LN2 = float(np.log(2.0))
+LN2 = float(np.log(2.0))
+"""Nats of a bit."""
 
 
-def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -> float:
+def entropy_bits(counts: Counts, correction: Correction = "none") -> float:
     """Return the entropy in bits of counts, shape ``(K,)``, corrected for a population if asked.
 
     ``none``: plug-in. ``mm``: + (K-1)/(2N ln 2) (Miller 1955). ``grassberger``: ln N - sum n_i
@@ -44,7 +44,7 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
         raise InputError("expected at least one positive count")
     rows = float(sizes.sum())
     if correction == "mm":
-        return entropy_of_counts(counts) + (sizes.size - 1) / (2 * rows * _LN2)
+        return entropy_of_counts(counts) + (sizes.size - 1) / (2 * rows * LN2)
     if correction not in _FORMULAS:
         raise InputError(
             f"no such correction: {correction!r}; choose one of {', '.join(CORRECTIONS)}"
@@ -57,14 +57,14 @@ def _grassberger(sizes: Floats, rows: float) -> float:
 
     parity = np.where(sizes % 2 == 0, 0.5, -0.5)
     terms = digamma(sizes) + parity * (digamma((sizes + 1) / 2) - digamma(sizes / 2))
-    return float(np.log(rows) - (sizes @ terms) / rows) / _LN2
+    return float(np.log(rows) - (sizes @ terms) / rows) / LN2
 
 
 def _chao_shen(sizes: Floats, rows: float) -> float:
     singles = min(float((sizes == 1).sum()), rows - 1)
     shares = (1 - singles / rows) * sizes / rows
     seen = -np.expm1(rows * np.log1p(-np.minimum(shares, 1 - 1e-16)))
-    return float(-(shares * np.log(shares) / seen).sum()) / _LN2
+    return float(-(shares * np.log(shares) / seen).sum()) / LN2
 
 
 def _chao_wang_jost(sizes: Floats, rows: float) -> float:
@@ -74,13 +74,13 @@ def _chao_wang_jost(sizes: Floats, rows: float) -> float:
     singles = float((sizes == 1).sum())
     doubles = float((sizes == 2).sum())
     if singles == 0 or rows < 2:
-        return seen / _LN2
+        return seen / LN2
     if doubles > 0:
         rate = 2 * doubles / ((rows - 1) * singles + 2 * doubles)
     else:
         rate = 2 / ((rows - 1) * (singles - 1) + 2)
     tail = _unseen_tail(rate, rows) if rate < 1 else 0.0
-    return (seen + singles / rows * tail) / _LN2
+    return (seen + singles / rows * tail) / LN2
 
 
 def _unseen_tail(rate: float, rows: float) -> float:
@@ -190,9 +190,17 @@ def information_stderr(a: Codes, b: Codes) -> float:
     At independence L vanishes and 2 N ln2 I is chi-squared with (K_A - 1)(K_B - 1) degrees of
     freedom, at most N: Var = df / (2 N^2 ln^2 2), which is added.
     """
-    n = len(a)
     pairs = joint_codes(a, b)
     expected = counts_of(a)[a].astype(float) * counts_of(b)[b]
     score = np.log2(counts_of(pairs)[pairs] / expected)  # L less log2 N
-    degrees = min(float(a.max()) * float(b.max()), float(n))
-    return float(np.sqrt(score.var() / n + degrees / (2 * n * n * _LN2**2)))
+    degrees = min(float(a.max()) * float(b.max()), float(len(a)))
+    return stderr_of_ratios(score, degrees)
+
+
+def stderr_of_ratios(ratios: Floats, free: float) -> float:
+    """Return the standard error in bits of a mean of n log density ratios, ``(n,)``.
+
+    It has their spread, and chi-squared of ``free`` parameters.
+    """
+    n = len(ratios)
+    return float(np.sqrt(ratios.var() / n + free / (2 * n * n * LN2**2)))

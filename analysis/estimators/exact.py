@@ -33,6 +33,7 @@ class Exact(SpecString):
     """
 
     _PREFIX = "exact"
+    _AXIS = "I({pair}) exact [bits], N={n}"
     traits = Traits(
         family="exact codes",
         keeps_chain=True,
@@ -42,10 +43,6 @@ class Exact(SpecString):
         bound="exact, <= log2 N",
         validity="deterministic network; float32 or wider; equal rows may split by rounding",
     )
-
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text, e.g. ``I(X;Z) exact [bits], N=4096``."""
-        return f"I({'X;Z' if quantity == 'i_xz' else 'Z;Y'}) exact [bits], N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any kinds: continuous rows are symbols by their bits."""

@@ -9,24 +9,31 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import digamma
 
-from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.gaussian_fit import misfit, square_lengths, whitened
-from infoplane.analysis.estimators.ksg import normal_scores, standardised
+from infoplane.analysis.estimators.entropies import (
+    LN2,
+    counts_of,
+    entropy_bits,
+    stderr_of_ratios,
+)
+from infoplane.analysis.estimators.gaussian_fit import (
+    misfit,
+    paired_correlations,
+    square_lengths,
+    whitened,
+)
 from infoplane.analysis.estimators.limits import require_possible
 from infoplane.analysis.estimators.live_units import live_units
-from infoplane.analysis.estimators.rank_scores import rank_scores
-from infoplane.analysis.estimators.spec_string import SpecString
+from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.rank_scores import rank_scores, standard_columns
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
-from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.rows import codes_of
+from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Floats
 
 _ROWS = 4
 """Rows that a covariance wants for each of its dimensions; with labels, of the smallest class."""
-_LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
 _ERROR_IN_DOUBT = 0.02
 _ONE = 1 - 1e-9
@@ -34,22 +41,6 @@ _STRONGEST = 8.0
 _MOST_UNITS = 5000
 _SURROGATE_ROWS = 1000
 _SURROGATE_VALUES = 200_000
-
-
-def _correlations(x: Floats, y: Floats) -> Floats:
-    """Return the correlation of every column of x with that of y, ``(n, d)`` to ``(d,)``."""
-    x = x - x.mean(axis=0)
-    y = y - y.mean(axis=0)
-    return (x * y).sum(axis=0) / np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
-
-
-def _stderr(spread: Floats, free: int) -> float:
-    """Return the standard error in bits of a mean of n log density ratios, ``(n,)``.
-
-    It has their spread, and chi-squared of ``free`` parameters.
-    """
-    n = len(spread)
-    return float(np.sqrt(spread.var() / n + free / (2 * n * n * _LN2**2)))
 
 
 class Blur(NamedTuple):
@@ -80,7 +71,10 @@ def ranks_blur(z: float, n: int) -> Blur:
     r = np.tanh(z)
     x, noise = rng.normal(size=(2, rows, _SURROGATE_VALUES // rows))
     y = r * x + np.sqrt(1 - r * r) * noise
-    both = (_correlations(x, y), _correlations(rank_scores(x), rank_scores(y)))
+    both = (
+        paired_correlations(x, y),
+        paired_correlations(rank_scores(x), rank_scores(y)),
+    )
     read = np.arctanh(np.minimum(both, _ONE))  # (values and ranks, surrogates)
     low, middle, high = np.quantile(read, (0.16, 0.5, 0.84), axis=1)
     share = rows / n
@@ -92,21 +86,8 @@ def ranks_blur(z: float, n: int) -> Blur:
     return Blur(short, wider(middle - low), wider(high - middle))
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A Gaussian that was fitted to n rows.
-
-    Attributes:
-        white: the rows, centred and scaled to a covariance of identity, shape ``(n, dim)``.
-        log_det: of the covariance, in nats.
-    """
-
-    white: Floats
-    log_det: float
-
-
 @dataclass(frozen=True)
-class Gaussian(SpecString):
+class Gaussian(OfVectors):
     """Estimate ``1/2 log2(det S_a det S_b / det S_ab)``, the information of a Gaussian fit.
 
     The three log-determinants have their small-sample correction, E log det of a Wishart matrix.
@@ -141,6 +122,7 @@ class Gaussian(SpecString):
 
     _FIRST = "copula"
     _PREFIX = "gauss"
+    _AXIS = "I({pair}) [bits], {self.fitted}, N={n}"
     traits = Traits(
         family="gaussian",
         x_as="values",
@@ -152,23 +134,17 @@ class Gaussian(SpecString):
         ),
     )
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        return (
-            f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], "
-            f"Gaussian{' copula' if self.copula else ''}, N={n}"
-        )
+    @property
+    def fitted(self) -> str:
+        """What is fitted, for axes."""
+        return "Gaussian copula" if self.copula else "Gaussian"
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
         """Return 1: the bias of covariances falls as 1/n."""
         return 1.0
 
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable."""
-        return "continuous" in (a, b)
-
     def _prepared(self, v: Variable) -> Floats:
-        return normal_scores(v) if self.copula else standardised(v)
+        return rank_scores(v.values) if self.copula else standard_columns(v.values)
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -182,11 +158,7 @@ class Gaussian(SpecString):
             b: shape ``(n, db)``; at least one of them is continuous.
             rng: not used.
         """
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
-            )
-        same_rows(a, b, self.name)
+        self.require_supported(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
         (first, dead), (second, more) = live_units(a), live_units(b)
@@ -217,29 +189,21 @@ class Gaussian(SpecString):
             - self._log_det(covariance, a.n, together)
         )
         white = whitened(joint, covariance)
-        found = self._result(0.5 * log_ratio / _LN2, a, b, self._against(white, units))
+        doubts = misfit(white, (white[:, :units], white[:, units:]))
+        notes = (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)
+        found = self._result(0.5 * log_ratio / LN2, a, b, notes if doubts else ())
         if a.dim == b.dim == 1:
-            found = self._with_interval(found, float(_correlations(x, z)[0]))
+            found = self._with_interval(found, float(paired_correlations(x, z)[0]))
         rows = square_lengths(white[:, :units]) + square_lengths(whitened(z, of_z))
-        spread = 0.5 * (rows - square_lengths(white)) / _LN2
+        spread = 0.5 * (rows - square_lengths(white)) / LN2
         return require_possible(
             found,
             ceiling=float(np.log2(a.n)),
             ceiling_words="log2 N",
             remedy="a deterministic layer of a continuous X has infinite information, of which N "
             "rows show no more; use exact or bin, or compare layers at one N",
-            stderr=_stderr(spread, units * z.shape[1]),
+            stderr=stderr_of_ratios(spread, units * z.shape[1]),
         )
-
-    def _against(self, white: Floats, units: int) -> tuple[str, ...]:
-        """Return what whitened rows, ``(n, d)``, say against one Gaussian of both variables.
-
-        The first variable has so many units.
-        """
-        doubts = misfit(white, (white[:, :units], white[:, units:]))
-        if not doubts:
-            return ()
-        return (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)
 
     def _require_rows(self, dims: int, rows: int, name: str, *, least: int) -> None:
         """Refuse a covariance from too few rows; ``least`` dimensions are never too many.
@@ -269,7 +233,7 @@ class Gaussian(SpecString):
         chance = 1.96 / float(np.sqrt(max(n - 3, 1)))
         low, _ = self._end(seen, -chance, n)
         high, wider = self._end(seen, chance, n)
-        stderr = wider * float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / _LN2
+        stderr = wider * float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / LN2
         bits = found.bits
         return replace(found, stderr=stderr, low=min(bits, low), high=max(bits, high))
 
@@ -294,27 +258,27 @@ class Gaussian(SpecString):
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
         values = self._prepared(z)  # (n, dim)
-        codes = row_codes(y.values)  # (n,)
+        codes = codes_of(y)  # (n,)
         counts = counts_of(codes)
         smallest = int(counts.min())
         self._require_class_rows(z, smallest)
         corrected = z.dim <= smallest / _ROWS
-        whole = self._fit(values, z.name, corrected)
-        nats = 0.5 * whole.log_det
-        spread = square_lengths(whole.white)  # (n,)
+        white, log_det = self._fit(values, z.name, corrected)
+        nats = 0.5 * log_det
+        spread = square_lengths(white)  # (n,)
         of_classes = np.empty_like(values)
         for code, members in enumerate(counts):
             rows = np.flatnonzero(codes == code)
-            inside = self._fit(values[rows], f"class {code} of {z.name}", corrected)
-            nats -= members / z.n * 0.5 * inside.log_det
-            of_classes[rows] = inside.white
-            spread[rows] -= square_lengths(inside.white) + inside.log_det
-        doubts = self._against_classes(whole.white, of_classes)
+            inside, log_det = self._fit(values[rows], f"class {code} of {z.name}", corrected)
+            nats -= members / z.n * 0.5 * log_det
+            of_classes[rows] = inside
+            spread[rows] -= square_lengths(inside) + log_det
+        doubts = _against_classes(white, of_classes)
         ceiling = entropy_bits(counts)
         notes = ("one Gaussian per class", *doubts)
         if not corrected:
             notes = ("a class of 3 rows: variances are not corrected for few rows", *notes)
-        found = self._result(float(nats) / _LN2, z, y, notes, ceiling)
+        found = self._result(float(nats) / LN2, z, y, notes, ceiling)
         free = z.dim * (z.dim + 3) // 2 * (len(counts) - 1)
         # The error of a model that does not hold says nothing about how far the number is off.
         most = _ERROR_IN_DOUBT if doubts else np.inf
@@ -323,7 +287,7 @@ class Gaussian(SpecString):
             ceiling=ceiling,
             ceiling_words=f"H({y.name})",
             remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
-            stderr=min(_stderr(0.5 * spread / _LN2, free), most),
+            stderr=min(stderr_of_ratios(0.5 * spread / LN2, free), most),
         )
 
     def _require_class_rows(self, z: Variable, smallest: int) -> None:
@@ -339,27 +303,16 @@ class Gaussian(SpecString):
             )
         self._require_rows(z.dim, smallest, f"{z.name} within the smallest class", least=1)
 
-    def _fit(self, values: Floats, name: str, corrected: bool) -> _Fit:
-        """Fit a Gaussian to rows, ``(n, dim)``; see `_log_det` for the rest."""
+    def _fit(self, values: Floats, name: str, corrected: bool) -> tuple[Floats, float]:
+        """Fit a Gaussian to rows, ``(n, dim)``; see `_log_det` for the rest.
+
+        Returns:
+            The rows, centred and scaled to a covariance of identity, shape ``(n, dim)``; the
+            log-determinant in nats.
+        """
         covariance = self._covariance(values, name, corrected=corrected)
         log_det = self._log_det(covariance, len(values), name, corrected=corrected)
-        return _Fit(whitened(values, covariance), log_det)
-
-    def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
-        """Return what the rows say against one Gaussian per class, or one of all together.
-
-        Args:
-            of_all: rows whitened together, shape ``(n, dim)``.
-            of_classes: rows whitened class by class, shape ``(n, dim)``.
-        """
-        doubts = misfit(of_classes)
-        if doubts:
-            note = f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn"
-            return (note,)
-        doubts = misfit(of_all)
-        if doubts:
-            return (f"all classes together are not one Gaussian: {doubts}; the number is too high",)
-        return ()
+        return whitened(values, covariance), log_det
 
     def _covariance(self, values: Floats, name: str, *, corrected: bool = True) -> Floats:
         """Return the covariance of rows, shape ``(dim, dim)``; of one unit where not corrected.
@@ -429,3 +382,20 @@ class Gaussian(SpecString):
         return Estimate(
             bits, a.n, self.name, ceiling_bits=ceiling, target="population", notes=notes
         )
+
+
+def _against_classes(of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
+    """Return what the rows say against one Gaussian per class, or one of all together.
+
+    Args:
+        of_all: rows whitened together, shape ``(n, dim)``.
+        of_classes: rows whitened class by class, shape ``(n, dim)``.
+    """
+    doubts = misfit(of_classes)
+    if doubts:
+        note = f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn"
+        return (note,)
+    doubts = misfit(of_all)
+    if doubts:
+        return (f"all classes together are not one Gaussian: {doubts}; the number is too high",)
+    return ()

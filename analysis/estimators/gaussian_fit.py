@@ -19,7 +19,7 @@ def whitened(rows: Floats, covariance: Floats) -> Floats:
     from scipy.linalg import solve_triangular
 
     factor = np.linalg.cholesky(covariance)
-    return np.asarray(solve_triangular(factor, (rows - rows.mean(axis=0)).T, lower=True).T)
+    return solve_triangular(factor, (rows - rows.mean(axis=0)).T, lower=True).T
 
 
 def square_lengths(white: Floats) -> Floats:
@@ -89,6 +89,14 @@ def _correlations(x: Floats, y: Floats) -> Floats:
     y = y - y.mean(axis=0)
     scale = np.sqrt(np.outer((x * x).sum(axis=0), (y * y).sum(axis=0)))
     return (x.T @ y) / np.where(scale > 0, scale, 1.0)
+
+
+def paired_correlations(x: Floats, y: Floats) -> Floats:
+    """Return the correlation of every column of x with that of y, ``(n, d)`` to ``(d,)``."""
+    x = x - x.mean(axis=0)
+    y = y - y.mean(axis=0)
+    scale = np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
+    return (x * y).sum(axis=0) / np.where(scale > 0, scale, 1.0)
 
 
 def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:

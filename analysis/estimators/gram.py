@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.spectra import centre
 from infoplane.analysis.kernels.threads import for_each, single_blas
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
 from infoplane.types import Variable
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Floats, Values
 
 _STRIP = 64
 """Rows of a matrix that are worked on at a time, in cache."""
@@ -20,7 +19,7 @@ _ALIGNMENT_GRID = np.geomspace(0.1, 10.0, 17).tolist()
 """Widths that are tried, in median distances."""
 
 
-def squared_distances(z: Floats) -> Floats:
+def squared_distances(z: Values) -> Floats:
     """Return squared Euclidean distances of all row pairs, shape ``(n, n)``.
 
     They come from matrix products of the centred rows.
@@ -28,7 +27,7 @@ def squared_distances(z: Floats) -> Floats:
     return _of_distances(z, lambda distances: None)
 
 
-def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
+def _of_distances(z: Values, finish: Callable[[Floats], object]) -> Floats:
     """Return `squared_distances`, every strip of rows finished in place while it is in cache."""
     centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     norms = np.einsum("ij,ij->i", centred, centred)
@@ -64,10 +63,10 @@ def gram(v: Variable, width: float) -> Floats:
         np.exp(distances, out=distances)
         distances /= v.n
 
-    return _of_distances(v.values, kernel)  # type: ignore[arg-type]  # continuous values are floats
+    return _of_distances(v.values, kernel)
 
 
-def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
+def silverman_width(z: Values, gamma: float = 1.0) -> float:
     """Return the kernel width by Silverman's rule as in Yu et al. 2020.
 
     ``gamma sqrt(d) n^(-1/(4+d))`` times the RMS standard deviation of the units.
@@ -77,7 +76,7 @@ def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
     return gamma * scale * float(np.sqrt(d)) * float(n) ** (-1.0 / (4 + d))
 
 
-def median_width(z: NDArray[np.generic]) -> float:
+def median_width(z: Values) -> float:
     """Return the kernel width: the median distance of distinct row pairs (of the first 2000 rows).
 
     Raises:
@@ -85,11 +84,11 @@ def median_width(z: NDArray[np.generic]) -> float:
     """
     if len(z) < 2:
         raise EstimatorError(f"a kernel of median width needs at least 2 rows, got {len(z)}")
-    distances = squared_distances(z[:2000].astype(np.float64))
+    distances = squared_distances(z[:2000])
     return float(np.sqrt(np.median(distances[np.triu_indices(len(distances), 1)])))
 
 
-def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
+def alignment_width(z: Values, y: Variable) -> float:
     """Return the width whose centred Gram matrix is best aligned with the labels'.
 
     A multiple of the median width (Cortes et al. 2012).

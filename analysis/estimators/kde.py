@@ -21,12 +21,12 @@ from infoplane.analysis.estimators.kernel_views import (
     mean_square_distance,
 )
 from infoplane.analysis.estimators.label_bins import quantile_labels
-from infoplane.analysis.estimators.spec_string import SpecString
+from infoplane.analysis.estimators.of_vectors import OfVectorAndSymbols
 from infoplane.analysis.kernels.blocks import Held
 from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Codes, Mask
 
 _ANY = 1.0
@@ -35,7 +35,7 @@ Side = Literal["upper", "lower"]
 
 
 @dataclass(frozen=True)
-class KDE(SpecString):
+class KDE(OfVectorAndSymbols):
     """Bound I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows, from above or below.
 
     Kolchinsky & Tracey 2017, arXiv 1706.02419.
@@ -110,10 +110,6 @@ class KDE(SpecString):
             return f"I(X;Z+{noise}) [bits], {self.bound}"
         return f"I(Z+{noise};Y) [bits], difference of {self.bound} bounds"
 
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept one continuous variable (the layer) and one discrete (row ids or labels)."""
-        return {a, b} == {"continuous", "discrete"}
-
     def labels_of(self, y: Variable) -> Variable:
         """Return continuous labels as their own quantile bins.
 
@@ -162,31 +158,32 @@ class KDE(SpecString):
             EstimatorError: unpaired rows, fewer than 2, or not one continuous and one discrete
                 variable.
         """
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                "kde needs one continuous variable (the layer) and one discrete (row ids or "
-                f"labels), got {a.name} {a.kind} and {b.name} {b.kind}"
-            )
-        same_rows(a, b, self.name)
-        z, other = (a, b) if a.kind == "continuous" else (b, a)
+        z, other = self.vector_and_symbols(a, b)
         codes = codes_of(other)
         s2 = self.variance_of(z)
         ((seen,),) = kernel_views(z.values, [s2 or _ANY], [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
-    def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
+    def estimate_rows(
+        self,
+        x: Variable | None,
+        z: Variable | Rows,
+        y: Variable | None,
+        *,
+        rng: Generator | None = None,
     ) -> Points:
         """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the
         pairs.
 
         Args:
-            x: discrete row identities, shape ``(n, 1)``.
-            z: the layer, shape ``(n, dim)``.
-            y: the labels, n rows.
+            x: discrete row identities, n rows; None where I(X;Z) is not asked.
+            z: the layer, shape ``(n, dim)``, also in blocks where it does not fit into memory.
+            y: the labels, n rows; None where I(Z;Y) is not asked.
             rng: of rows that a budget of pairs draws; seed 0 without.
         """
         return self.estimate_together([self], x, z, y, rng=rng)[0]
+
+    estimate_plane_point = estimate_rows
 
     @staticmethod
     def estimate_together(
@@ -221,24 +218,6 @@ class KDE(SpecString):
             of_y = None if y is None else views[0]
             found.append(one._both(of_x, of_y, variance))
         return found
-
-    def estimate_rows(
-        self,
-        x: Variable | None,
-        z: Rows,
-        y: Variable | None,
-        *,
-        rng: Generator | None = None,
-    ) -> Points:
-        """Estimate as `estimate_plane_point` a layer that does not fit into memory.
-
-        Args:
-            x: discrete row identities, n rows; None where I(X;Z) is not asked.
-            z: the layer, shape ``(n, dim)``, read in blocks.
-            y: the labels, n rows; None where I(Z;Y) is not asked.
-            rng: of rows that a budget of pairs draws; seed 0 without.
-        """
-        return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     def estimate_halves(
         self,

@@ -11,21 +11,17 @@ from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
     KSG,
+    ByNeighbours,
     falls_short,
-    fewer_neighbours,
-    slowest_bias,
 )
 from infoplane.analysis.estimators.neighbour_formulas import ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
-from infoplane.analysis.estimators.resolution import unresolved
-from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Floats
 
 
 @dataclass(frozen=True)
-class Neighbours(SpecString):
+class Neighbours(ByNeighbours):
     """Estimate I(A;B) by k nearest neighbours, in the form that the rows ask for.
 
     One spec serves all layers of a network. First the rows are made ready (`prepare_pair`): copies
@@ -73,12 +69,10 @@ class Neighbours(SpecString):
         'form: 52% of the rows lie at atoms, taken apart; KSG for the others'
     """
 
-    k: int = 5
     correct: bool = True
 
-    _FIRST = "k"
     _PREFIX = "knn"
-    _ALWAYS = ("k",)
+    _TITLE = "k-NN"
     traits = replace(
         KSG.traits,
         target="Shannon MI of the population: KSG or Ross, atoms apart",
@@ -88,30 +82,10 @@ class Neighbours(SpecString):
         ),
     )
 
-    def __post_init__(self) -> None:
-        if self.k < 1:
-            raise InputError(f"k is at least 1, got {self.k}")
-
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], k-NN k={self.k}, N={n}"
-
-    def with_fewer_neighbours(self) -> Neighbours | None:
-        """Return the estimator with three fifths of its neighbours; None where these are all."""
-        return fewer_neighbours(self)
-
-    def bias_exponent(self, a: Variable, b: Variable) -> float:
-        """Return the power of 1/n with which the bias falls, see `slowest_bias`."""
-        return slowest_bias(a, b)
-
-    def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """Return why no interval is honest, None where one is, see `unresolved`."""
-        pair = prepare_pair(a, b, self.k, name=self.name)
-        return unresolved(pair, self.k, ranked=self.correct)
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable."""
-        return "continuous" in (a, b)
+    @property
+    def ranked(self) -> bool:
+        """Whether ranks are read, so that these have to be Gaussian, not the values."""
+        return self.correct
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -127,10 +101,7 @@ class Neighbours(SpecString):
             EstimatorError: two discrete variables, unpaired or too few rows, over a third of them
                 alone with their symbol.
         """
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
-            )
+        self.require_supported(a, b)
         pair = prepare_pair(a, b, self.k, name=self.name, spread_lattices=not self.correct)
         bits, notes = self._bits(pair)
         if not self.correct or "discrete" in (a.kind, b.kind):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Self
 
 import numpy as np
 from numpy.random import Generator
@@ -25,15 +25,14 @@ from infoplane.analysis.estimators.neighbour_formulas import (
 from infoplane.analysis.estimators.neighbour_rows import (
     Pair,
     prepare_pair,
-    standard_columns,
     symbol_entropy,
 )
-from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.rank_scores import rank_scores, standard_columns
 from infoplane.analysis.estimators.resolution import unresolved
-from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
 from infoplane.types.arrays import Floats
 
@@ -44,20 +43,6 @@ _MANY = 0.05
 _REPEATED = 0.05
 """Share of rows that may repeat another where atoms are refused."""
 CONSTANT = "a constant variable carries nothing: 0 bits exactly"
-Counting = TypeVar("Counting", bound=Any)  # Any: a dataclass with a field k
-
-
-def standardised(v: Variable) -> Floats:
-    """Return columns of mean 0 and standard deviation 1, shape ``(n, dim)``.
-
-    Constant columns become 0.
-    """
-    return standard_columns(v.values.astype(np.float64))
-
-
-def normal_scores(v: Variable) -> Floats:
-    """Return `rank_scores` of a variable's columns, shape ``(n, dim)``."""
-    return rank_scores(v.values)
 
 
 def falls_short(a: Variable, b: Variable) -> tuple[str, ...]:
@@ -66,31 +51,62 @@ def falls_short(a: Variable, b: Variable) -> tuple[str, ...]:
     return (f"falls short in high dimension: {dims} dimensions here",) if dims >= _HIGH else ()
 
 
-def slowest_bias(a: Variable, b: Variable) -> float:
-    """Return the power of 1/n with which the bias of neighbours falls at an edge of the densities.
+@dataclass(frozen=True)
+class ByNeighbours(OfVectors):
+    """An estimator by k neighbours.
 
-    A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
-
-    1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is
-    said, since no interval could reach there. A variable all of whose values repeat is symbols,
-    unless its rows are copies.
+    Attributes:
+        k: neighbours.
     """
-    a, b, _ = without_copies(a, b)
-    dims = 0
-    for v in (a, b):
-        if v.kind == "continuous" and counts_of(row_codes(v.values)).min() == 1:
-            dims += v.dim
-    return 1.0 if dims < 2 else 0.5
 
+    k: int = 5
 
-def fewer_neighbours(estimator: Counting) -> Counting | None:
-    """Return the estimator with three fifths of its neighbours; None where these are all."""
-    k = -(-3 * estimator.k // 5)
-    return replace(estimator, k=k) if k < estimator.k else None
+    _FIRST = "k"
+    _ALWAYS = ("k",)
+    _TITLE = ""
+    _AXIS = "I({pair}) [bits], {self._TITLE} k={self.k}, N={n}"
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise InputError(f"k is at least 1, got {self.k}")
+
+    @property
+    def ranked(self) -> bool:
+        """Whether ranks are read, so that these have to be Gaussian, not the values."""
+        raise NotImplementedError
+
+    def with_fewer_neighbours(self) -> Self | None:
+        """Return the estimator with three fifths of its neighbours, whose bias is smaller.
+
+        None below 3 neighbours.
+        """
+        k = -(-3 * self.k // 5)
+        return replace(self, k=k) if k < self.k else None
+
+    def bias_exponent(self, a: Variable, b: Variable) -> float:
+        """Return the power of 1/n with which the bias falls at an edge of the densities.
+
+        A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
+
+        1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is
+        said, since no interval could reach there. A variable all of whose values repeat is symbols,
+        unless its rows are copies.
+        """
+        a, b, _ = without_copies(a, b)
+        dims = 0
+        for v in (a, b):
+            if v.kind == "continuous" and counts_of(codes_of(v)).min() == 1:
+                dims += v.dim
+        return 1.0 if dims < 2 else 0.5
+
+    def no_interval(self, a: Variable, b: Variable) -> str | None:
+        """Return why no interval is honest, None where one is, see `unresolved`."""
+        pair = prepare_pair(a, b, self.k, name=self.name)
+        return unresolved(pair, self.k, ranked=self.ranked)
 
 
 @dataclass(frozen=True)
-class KSG(SpecString):
+class KSG(ByNeighbours):
     """Estimate I(A;B) of continuous vectors by k nearest neighbours.
 
     ``psi(k) + psi(N) - <psi(n_a + 1) + psi(n_b + 1)>`` in nats, over ln 2 (Kraskov et al. 2004,
@@ -128,13 +144,10 @@ class KSG(SpecString):
         True
     """
 
-    k: int = 5
     scores: bool = False
     jitter: float = 0.0
     correct: bool = False
 
-    _FIRST = "k"
-    _ALWAYS = ("k",)
     traits = Traits(
         family="neighbours",
         tolerance_bits=0.02,
@@ -148,8 +161,7 @@ class KSG(SpecString):
     )
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise InputError(f"k is at least 1, got {self.k}")
+        super().__post_init__()
         if not 0 <= self.jitter < 1:
             raise InputError(
                 "jitter is a small standard deviation of standardised values, 0 for none, got "
@@ -164,31 +176,10 @@ class KSG(SpecString):
     _PREFIX = "ksg"
     _TITLE = "KSG"
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text, e.g. ``I(Z;Y) [bits], KSG k=5, N=4096``."""
-        return (
-            f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self._TITLE} k={self.k}, N={n}"
-        )
-
-    def with_fewer_neighbours(self) -> KSG | None:
-        """Return the same estimator with three fifths of the neighbours, whose bias is smaller.
-
-        None below 3 neighbours.
-        """
-        return fewer_neighbours(self)
-
-    def bias_exponent(self, a: Variable, b: Variable) -> float:
-        """Return the power of 1/n with which the bias falls, see `slowest_bias`."""
-        return slowest_bias(a, b)
-
-    def no_interval(self, a: Variable, b: Variable) -> str | None:
-        """Return why no interval is honest, None where one is, see `unresolved`."""
-        pair = prepare_pair(a, b, self.k, name=self.name)
-        return unresolved(pair, self.k, ranked=self.scores or self.correct)
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable; the other may be labels."""
-        return "continuous" in (a, b)
+    @property
+    def ranked(self) -> bool:
+        """Whether ranks are read, so that these have to be Gaussian, not the values."""
+        return self.scores or self.correct
 
     def _scale(self, rng: Generator) -> Callable[[Floats], Floats]:
         """Standardise columns, or replace them by normal scores; then add ``jitter``."""
@@ -201,26 +192,17 @@ class KSG(SpecString):
 
         return scale
 
-    def _check(self, a: Variable, b: Variable) -> None:
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
-            )
-
-    def _notes(self, a: Variable, b: Variable) -> tuple[str, ...]:
-        notes = falls_short(a, b)
-        if self.jitter:
-            notes += (f"jitter {self.jitter:g} added to tell equal rows apart",)
-        return notes
-
     def _result(self, bits: float, a: Variable, b: Variable, pair: Pair, *notes: str) -> Estimate:
+        of_rows = falls_short(a, b)
+        if self.jitter:
+            of_rows += (f"jitter {self.jitter:g} added to tell equal rows apart",)
         return Estimate(
             bits,
             a.n,
             self.name,
             ceiling_bits=symbol_entropy(a, b),
             target="population",
-            notes=(*self._notes(a, b), *pair.notes, *notes),
+            notes=(*of_rows, *pair.notes, *notes),
         )
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
@@ -231,7 +213,7 @@ class KSG(SpecString):
             b: shape ``(n, db)``; at least one of them is continuous.
             rng: for ``jitter`` only; seed 0 without.
         """
-        self._check(a, b)
+        self.require_supported(a, b)
         scale = self._scale(rng or np.random.default_rng(0))
         pair = prepare_pair(a, b, self.k, name=self.name, scale=scale)
         if pair.constant:
@@ -290,13 +272,14 @@ class Ross(KSG):
         """Accept one continuous variable and labels."""
         return {a, b} == {"continuous", "discrete"}
 
-    def _check(self, a: Variable, b: Variable) -> None:
+    def require_supported(self, a: Variable, b: Variable) -> None:
+        """Refuse all but one continuous and one discrete variable of paired rows."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: expected one continuous and one discrete variable, got {a.kind} "
                 f"{a.name} and {b.kind} {b.name}"
             )
-        super()._check(a, b)
+        super().require_supported(a, b)
 
 
 @dataclass(frozen=True)
@@ -352,7 +335,7 @@ class MixedKSG(KSG):
             return (
                 "no interval: ties beside atoms of both variables mislead, by how much is unknown"
             )
-        return unresolved(pair, self.k, ranked=self.scores)
+        return super().no_interval(a, b)
 
     def _refuse_atoms(self, pair: Pair, a: Variable, b: Variable) -> None:
         """Refuse nothing: atoms are what this form is for."""

@@ -67,4 +67,4 @@ def _bins_of_ranks(column: Values, bins: int) -> Codes:
     last, left = np.divmod(doubled, 2 * len(column))
     # An edge belongs to the bin nearer the middle.
     on_edge_beyond_middle = (left == 0) & (2 * last > bins)
-    return np.asarray(last - on_edge_beyond_middle, np.int64)
+    return last - on_edge_beyond_middle

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from infoplane.types import Variable
+from infoplane.types.arrays import Array
 
 
 def live_units(v: Variable) -> tuple[Variable | None, tuple[str, ...]]:
@@ -20,13 +21,18 @@ def live_units(v: Variable) -> tuple[Variable | None, tuple[str, ...]]:
         >>> kept.values.shape, notes
         ((2, 1), ('1 of 2 units of z are constant: left out',))
     """
-    if v.kind == "discrete":
+    live = live_columns(v)
+    dead = v.dim - live.shape[1]
+    if not dead:
         return v, ()
-    live = np.asarray((v.values != v.values[0]).any(axis=0))
-    if live.all():
-        return v, ()
-    dead = int((~live).sum())
-    note = f"{dead} of {v.dim} units of {v.name} are constant: left out"
     if dead == v.dim:
         return None, (f"all {v.dim} units of {v.name} are constant: no information",)
-    return replace(v, values=np.ascontiguousarray(v.values[:, live])), (note,)
+    return replace(v, values=live), (f"{dead} of {v.dim} units of {v.name} are constant: left out",)
+
+
+def live_columns(v: Variable) -> Array:
+    """Return the columns that are not constant, shape ``(n, live)``; symbols as they are."""
+    if v.kind == "discrete":
+        return v.values
+    live = (v.values != v.values[0]).any(axis=0)
+    return v.values if live.all() else np.ascontiguousarray(v.values[:, live])

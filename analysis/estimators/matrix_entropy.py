@@ -9,45 +9,42 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.types.arrays import Codes, Floats, Values
 
 _PROBES = 10
 """Random vectors of a trace by Lanczos steps."""
 
 
-def matrix_entropy(
-    a: Floats, alpha: float, *, lanczos: int = 0, rng: Generator | None = None
-) -> float:
-    """Return entropy in bits of a trace-one Gram matrix.
+def lanczos_entropy(a: Floats, alpha: float, steps: int, rng: Generator | None) -> float:
+    """Return the entropy of `spectrum_entropy` of a matrix that is too large for a spectrum.
 
-    ``log2(sum lambda^alpha) / (1 - alpha)``.
-
-    Alpha 1 is the von Neumann form; alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues.
+    Stochastic Lanczos quadrature from 10 random vectors (Ubaru, Chen & Saad 2017).
 
     Args:
         a: shape ``(n, n)``, symmetric, trace one.
         alpha: order.
-        lanczos: 0 for the spectrum, else so many Lanczos steps from 10 random vectors (stochastic
-            Lanczos quadrature, Ubaru, Chen & Saad 2017), for matrices too large for a spectrum.
+        steps: of each vector.
         rng: of these vectors; seed 0 without.
-
-    Example:
-        >>> round(matrix_entropy(np.eye(4) / 4, 1.01), 9)
-        2.0
     """
-    if alpha == 2.0:
-        return -float(np.log2(np.einsum("ij,ij->", a, a)))
-    if lanczos:
-        moment = _lanczos_trace(a, alpha, lanczos, rng or np.random.default_rng(0))
-        return moment if alpha == 1.0 else float(np.log2(moment) / (1.0 - alpha))
-    return spectrum_entropy(eigenvalues(a), alpha)
+    rng = rng or np.random.default_rng(0)
+    total = 0.0
+    for _ in range(_PROBES):
+        start = rng.choice(np.array([-1.0, 1.0]), size=len(a)) / np.sqrt(len(a))
+        nodes, vectors = np.linalg.eigh(_tridiagonal(a, start, steps))
+        total += len(a) * float(vectors[0] ** 2 @ _spectral_function(nodes, alpha))
+    trace = total / _PROBES
+    return trace if alpha == 1.0 else float(np.log2(trace) / (1.0 - alpha))
 
 
 def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
-    """Return entropy in bits of eigenvalues, which are made to sum to one.
+    """Return the entropy in bits of eigenvalues, which are made to sum to one.
 
-    Those that are rounding of zero are left out.
+    ``log2(sum lambda^alpha) / (1 - alpha)``; the von Neumann form for alpha 1. Those that are
+    rounding of zero are left out.
+
+    Example:
+        >>> round(spectrum_entropy(np.ones(4), 1.01), 9)
+        2.0
     """
     spectrum = spectrum[spectrum > 1e-14]
     spectrum = spectrum / spectrum.sum()
@@ -96,17 +93,7 @@ def pair_entropies(z: Values, width: float, codes: Codes | None) -> tuple[float,
 
 def _spectral_function(values: Floats, alpha: float) -> Floats:
     positive = np.maximum(values, 1e-300)
-    return np.asarray(-positive * np.log2(positive) if alpha == 1.0 else positive**alpha)
-
-
-def _lanczos_trace(a: Floats, alpha: float, steps: int, rng: Generator) -> float:
-    """Return the trace of a function of a matrix, the mean over random vectors."""
-    total = 0.0
-    for _ in range(_PROBES):
-        start = rng.choice(np.array([-1.0, 1.0]), size=len(a)) / np.sqrt(len(a))
-        nodes, vectors = np.linalg.eigh(_tridiagonal(a, start, steps))
-        total += len(a) * float(vectors[0] ** 2 @ _spectral_function(nodes, alpha))
-    return total / _PROBES
+    return -positive * np.log2(positive) if alpha == 1.0 else positive**alpha
 
 
 def _tridiagonal(a: Floats, start: Floats, steps: int) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable
@@ -174,10 +175,7 @@ def _comparable_units(variables: Sequence[Variable]) -> Floats | None:
 def _standard_units(v: Variable) -> Floats:
     """Return up to 32 units of a variable, evenly spaced, of variance 1, ``(n, units)``."""
     chosen = np.unique(np.linspace(0, v.dim - 1, _MOST_UNITS).round().astype(int))
-    units = v.values[:, chosen].astype(np.float64)
-    units -= units.mean(axis=0)
-    deviations = units.std(axis=0)
-    return units / np.where(deviations > 0, deviations, 1.0)
+    return standard_columns(v.values[:, chosen])
 
 
 def _labels(variables: Sequence[Variable]) -> Codes:

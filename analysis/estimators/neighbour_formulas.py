@@ -6,14 +6,14 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
-from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.entropies import LN2, counts_of
 from infoplane.analysis.estimators.lattice import has_equal_distances
+from infoplane.analysis.estimators.quantisation import occurrences
 from infoplane.analysis.estimators.shared_symbols import in_company
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.rows import row_codes
 from infoplane.types.arrays import Codes, Counts, Floats, Ids
 
-_LN2 = float(np.log(2.0))
 _BLOCK = 256
 """Rows whose distances to all others are held at a time."""
 _WIDER = 1 + 1e-9
@@ -36,7 +36,7 @@ def ksg_bits(x: Floats, z: Floats, k: int) -> float:
     of_z = Distances(z)
     eps = kth_distance([of_x, of_z], k)
     terms = digamma(count_within(of_x, eps) + 1) + digamma(count_within(of_z, eps) + 1)
-    return float(digamma(k) + digamma(len(x)) - terms.mean()) / _LN2
+    return float(digamma(k) + digamma(len(x)) - terms.mean()) / LN2
 
 
 def ross_bits(z: Floats, codes: Codes, k: int) -> float:
@@ -57,7 +57,7 @@ def ross_bits(z: Floats, codes: Codes, k: int) -> float:
     sizes = counts_of(codes)[codes]
     within, among, _ = _counts_of_classes(z, codes, k)
     terms = digamma(len(z)) + digamma(within) - digamma(sizes) - digamma(among)
-    return float(terms.mean()) / _LN2
+    return float(terms.mean()) / LN2
 
 
 def mixed_bits(x: Floats, z: Floats, k: int) -> float:
@@ -88,7 +88,7 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
         near_x[tied] = _ties(x)[tied]
         near_z[tied] = _ties(z)[tied]
     terms = digamma(near_both) + np.log(len(x)) - digamma(near_x) - digamma(near_z)
-    return float(terms.mean()) / _LN2
+    return float(terms.mean()) / LN2
 
 
 def _reach_of_pairs(x: Distances, z: Distances, pair: Codes, k: int) -> Floats:
@@ -102,7 +102,7 @@ def _reach_of_pairs(x: Distances, z: Distances, pair: Codes, k: int) -> Floats:
         pair: dense codes of pairs of values, shape ``(n,)``.
         k: neighbours.
     """
-    kept = _first_copies(pair, k + 1)
+    kept = np.flatnonzero(occurrences(pair) <= k)
     parts = [x, z] if len(kept) == x.n else [x.points[kept], z.points[kept]]
     eps = np.zeros(x.n)
     eps[kept] = kth_distance(parts, k)
@@ -146,7 +146,7 @@ def mixed_label_bits(z: Floats, codes: Codes, k: int) -> float:
         within[tied] = counts_of(pair)[pair][tied]
         among[tied] = _ties(z)[tied]
     terms = digamma(within) + np.log(len(z)) - digamma(sizes) - digamma(among)
-    return float(terms.mean()) / _LN2
+    return float(terms.mean()) / LN2
 
 
 def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
@@ -202,22 +202,13 @@ def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Counts, Floats]:
     eps = np.zeros(len(z))
     for rows in _rows_by_class(codes):
         within[rows] = min(k, len(rows) - 1)
-        copies = _first_copies(row_codes(z[rows]), k + 1)
-        inside = rows[copies]
+        inside = rows[occurrences(row_codes(z[rows])) <= k]
         eps[inside] = kth_distance([z[inside]], min(k, len(inside) - 1))
     return within, eps
 
 
 def _rows_by_class(codes: Codes) -> list[Ids]:
     return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts_of(codes))[:-1])
-
-
-def _first_copies(codes: Codes, most: int) -> Ids:
-    """Return the rows, ascending, of which fewer than ``most`` equal ones stand before."""
-    order = np.argsort(codes, kind="stable")
-    counts = counts_of(codes)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(order[np.arange(len(codes)) - starts < most])
 
 
 def _ties(z: Floats) -> Codes:

@@ -9,20 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.lattice import is_coarse_lattice
+from infoplane.analysis.estimators.live_units import live_columns
 from infoplane.analysis.estimators.near_copies import near_copies_note
 from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
+from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
-from infoplane.types.arrays import Codes, Floats, Keys, Mask
+from infoplane.types.arrays import Array, Codes, Floats, Keys, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +105,6 @@ class Pair:
         return self.a.constant or self.b.constant
 
 
-def standard_columns(z: Floats) -> Floats:
-    """Shift and scale columns to mean 0 and standard deviation 1, shape ``(n, dim)``.
-
-    Constant columns become 0.
-    """
-    centred = z - z.mean(axis=0)
-    deviations = centred.std(axis=0)
-    return centred / np.where(deviations > 0, deviations, 1.0)
-
-
 def prepare_pair(
     a: Variable,
     b: Variable,
@@ -152,8 +143,8 @@ def prepare_pair(
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"
         )
-    live_a = _live(a)
-    live_b = _live(b)
+    live_a = live_columns(a)
+    live_b = live_columns(b)
     dead = a.dim - live_a.shape[1] + b.dim - live_b.shape[1]
     if dead:
         notes.append(f"{dead} constant units left out")
@@ -183,22 +174,14 @@ def prepare_pair(
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
 
 
-def _live(v: Variable) -> NDArray[np.generic]:
-    """Return the columns that are not constant, shape ``(n, live)``; symbols as they are."""
-    if v.kind == "discrete":
-        return v.values
-    live = (v.values != v.values[0]).any(axis=0)
-    return v.values if live.all() else np.ascontiguousarray(v.values[:, live])
-
-
-def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
+def _keys(v: Variable, live: Array) -> Keys:
     """Return a digest of every row of a continuous variable, shape ``(n,)``; 0 of symbols."""
     if v.kind == "discrete" or not live.shape[1]:
         return np.zeros(v.n, np.uint64)
     return np.ascontiguousarray(row_digests(live)[:, 0])
 
 
-def _is_repeating_lattice(v: Variable, live: NDArray[np.generic], k: int) -> bool:
+def _is_repeating_lattice(v: Variable, live: Array, k: int) -> bool:
     """Return whether a variable is a coarse lattice of which many rows repeat.
 
     Args:
@@ -213,7 +196,7 @@ def _is_repeating_lattice(v: Variable, live: NDArray[np.generic], k: int) -> boo
 
 
 def _side(
-    v: Variable, live: NDArray[np.generic], keys: Keys, k: int, *, spread_lattice: bool = True
+    v: Variable, live: Array, keys: Keys, k: int, *, spread_lattice: bool = True
 ) -> tuple[Side, int]:
     """Return the side of a variable, and how many of its columns were spread.
 

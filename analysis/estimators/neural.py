@@ -17,7 +17,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.critic import (
     Critic,
@@ -33,16 +32,17 @@ from infoplane.analysis.estimators.dependent_rows import (
     sample_by_sample,
     samples_of,
 )
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.ksg import CONSTANT, standardised
-from infoplane.analysis.estimators.spec_string import SpecString
+from infoplane.analysis.estimators.entropies import LN2
+from infoplane.analysis.estimators.ksg import CONSTANT
+from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
+from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
-from infoplane.types import Bound, Estimate, Kind, Sense, Variable
+from infoplane.rows import codes_of
+from infoplane.types import Bound, Estimate, Variable
 from infoplane.types.arrays import Ids
 
-_LN2 = float(np.log(2.0))
 _INNER = 0.15
 """Share of the training rows that stop the training early."""
 _PATIENCE = 8
@@ -53,7 +53,7 @@ MOST_CLASSES = 256
 
 
 @dataclass(frozen=True)
-class Variational(SpecString):
+class Variational(OfVectors):
     """What the variational estimators share; see each for its bound.
 
     Attributes:
@@ -74,6 +74,7 @@ class Variational(SpecString):
     _FIRST = "batch"
 
     _TITLE = "I variational"
+    _AXIS = "{self._TITLE}({pair}) >= [bits], held out, N={n}"
     traits = Traits(
         family="variational",
         measures="bound",
@@ -89,14 +90,6 @@ class Variational(SpecString):
                 f"seeds={self.seeds}, hidden={self.hidden}, epochs={self.epochs}"
             )
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        return f"{self._TITLE}({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) >= [bits], held out, N={n}"
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable."""
-        return "continuous" in (a, b)
-
     def objective(self, scores: Tensor) -> Tensor:
         """Return what training maximises, in nats."""
         raise NotImplementedError
@@ -106,11 +99,9 @@ class Variational(SpecString):
         return self.objective(scores)
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
-        """Return the least entropy of a discrete side; None for two continuous ones."""
-        symbols = [row_codes(v.values) for v in (a, b) if v.kind == "discrete"]
-        return min((entropy_bits(counts_of(codes)) for codes in symbols), default=None)
+        """Return the largest information there can be, in bits; None where it has no end."""
+        return symbol_entropy(a, b)
 
-    _SENSE: ClassVar[Sense] = "lower"
     _BOUND: ClassVar[Bound] = "lower"
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
@@ -125,11 +116,7 @@ class Variational(SpecString):
             EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged
                 critic.
         """
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
-            )
-        same_rows(a, b, self.name)
+        self.require_supported(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
         if any((v.values == v.values[0]).all() for v in (a, b)):
@@ -160,7 +147,7 @@ class Variational(SpecString):
             bits,
             n,
             self.name,
-            self._SENSE,
+            "lower" if self.traits.measures == "bound" else "point",
             ceiling_bits=ceiling,
             target="population",
             notes=notes,
@@ -196,7 +183,7 @@ class Variational(SpecString):
         with torch.enable_grad():
             self.train(critic, rows, train, fit[:inner], np.random.default_rng(seed))
         with torch.no_grad():
-            return self.held_out_nats(critic, rows, test) / _LN2
+            return self.held_out_nats(critic, rows, test) / LN2
 
     def train(
         self, critic: Critic, rows: PairedRows, train: Ids, stop: Ids, generator: Generator
@@ -261,8 +248,8 @@ def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
         EstimatorError: more than 256 symbols.
     """
     if v.kind == "continuous":
-        return standardised(v).astype(np.float32)
-    codes = row_codes(v.values)
+        return standard_columns(v.values).astype(np.float32)
+    codes = codes_of(v)
     if codes.max() >= MOST_CLASSES:
         raise EstimatorError(
             f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most "
@@ -332,7 +319,7 @@ class MINE(Variational):
     )
     _TITLE = "I_MINE"
     _PREFIX = "mine"
-    _BOUND: ClassVar[Bound] = "none"
+    _BOUND = "none"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Donsker-Varadhan."""
@@ -361,8 +348,7 @@ class SMILE(Variational):
     )
     _TITLE = "I_SMILE"
     _PREFIX = "smile"
-    _SENSE: ClassVar[Sense] = "point"
-    _BOUND: ClassVar[Bound] = "none"
+    _BOUND = "none"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon."""
@@ -399,8 +385,7 @@ class DensityRatio(Variational):
     )
     _TITLE = "I ratio"
     _PREFIX = "ratio"
-    _SENSE: ClassVar[Sense] = "point"
-    _BOUND: ClassVar[Bound] = "none"
+    _BOUND = "none"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon: the logistic loss of the classifier."""
@@ -416,10 +401,10 @@ class DensityRatio(Variational):
         """Return Donsker-Varadhan's reading in nats; refuse one that the plug-in contradicts."""
         plug_in = self._average(critic, rows, test, lambda scores: scores.diagonal().mean())
         bound = self._average(critic, rows, test, dv_nats)
-        if abs(plug_in - bound) > _APART * _LN2:
+        if abs(plug_in - bound) > _APART * LN2:
             raise EstimatorError(
                 f"{self.name}: the two read-outs of one density ratio differ, "
-                f"{plug_in / _LN2:.2f} and {bound / _LN2:.2f} bits: too few rows for this "
+                f"{plug_in / LN2:.2f} and {bound / LN2:.2f} bits: too few rows for this "
                 "dependence; take more rows or another family"
             )
         return bound

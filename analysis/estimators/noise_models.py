@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.random import Generator
@@ -16,27 +16,7 @@ NOISES: tuple[Noise, ...] = get_args(Noise)
 _WIDTH = float(np.sqrt(12.0))
 
 
-class Channel(Protocol):
-    """Noisy values of a layer around the clean values of its rows."""
-
-    def draw(self, rng: Generator) -> Floats:
-        """Return one noisy value of every row, shape ``(n, dim)``."""
-        ...
-
-    def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """Return the log density of noisy values around every row, up to a constant of the value.
-
-        Args:
-            noisy: shape ``(b, dim)``.
-            rows: the rows that they were drawn around.
-
-        Returns:
-            Shape ``(b, n)``; minus infinity where the value cannot come from the row.
-        """
-        ...
-
-
-def channel_of(values: Floats, noise: Noise, sigma: float) -> Channel:
+def channel_of(values: Floats, noise: Noise, sigma: float) -> EvenNormal | Normal | Uniform:
     """Return the channel of a layer, whose row i turns ``f_i`` into noisy values.
 
     - ``additive``: ``f + sigma n``, n ~ N(0, 1).
@@ -96,7 +76,15 @@ class EvenNormal:
         return self._centres + rng.normal(size=self._centres.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """Return log densities as `Channel` asks for them."""
+        """Return the log density of noisy values around every row, up to a constant of the value.
+
+        Args:
+            noisy: shape ``(b, dim)``.
+            rows: the rows that they were drawn around.
+
+        Returns:
+            Shape ``(b, n)``; minus infinity where the value cannot come from the row.
+        """
         squares = np.einsum("ij,ij->i", noisy, noisy)[:, None] + self._norms
         return -0.5 * np.maximum(squares - 2 * noisy @ self._centres.T, 0)
 
@@ -129,7 +117,10 @@ class Normal:
         return self._values + self._deviations * rng.normal(size=self._values.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """Return log densities, exact also where deviations are far smaller than values."""
+        """Return those of `EvenNormal.log_densities`.
+
+        They are exact also where deviations are far smaller than values.
+        """
         squares = np.zeros((len(noisy), len(self._values)))
         for unit in range(noisy.shape[1]):
             steps = noisy[:, unit, None] - self._values[:, unit]
@@ -155,7 +146,10 @@ class Uniform:
         return self._values + rng.uniform(-self._reach, self._reach, size=self._values.shape)
 
     def log_densities(self, noisy: Floats, rows: slice) -> Floats:
-        """Return log densities; a row reaches its own noisy values, however they are rounded."""
+        """Return those of `EvenNormal.log_densities`.
+
+        A row reaches its own noisy values, however they are rounded.
+        """
         inside = np.ones((len(noisy), len(self._values)), bool)
         for unit in range(noisy.shape[1]):
             inside &= np.abs(noisy[:, unit, None] - self._values[:, unit]) <= self._reach

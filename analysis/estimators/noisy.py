@@ -13,18 +13,19 @@ from numpy.random import Generator
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.noise_models import NOISES, Noise, channel_of
-from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.contract import Traits
-from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.analysis.estimators.of_vectors import OfVectorAndSymbols
+from infoplane.analysis.estimators.spec_string import written
+from infoplane.contract import Points, Traits
+from infoplane.errors import InputError
+from infoplane.rows import codes_of
+from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Codes, Floats
 
 TILE = 512
 
 
 @dataclass(frozen=True)
-class NoisyChannel(SpecString):
+class NoisyChannel(OfVectorAndSymbols):
     """Estimate I(X;Z) and I(Z;Y) of a layer with known noise, X uniform on the rows.
 
     The layer variable holds the clean ``f(x)``. Z is a mixture with one component per row: ``f(x) +
@@ -59,6 +60,8 @@ class NoisyChannel(SpecString):
     noise: Noise = "additive"
 
     _FIRST = "sigma"
+    _TAKES = "the clean layer (continuous) and row ids or labels (discrete)"
+    _AXIS = "I({pair}) [bits], noisy net{self.noise_words}, N={n}"
     traits = Traits(
         family="noisy network",
         keeps_chain=True,
@@ -81,7 +84,7 @@ class NoisyChannel(SpecString):
             raise InputError(f"noise is one of {', '.join(NOISES)}, got {self.noise!r}")
 
     def __str__(self) -> str:
-        parts = [] if self.noise == "latent" else [f"sigma={self.sigma:g}"]
+        parts = [] if self.noise == "latent" else [f"sigma={written(self.sigma)}"]
         parts += [f"draws={self.draws}"] if self.draws != 8 else []
         parts += [f"noise={self.noise}"] if self.noise != "additive" else []
         return f"noisy:{','.join(parts)}"
@@ -90,15 +93,11 @@ class NoisyChannel(SpecString):
         """Return the estimator for noise of this standard deviation."""
         return replace(self, sigma=sigma)
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
+    @property
+    def noise_words(self) -> str:
+        """Size and kind of the noise, for axes."""
         size = "" if self.noise == "latent" else f" sigma={self.sigma:g}"
-        kind = "" if self.noise == "additive" else f" ({self.noise})"
-        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], noisy net{size}{kind}, N={n}"
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept the clean layer (continuous) with row ids or labels (discrete)."""
-        return {a, b} == {"continuous", "discrete"}
+        return size + ("" if self.noise == "additive" else f" ({self.noise})")
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I in bits between the noisy layer and row ids (X) or labels (Y).
@@ -111,18 +110,12 @@ class NoisyChannel(SpecString):
         Raises:
             EstimatorError: unpaired rows, or not one continuous and one discrete variable.
         """
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: expected the clean layer (continuous) and row ids or labels "
-                f"(discrete), got {a.kind} and {b.kind}"
-            )
-        same_rows(a, b, self.name)
-        z, other = (a, b) if a.kind == "continuous" else (b, a)
-        return self._estimates(z, [row_codes(other.values)], rng)[0]
+        z, other = self.vector_and_symbols(a, b)
+        return self._estimates(z, [codes_of(other)], rng)[0]
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Return both quantities from the same draws.
 
         Args:
@@ -132,7 +125,7 @@ class NoisyChannel(SpecString):
             rng: of the noise; seed 0 without.
         """
         same_rows(x, z, self.name)
-        found = self._estimates(z, [row_codes(x.values), row_codes(y.values)], rng)
+        found = self._estimates(z, [codes_of(x), codes_of(y)], rng)
         return [("i_xz", found[0]), ("i_zy", found[1])]
 
     def _estimates(self, z: Variable, codes: list[Codes], rng: Generator | None) -> list[Estimate]:

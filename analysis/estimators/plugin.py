@@ -18,7 +18,7 @@ from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.table_errors import table_interval
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Target, Variable
 
 _TRAITS = Traits(
@@ -65,6 +65,7 @@ class Plugin(SpecString):
     correction: Correction | None = None
 
     _FIRST = "target"
+    _AXIS = "I({pair}) [bits], plug-in ({self.target}, {self.used_correction}), N={n}"
 
     def __post_init__(self) -> None:
         if self.target not in ("probe-set", "population"):
@@ -97,11 +98,6 @@ class Plugin(SpecString):
             return "plugin"
         return "plugin:population" + (f",correction={self.correction}" if self.correction else "")
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        pair = "X;Z" if quantity == "i_xz" else "Z;Y"
-        return f"I({pair}) [bits], plug-in ({self.target}, {self.used_correction}), N={n}"
-
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept symbols only."""
         return a == b == "discrete"
@@ -128,8 +124,8 @@ class Plugin(SpecString):
                 f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; "
                 "bin them or use ip.discrete"
             )
-        codes_a = row_codes(a.values)
-        codes_b = row_codes(b.values)
+        codes_a = codes_of(a)
+        codes_b = codes_of(b)
         bits = information_bits(codes_a, codes_b, self.used_correction)
         ceiling = min(entropy_bits(counts_of(codes_a)), entropy_bits(counts_of(codes_b)))
         if self.target == "probe-set":

@@ -72,7 +72,7 @@ def row_keys(own: Keys, other: Keys) -> Keys:
     with np.errstate(over="ignore"):
         salt = own.sum(dtype=np.uint64)  # the two sides of a pair of variables draw differently
         pair = _mixed(own + salt) + np.uint64(0x9E3779B97F4A7C15) * _mixed(other)
-        return _mixed(pair) + _occurrences(pair)
+        return _mixed(pair) + occurrences(pair)
 
 
 def class_keys(codes: Codes, other: Keys) -> Keys:
@@ -82,10 +82,14 @@ def class_keys(codes: Codes, other: Keys) -> Keys:
         codes: shape ``(n,)``; dense codes of the classes.
         other: shape ``(n,)``; digests of the rows of the other variable.
     """
-    with np.errstate(over="ignore"):
-        sums = np.zeros(int(codes.max()) + 1, np.uint64)
-        np.add.at(sums, codes, _mixed(other))
-        return sums[codes]
+    return sum_by_symbol(codes, _mixed(other))
+
+
+def sum_by_symbol(codes: Codes, keys: Keys) -> Keys:
+    """Sum keys over the rows of each row's symbol, modulo 2^64, shape ``(n,)``."""
+    sums = np.zeros(int(codes.max()) + 1, np.uint64)
+    np.add.at(sums, codes, keys)
+    return sums[codes]
 
 
 def _tied_columns(values: Floats) -> Ids:
@@ -150,7 +154,7 @@ def _windows(values: Floats, beyond: float) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
 
 
-def _occurrences(keys: Keys) -> Keys:
+def occurrences(keys: Keys | Codes) -> Keys:
     """Return how many equal keys stand before each, shape ``(n,)``."""
     order = np.argsort(keys, kind="stable")
     ascending = keys[order]

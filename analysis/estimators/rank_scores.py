@@ -1,15 +1,14 @@
-"""Normal scores: every column replaced by the normal quantiles of its ranks."""
+"""Columns on one scale: of variance 1, or replaced by the normal quantiles of their ranks."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Array, Floats
 
 
-def rank_scores(values: NDArray[np.generic]) -> Floats:
+def rank_scores(values: Array) -> Floats:
     """Replace every column by the normal quantiles of its ranks, shape ``(n,)`` or ``(n, dim)``.
 
     Ties share the mean rank.
@@ -17,3 +16,14 @@ def rank_scores(values: NDArray[np.generic]) -> Floats:
     from scipy.stats import rankdata  # a second of imports that most planes need not wait for
 
     return ndtri((rankdata(values, axis=0) - 0.5) / len(values))
+
+
+def standard_columns(values: Array) -> Floats:
+    """Shift and scale columns to mean 0 and standard deviation 1, shape ``(n, dim)``.
+
+    Constant columns become 0.
+    """
+    centred = values.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    deviations = centred.std(axis=0)
+    return centred / np.where(deviations > 0, deviations, 1.0)

@@ -84,14 +84,13 @@ def ksg_reading(x: Distances, z: Distances, neighbours: Neighbours) -> Reading:
         z: of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
-    near, far = (_ksg_nats([x, z], reach) for reach in reaches([x, z], neighbours))
-    return Reading((0.0, 0.0), (near, far))
-
-
-def _ksg_nats(vectors: Sequence[Distances], reach: Reach) -> float:
-    first, second = (digamma(count_within(v, reach.distances) + 1).mean() for v in vectors)
-    together = digamma(reach.neighbours).mean() + digamma(vectors[0].n)
-    return float(together - (first + second))
+    nats = []
+    for reach in reaches([x, z], neighbours):
+        in_x = digamma(count_within(x, reach.distances) + 1).mean()
+        in_z = digamma(count_within(z, reach.distances) + 1).mean()
+        together = digamma(reach.neighbours).mean() + digamma(x.n)
+        nats.append(float(together - (in_x + in_z)))
+    return Reading((0.0, 0.0), (nats[0], nats[1]))
 
 
 def mean_reading(readings: Sequence[Reading]) -> Reading:

@@ -26,13 +26,13 @@ from infoplane.analysis.estimators.gram import (
 from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.estimators.matrix_entropy import (
     class_blocks,
-    matrix_entropy,
+    lanczos_entropy,
     pair_entropies,
     spectrum_entropy,
 )
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import spectra
-from infoplane.contract import Traits
+from infoplane.contract import Points, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
@@ -75,6 +75,7 @@ class MatrixRenyi(SpecString):
 
     _FIRST = "alpha"
     _PREFIX = "renyi"
+    _AXIS = "I_{self.alpha:g}({pair}) [bits], kernel {self.width} (geometric), N={n}"
     _ALWAYS = ("alpha",)
     traits = Traits(
         family="geometry",
@@ -99,14 +100,9 @@ class MatrixRenyi(SpecString):
                 f"lanczos={self.lanczos}"
             )
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text naming the order, the width rule and that it is geometric."""
-        ends = "Z;Y" if quantity == "i_zy" else "X;Z"
-        return f"I_{self.alpha:g}({ends}) [bits], kernel {self.width} (geometric), N={n}"
-
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any two kinds."""
-        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
+        return True
 
     def width_of(self, v: Variable, labels: Variable | None = None) -> float:
         """Return the kernel width used for ``v``, in its units; 0 for a constant layer."""
@@ -163,15 +159,14 @@ class MatrixRenyi(SpecString):
         blocks_of = [whole, *(self._blocks(gram_of_z, other) for other in others)]
         blocks = list(chain.from_iterable(blocks_of))
         if self.lanczos:
-            entropies = iter([self._by_lanczos(block(), rng) for block in blocks])
+            entropies = iter(
+                [lanczos_entropy(block(), self.alpha, self.lanczos, rng) for block in blocks]
+            )
             found = [next(entropies) if part else None for part in blocks_of]
         else:
             spectrum = iter(spectra(blocks))
             found = [self._of_spectra(list(islice(spectrum, len(part)))) for part in blocks_of]
         return [float(np.log2(z.n)) if bits is None else bits for bits in found]
-
-    def _by_lanczos(self, matrix: Floats, rng: Generator | None) -> float:
-        return matrix_entropy(matrix, self.alpha, lanczos=self.lanczos, rng=rng)
 
     def _of_spectra(self, parts: list[Floats]) -> float | None:
         """Return the entropy of all eigenvalues together, None where there are none."""
@@ -255,7 +250,7 @@ class MatrixRenyi(SpecString):
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Return both quantities from one spectrum of Z.
 
         Unique row identities X give ``I(X;Z) = S(Z)``.
@@ -274,7 +269,7 @@ class MatrixRenyi(SpecString):
         width = self.width_of(z, labels)
         sides: tuple[tuple[Quantity, Variable], ...] = (("i_xz", x), ("i_zy", y))
         of_z, *joints = self._parts(z, [other for _, other in sides], rng, width)
-        points: list[tuple[Quantity, Estimate]] = []
+        points: Points = []
         for (quantity, other), joint in zip(sides, joints, strict=True):
             bits = of_z + self._alone(other, rng) - joint
             points.append((quantity, self._result(bits, z.n, f"width {width:.4g}", z)))

@@ -19,7 +19,6 @@ from scipy.special import digamma
 
 from infoplane.analysis.estimators.readings import (
     Neighbours,
-    Reach,
     Reading,
     ksg_reading,
     reaches,
@@ -117,11 +116,9 @@ def log_scale_of(x: Floats, left: Floats) -> Floats:
 
 def ball_entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
     """Return Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
-    near, far = (_ball_entropy(rows.dim, reach) for reach in reaches([rows], neighbours))
-    return near, far
-
-
-def _ball_entropy(dim: int, reach: Reach) -> float:
-    apart = reach.distances > 0
-    logs = dim * np.log(reach.distances[apart]) - digamma(reach.neighbours[apart])
-    return float(logs.mean())
+    found = []
+    for reach in reaches([rows], neighbours):
+        apart = reach.distances > 0
+        logs = rows.dim * np.log(reach.distances[apart]) - digamma(reach.neighbours[apart])
+        found.append(float(logs.mean()))
+    return found[0], found[1]

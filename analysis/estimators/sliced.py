@@ -10,20 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
-from infoplane.analysis.estimators.ksg import CONSTANT, standardised
+from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
+from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
-from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.types import Estimate, Variable
 
 
 @dataclass(frozen=True)
-class Sliced(SpecString):
+class Sliced(OfVectors):
     """``SI(A;B) = E I(u.A; v.B)`` over uniform directions u, v, by k neighbours.
 
     Goldfeld & Greenewald 2021, arXiv 2110.05279.
@@ -53,6 +53,7 @@ class Sliced(SpecString):
 
     _FIRST = "slices"
     _PREFIX = "sliced"
+    _AXIS = "SI({pair}) [bits], {self.slices} slices, N={n}"
     traits = Traits(
         family="slices",
         measures="other",
@@ -68,23 +69,11 @@ class Sliced(SpecString):
         if self.slices < 1 or self.k < 1:
             raise InputError(f"slices and k are at least 1, got slices={self.slices}, k={self.k}")
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        return f"SI({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self.slices} slices, N={n}"
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable."""
-        return "continuous" in (a, b)
-
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
         """Estimate SI(a;b) in bits with the standard error over directions."""
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
-            )
-        same_rows(a, b, self.name)
+        self.require_supported(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
         a, b, repeated = without_repeats(a, b)
@@ -94,14 +83,13 @@ class Sliced(SpecString):
             notes = (*left_out, CONSTANT)
             return Estimate(0.0, n, self.name, "lower", target="population", notes=notes)
         rng = np.random.default_rng(0) if rng is None else rng
-        found = np.array(self._slice_bits(a, b, rng))
-        se = float(found.std(ddof=1) / np.sqrt(self.slices)) if self.slices > 1 else None
-        bits = float(found.mean())
-        low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
+        slices = np.array(self._slice_bits(a, b, rng))
         notes = (*left_out, "sliced, not Shannon MI", "interval over directions only")
-        return Estimate(
-            bits, n, self.name, "lower", low, high, se, target="population", notes=notes
-        )
+        bits = float(slices.mean())
+        found = Estimate(bits, n, self.name, "lower", target="population", notes=notes)
+        if self.slices == 1:
+            return found
+        return found.with_error(float(slices.std(ddof=1) / np.sqrt(self.slices)))
 
     def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:
         """Return the information of every pair of directions, or of a direction and symbols.
@@ -119,6 +107,6 @@ class Sliced(SpecString):
 def _project(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return standardised projections onto random directions, shape ``(n, slices)``."""
     directions = rng.normal(size=(v.dim, slices))
-    p = standardised(v) @ (directions / np.linalg.norm(directions, axis=0))
+    p = standard_columns(v.values) @ (directions / np.linalg.norm(directions, axis=0))
     sd = p.std(axis=0)
-    return np.asarray(p / np.where(sd > 0, sd, 1.0))
+    return p / np.where(sd > 0, sd, 1.0)

@@ -9,6 +9,7 @@ from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import first_of_every
 from infoplane.analysis.estimators.dependent_rows import count_of, sample_by_sample, samples_of
+from infoplane.analysis.estimators.entropies import LN2
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
     Split,
@@ -23,7 +24,6 @@ from infoplane.types.arrays import Array, Codes, Floats, Ids, Values
 if TYPE_CHECKING:
     from infoplane.analysis.estimators.vinfo import VInformation
 
-LN2 = float(np.log(2.0))
 _INNER = 0.15
 """Share of the training rows to tune on."""
 
@@ -33,15 +33,10 @@ def generator_of(rng: Generator | None) -> Generator:
     return rng or np.random.default_rng(0)
 
 
-def _predictor_columns(v: Variable) -> Values:
-    """Return columns of predictors without a copy of a layer, see `standardised`."""
-    return v.values if v.kind == "continuous" else target_columns(v)
-
-
-def target_columns(v: Variable) -> Floats:
-    """Return columns of predictors: continuous values, or indicators of symbols."""
+def predictor_columns(v: Variable) -> Values:
+    """Return columns of predictors: continuous values as they are, or indicators of symbols."""
     if v.kind == "continuous":
-        return v.values.astype(np.float64)
+        return v.values
     codes = codes_of(v)
     different = int(codes.max()) + 1
     if different > v.n / 2:
@@ -95,38 +90,22 @@ def _dealt_out(b: Variable, folds: int, rng: Generator) -> Ids:
     return fold
 
 
-def conditional_surprise(
-    b: Variable, a: Variable | None, estimator: VInformation, *, rng: Generator | None = None
-) -> Floats:
-    """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
-
-    It is that of a density where ``b`` is continuous.
-
-    Args:
-        b: the target, n rows.
-        a: the predictor; None predicts from nothing.
-        estimator: its family and folds.
-        rng: of folds and fits; seed 0 without.
-    """
-    if a is not None:
-        require_same_rows(a, b)
-    base, used = both_surprises(a, b, estimator, generator_of(rng))
-    return base if a is None else used
-
-
 def both_surprises(
-    a: Variable | None, b: Variable, estimator: VInformation, rng: Generator
+    a: Variable, b: Variable, estimator: VInformation, rng: Generator
 ) -> tuple[Floats, Floats]:
-    """Return surprises without and with the predictor, on the same folds, shape ``(n,)`` each.
+    """Return held-out surprises without and with the predictor, on the same folds, ``(n,)`` each.
+
+    A surprise is ``-log2 p(b)`` or ``-log2 p(b|a)``, of a density where ``b`` is continuous.
 
     Args:
-        a: the predictor; None for none.
+        a: the predictor, n rows.
         b: the target, n rows.
         estimator: its family and folds.
         rng: of folds and fits.
     """
+    require_same_rows(a, b)
     fold, samples = folds_of(b, estimator, rng), samples_in_folds(b, estimator)
-    z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
+    z = predictor_columns(a)
     discrete = b.kind == "discrete"
     surprise_of = surprise_of_symbols if discrete else surprise_of_amounts
     y = codes_of(b) if discrete else b.values.astype(np.float64)

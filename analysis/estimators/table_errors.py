@@ -6,9 +6,9 @@ The first order of the delta method and the second, which is all that is left at
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import (
+    LN2,
     Correction,
     counts_of,
     entropy_bits,
@@ -16,11 +16,11 @@ from infoplane.analysis.estimators.entropies import (
     information_stderr,
     joint_codes,
 )
+from infoplane.analysis.estimators.quantisation import sum_by_symbol
 from infoplane.analysis.resampling.half_samples import balanced_halves
 from infoplane.rows import row_digests
-from infoplane.types.arrays import Codes, Counts, Floats, Keys, Mask
+from infoplane.types.arrays import Codes, Counts, Floats, Ids, Mask
 
-_LN2 = float(np.log(2.0))
 MOST_WORK = 2e7
 _LEAST_ROWS = 8
 _ROUNDS = 2  # after which symbols that a table tells apart have keys of their own
@@ -50,13 +50,13 @@ def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tup
         n: rows.
 
     Example:
-        >>> low, high = chance_interval(0.0, 1 / (2 * 100**2 * _LN2**2), 1, 100)
-        >>> round(-low * 2 * 100 * _LN2 + 1, 2), round(1 - high * 2 * 100 * _LN2, 2)
+        >>> low, high = chance_interval(0.0, 1 / (2 * 100**2 * LN2**2), 1, 100)
+        >>> round(-low * 2 * 100 * LN2 + 1, 2), round(1 - high * 2 * 100 * LN2, 2)
         (5.02, 0.0)
     """
     from scipy.stats import pearson3
 
-    skew = 8 * degrees / (2 * n * _LN2) ** 3 / variance**1.5
+    skew = 8 * degrees / (2 * n * LN2) ** 3 / variance**1.5
     below, above = pearson3.ppf([0.975, 0.025], skew) * np.sqrt(variance)
     return bits - float(below), bits - float(above)
 
@@ -93,7 +93,7 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     variance, weight, of_halves = _variance(a[order], b[order], correction, bits, degrees)
     stderr = float(np.sqrt(variance))
     crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
-    weak = 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
+    weak = 2 * n * LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
     if crowded and degrees <= _FEW and weak:
         return stderr, *weak_interval(bits, degrees, n)
     few_splits = weight + (1 - weight) * _FEW_SPLITS
@@ -126,7 +126,7 @@ def _variance(
     far = bits**2 / max(_FAR * unpaired, 1e-300)  # from what chance gives at independence
     weight = 1 / (1 + far**2)
     independent = jackknife - 0.5 * jackknife_variance(a, at_random, smooth)
-    second_order = degrees / (2 * n * n * _LN2**2)
+    second_order = degrees / (2 * n * n * LN2**2)
     variance = max(weight * independent + (1 - weight) * (jackknife + halves) / 2, second_order)
     return variance, weight, of_halves
 
@@ -149,7 +149,7 @@ def _reaching(
     return bits - float(down), bits + float(up)
 
 
-def order_of_table(a: Codes, b: Codes) -> NDArray[np.intp]:
+def order_of_table(a: Codes, b: Codes) -> Ids:
     """Order rows by their cell of the table, whatever the order of rows and numbers of symbols are.
 
     A symbol's key is its count, then a digest of the counts and keys of its cells (colour
@@ -167,16 +167,9 @@ def order_of_table(a: Codes, b: Codes) -> NDArray[np.intp]:
     for _ in range(_ROUNDS):
         seen_by_a = row_digests(np.column_stack([count, of_a, of_b]))[:, 0]
         seen_by_b = row_digests(np.column_stack([count, of_b, of_a]))[:, 0]
-        of_a = _sum_by_symbol(a, seen_by_a)
-        of_b = _sum_by_symbol(b, seen_by_b)
+        of_a = sum_by_symbol(a, seen_by_a)
+        of_b = sum_by_symbol(b, seen_by_b)
     return np.lexsort((b, a, of_a + of_b))
-
-
-def _sum_by_symbol(codes: Codes, keys: Keys) -> Keys:
-    """Sum keys over the rows of each row's symbol, modulo 2^64, shape ``(n,)``."""
-    sums = np.zeros(int(codes.max()) + 1, np.uint64)
-    np.add.at(sums, codes, keys)
-    return sums[codes]
 
 
 def variance_of_halves(a: Codes, b: Codes, correction: Correction) -> tuple[float, float]:
@@ -214,7 +207,7 @@ def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
     from scipy.optimize import brentq
     from scipy.stats import ncx2
 
-    unit = 2 * n * _LN2
+    unit = 2 * n * LN2
     seen = max(bits * unit + degrees, 1e-9)
 
     def noncentrality(share: float) -> float:

@@ -16,22 +16,21 @@ from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.dependent_rows import count_of, samples_of, stderr_of_mean
+from infoplane.analysis.estimators.entropies import LN2
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.surprise import (
-    LN2,
     both_surprises,
-    conditional_surprise,
     generator_of,
+    predictor_columns,
     samples_in_folds,
-    target_columns,
 )
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
 )
-from infoplane.contract import Traits
+from infoplane.contract import Points, Traits
 from infoplane.errors import InputError
-from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts, require_same_rows
+from infoplane.types import Estimate, Kind, Variable, entropy_of_counts, require_same_rows
 from infoplane.types.arrays import Floats
 
 Reader = Literal["linear", "mlp", "knn", "gaussian"]
@@ -116,7 +115,7 @@ class VInformation(SpecString):
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any predictor (symbols become indicator columns) and any target."""
-        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
+        return True
 
     def bytes_needed(self, rows: int, units: int) -> int:
         """Return what an estimate of a layer holds beside it, see `infoplane.contract.HoldsCopies`.
@@ -140,8 +139,8 @@ class VInformation(SpecString):
         Raises:
             EstimatorError: too few rows, or symbols without repetition.
         """
-        without = conditional_surprise(b, None, self, rng=rng)
-        return without - conditional_surprise(b, a, self, rng=rng)
+        base, used = both_surprises(a, b, self, generator_of(rng))
+        return base - used
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
@@ -164,7 +163,7 @@ class VInformation(SpecString):
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    ) -> Points:
         """Estimate I_V(Z -> Y) alone: to predict Z from the row identity of X means nothing.
 
         Args:
@@ -201,7 +200,6 @@ def summary_of(
         notes = (*notes, "no fold beat the base rates")
     # n rows cannot tell an information of order 1/n from none, also where no fold saw any.
     beyond = (symbols - 1) / (2 * (n * LN2) ** 2)
-    bits = float(values.mean())
     samples = samples_of(b)
     if samples is not None and samples_in_folds(b, estimator) is None:
         few = f"{count_of(samples)} samples are fewer than the folds"
@@ -209,19 +207,16 @@ def summary_of(
     variance = values.var(ddof=1) / n
     if samples is not None:
         variance = stderr_of_mean(values, samples) ** 2
-    stderr = float(np.sqrt(variance + beyond))
-    return Estimate(
-        bits,
+    found = Estimate(
+        float(values.mean()),
         n,
         str(estimator),
         "lower" if b.kind == "discrete" else "point",
-        bits - 1.96 * stderr,
-        bits + 1.96 * stderr,
-        stderr,
-        ceiling,
-        "population",
+        ceiling_bits=ceiling,
+        target="population",
         notes=notes,
     )
+    return found.with_error(float(np.sqrt(variance + beyond)))
 
 
 def usable_estimator(estimator: str | VInformation | None) -> VInformation:
@@ -263,8 +258,8 @@ def conditional_vinformation(
     require_same_rows(z, y)
     require_same_rows(given, y)
     seed = int(generator_of(rng).integers(2**63))
-    columns = np.hstack([target_columns(z), target_columns(given)])
+    columns = np.hstack([predictor_columns(z), predictor_columns(given)])
     both = Variable(f"{z.name}+{given.name}", columns, "continuous")
-    without = conditional_surprise(y, given, usable, rng=np.random.default_rng(seed))
-    with_z = conditional_surprise(y, both, usable, rng=np.random.default_rng(seed))
+    _, without = both_surprises(given, y, usable, np.random.default_rng(seed))
+    _, with_z = both_surprises(both, y, usable, np.random.default_rng(seed))
     return summary_of(without - with_z, y, usable, (f"conditional on {given.name}",))

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from infoplane.errors import InputError
-from infoplane.types.arrays import Floats, Ids
+from infoplane.types.arrays import Array, Floats, Ids
 
 Predictor = Callable[[Floats], Floats]
 FAMILIES = ("linear", "mlp", "knn", "gaussian")
@@ -45,17 +43,17 @@ class Split:
     """
 
     z: Floats
-    y: NDArray[np.generic]
+    y: Array
     zi: Floats
-    yi: NDArray[np.generic]
+    yi: Array
     base: Floats
     discrete: bool
 
     def inner_losses(self, out: Floats) -> Floats:
         """Return the loss of every inner row: nats of a label, or half the squared error."""
         if self.discrete:
-            return -log_softmax(out)[np.arange(len(out)), self.yi]  # type: ignore[index]  # integer codes
-        return 0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1)
+            return -log_softmax(out)[np.arange(len(out)), self.yi]
+        return 0.5 * np.sum((out - self.yi) ** 2, axis=1)
 
     def inner_loss(self, out: Floats) -> float:
         """Return the mean of `inner_losses`."""
@@ -84,9 +82,6 @@ def fit_family(
         split: from 0, 1, 2 to the training rows with other inner rows.
         rng: of the start of ``mlp``.
         hidden: units of ``mlp``.
-
-    Raises:
-        InputError: no such family.
     """
     predictor, gains = fit_calibrated(family, split(0), rng, hidden)
     for number in (1, 2):
@@ -138,28 +133,26 @@ def fit_raw(family: str, split: Split, rng: Generator, hidden: int) -> Predictor
         rng: of the start of ``mlp``.
         hidden: units of ``mlp``.
     """
-    if family == "linear":
-        return fit_linear(split)[0]
     if family == "mlp":
         return _fit_mlp(split, rng, hidden)
     if family == "knn":
         return fit_knn(split)
-    if family == "gaussian":
-        return fit_gaussian(split) if split.discrete else fit_linear(split)[0]
-    raise InputError(f"no such family: {family!r}; choose one of {', '.join(FAMILIES)}")
+    if family == "gaussian" and split.discrete:
+        return fit_gaussian(split)
+    return fit_linear(split)[0]
 
 
 def loss_and_slope(out: Floats, split: Split) -> tuple[float, Floats]:
     """Return the mean training loss and its gradient with respect to the outputs ``(n, k)``."""
     n = len(out)
     if not split.discrete:
-        gap = out - np.asarray(split.y, np.float64)
+        gap = out - split.y
         return float(0.5 * np.sum(gap**2) / n), gap / n
     log_shares = log_softmax(out)
     rows = np.arange(n)
     slope = np.exp(log_shares)
-    slope[rows, split.y] -= 1.0  # type: ignore[index]  # integer codes
-    return -float(log_shares[rows, split.y].mean()), slope / n  # type: ignore[index]  # integer codes
+    slope[rows, split.y] -= 1.0
+    return -float(log_shares[rows, split.y].mean()), slope / n
 
 
 def fit_linear(split: Split) -> tuple[Predictor, Floats]:
@@ -313,53 +306,40 @@ def train_mlp(split: Split, rng: Generator, hidden: int, penalty: float) -> tupl
     units = split.z.shape[1]
     outputs = len(split.base)
     linear = fit_linear(split)[1]
-    parts = [
+    start = [
         rng.normal(size=units * hidden) / np.sqrt(units),
         0.5 * rng.normal(size=hidden),
         0.01 * rng.normal(size=hidden * outputs),
         linear[:-1].ravel(),
         linear[-1],
     ]
-    best = _BestIterate(split, hidden, np.concatenate(parts))
+    best = np.concatenate(start)
+    least = np.inf
+    waited = 0  # iterations since the best
+
+    def look(flat: Floats) -> None:
+        """Keep an iterate that is better; stop after 20 that are not."""
+        nonlocal best, least, waited
+        loss = split.inner_loss(mlp_forward(flat, split.zi, units, hidden, outputs)[1])
+        waited += 1
+        if loss < least - 1e-6:
+            best = flat.copy()
+            least = loss
+            waited = 0
+        if waited > 20:
+            raise StopIteration
+
+    look(best)
     minimize(
         mlp_objective,
-        best.weights,
+        best,
         (split, hidden, penalty),
         jac=True,
         method="L-BFGS-B",
-        callback=best.look,
+        callback=look,
         options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},
     )
-    return best.loss, best.weights
-
-
-class _BestIterate:
-    """The iterate with the smallest inner loss; ends a training that does not beat it for long."""
-
-    def __init__(self, split: Split, hidden: int, start: Floats) -> None:
-        self._split = split
-        self._hidden = hidden
-        self._since = 0  # iterations since the best
-        self.weights = start
-        self.loss = self._loss(start)
-
-    def _loss(self, flat: Floats) -> float:
-        split = self._split
-        units = split.zi.shape[1]
-        return split.inner_loss(
-            mlp_forward(flat, split.zi, units, self._hidden, len(split.base))[1]
-        )
-
-    def look(self, flat: Floats) -> None:
-        """Keep an iterate that is better; stop after 20 that are not."""
-        loss = self._loss(flat)
-        self._since += 1
-        if loss < self.loss - 1e-6:
-            self.loss = loss
-            self.weights = flat.copy()
-            self._since = 0
-        if self._since > 20:
-            raise StopIteration
+    return least, best
 
 
 def fit_knn(split: Split) -> Predictor:
@@ -374,7 +354,7 @@ def fit_knn(split: Split) -> Predictor:
     def answer(near: Ids, k: int) -> Floats:
         targets = split.y[near[:, :k]]
         if not split.discrete:
-            return np.asarray(targets.mean(axis=1), dtype=np.float64)
+            return targets.mean(axis=1)
         counts = np.stack([(targets == code).sum(axis=1) for code in classes], axis=1)
         return np.log((counts + np.exp(split.base)) / (k + 1.0))
 

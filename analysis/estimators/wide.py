@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.dependent_rows import (
     FEWEST_SAMPLES,
@@ -14,11 +13,11 @@ from infoplane.analysis.estimators.dependent_rows import (
     label_of_sample,
     samples_of,
 )
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.entropies import LN2, counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
-from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.estimators.wide_features import Rows, Scores, principal_scores
+from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.wide_features import Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
     Folds,
@@ -32,8 +31,8 @@ from infoplane.analysis.estimators.wide_readings import (
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Variable
-from infoplane.types.arrays import Codes
+from infoplane.types import Estimate, Variable
+from infoplane.types.arrays import Codes, Ids
 
 _FEWEST_ROWS = 500
 _ROWS_PER_CLASS = 20
@@ -50,7 +49,7 @@ _CLEAR_NATS_OF_LAYERS = 200.0
 
 
 @dataclass(frozen=True)
-class Wide(SpecString):
+class Wide(OfVectors):
     """Estimate I(Z;Y) or I(X;Z) of layers of tens to thousands of units by held-out prediction.
 
     Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
@@ -88,6 +87,7 @@ class Wide(SpecString):
 
     _FIRST = "growth"
     _PREFIX = "wide"
+    _AXIS = "I({pair}) [bits], {self}, held out, N={n}"
     traits = Traits(
         family="variational",
         tolerance_bits=0.1,
@@ -104,14 +104,6 @@ class Wide(SpecString):
         if not self.growth > 0:
             raise InputError(f"growth is above 0 bits, got {self.growth}")
 
-    def axis_label(self, quantity: str, n: int) -> str:
-        """Return axis text."""
-        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self}, held out, N={n}"
-
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Accept at least one continuous variable."""
-        return "continuous" in (a, b)
-
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
@@ -121,13 +113,16 @@ class Wide(SpecString):
             EstimatorError: two discrete variables, fewer than 500 rows or than 20 a class, or a
                 number that the held-out rows do not support.
         """
-        same_rows(a, b, self.name)
-        if not self.supports(a.kind, b.kind):
-            raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
-            )
+        self.require_supported(a, b)
         if any((v.values == v.values[0]).all() for v in (a, b)):
-            return self._of_constant(a, b)
+            return Estimate(
+                0.0,
+                a.n,
+                self.name,
+                ceiling_bits=symbol_entropy(a, b),
+                target="population",
+                notes=(CONSTANT,),
+            )
         n = a.n
         a, b, copied = without_copies(a, b)
         if a.kind == b.kind:
@@ -151,16 +146,6 @@ class Wide(SpecString):
         else:
             found = self._of_layers(a, b, folds, samples)
         return replace(found, n=n, notes=(*copied, *found.notes))
-
-    def _of_constant(self, a: Variable, b: Variable) -> Estimate:
-        return Estimate(
-            0.0,
-            a.n,
-            self.name,
-            ceiling_bits=symbol_entropy(a, b),
-            target="population",
-            notes=(CONSTANT,),
-        )
 
     def _of_labels(
         self, layer: Variable, labels: Variable, folds: Folds, samples: Codes | None
@@ -186,7 +171,7 @@ class Wide(SpecString):
         independent = layer.n
         if samples is not None and label_of_sample(labels):
             independent = count_of(samples)
-        unseen_bits = _CLEAR_NATS / independent / float(np.log(2))
+        unseen_bits = _CLEAR_NATS / independent / LN2
         return self._estimate(reading, samples, unseen_bits, ceiling_bits=entropy_bits(counts))
 
     def _of_layers(self, a: Variable, b: Variable, folds: Folds, samples: Codes | None) -> Estimate:
@@ -196,7 +181,7 @@ class Wide(SpecString):
             read_gaussian(first.white, second.white, folds),
             read_blocks(first, second, folds),
         )
-        best = max(readings, key=_lower_bits)
+        best = max(readings, key=lambda reading: reading.lower_bits)
         self._require_settled(best)
         if best.bits > _CLEAR_OF_ZERO and best.growth > _MOST_GROWTH * best.lower_bits:
             raise self._refusal(
@@ -206,7 +191,7 @@ class Wide(SpecString):
             fold = folds[0][0]
             every_row = np.concatenate([fold.train, fold.tested])  # in random order
             self._require_nothing_left(best, first, second, every_row)
-        unseen_bits = _CLEAR_NATS_OF_LAYERS / a.n / float(np.log(2))
+        unseen_bits = _CLEAR_NATS_OF_LAYERS / a.n / LN2
         return self._estimate(best, samples, unseen_bits)
 
     def _require_settled(self, reading: Reading) -> None:
@@ -216,7 +201,7 @@ class Wide(SpecString):
             )
 
     def _require_nothing_left(
-        self, reading: Reading, first: Scores, second: Scores, rows: Rows
+        self, reading: Reading, first: Scores, second: Scores, rows: Ids
     ) -> None:
         linked = link(first, second, largest_sides(first, second), rows)
         blocks = max(int(labels.max()) + 1 for labels in linked.labels)
@@ -256,24 +241,16 @@ class Wide(SpecString):
             f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
             f"twice as many rows brought {reading.growth:+.3f}"
         ]
-        if (reading.full == 0).any():
+        untold = float((reading.full == 0).mean())  # share of rows whose folds told nothing
+        if untold:
             of_classes = "of ten classes, " if ceiling_bits is None else ""
             notes.append(f"{of_classes}less than {unseen_bits:.2f} bits are not seen in {n} rows")
         return Estimate(
             reading.bits,
             n,
             self.name,
-            stderr=float(np.hypot(reading.stderr(samples), _unseen_stderr(reading, unseen_bits))),
+            stderr=float(np.hypot(reading.stderr(samples), untold * unseen_bits / 1.96)),
             ceiling_bits=ceiling_bits,
             target="population",
             notes=tuple(notes),
         )
-
-
-def _unseen_stderr(reading: Reading, unseen_bits: float) -> float:
-    """Return the error of what is not seen in folds that told nothing."""
-    return float((reading.full == 0).mean()) * unseen_bits / 1.96
-
-
-def _lower_bits(reading: Reading) -> float:
-    return reading.lower_bits

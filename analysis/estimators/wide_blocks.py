@@ -33,11 +33,6 @@ class Blocks:
     second: Codes
     evidence: float = 0.0
 
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many blocks there are of both layers."""
-        return int(self.first.max()) + 1, int(self.second.max()) + 1
-
 
 class _Axis:
     """One side of a table of counts whose blocks are merged, one pair after another.
@@ -97,12 +92,12 @@ class _Axis:
         """Return what one column of cells adds to the agreement, shape ``(J, J)``."""
         logs = self._log_factorials[column]
         joint = self._log_factorials[column[:, None] + column]  # (J, J)
-        return np.asarray(joint - logs[:, None] - logs)
+        return joint - logs[:, None] - logs
 
     def _within(self, totals: Codes, sizes: Codes) -> Floats:
         """Return the log likelihood of codes within blocks, up to what merging leaves as it is."""
         logs = self._log_factorials
-        return np.asarray(logs[sizes - 1] - logs[totals + sizes - 1])
+        return logs[sizes - 1] - logs[totals + sizes - 1]
 
 
 def merge_codes(table: Codes) -> Blocks:
@@ -112,7 +107,7 @@ def merge_codes(table: Codes) -> Blocks:
         table: how often two codes came together, shape ``(K, L)``.
     """
     most_counted = 2 * (int(table.sum()) + max(table.shape))
-    log_factorials = np.asarray(gammaln(np.arange(most_counted) + 1))
+    log_factorials = gammaln(np.arange(most_counted) + 1)
     first, second = _Axis(table.copy(), log_factorials), _Axis(table.T.copy(), log_factorials)
     gain = 0.0  # in log likelihood over the whole table
     evidence = -_log_ways(first, second)

@@ -8,11 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from infoplane.types.arrays import Codes, Floats
-
-Rows = NDArray[np.int64]
+from infoplane.types.arrays import Array, Codes, Floats, Ids
 
 _ROWS_PER_SCORE = 40
 _MOST_SCORES = 64
@@ -40,7 +37,7 @@ class Scores:
         return self.white * self.weights
 
 
-def principal_scores(values: NDArray[np.generic]) -> Scores:
+def principal_scores(values: Array) -> Scores:
     """Find the leading principal scores of standardised units.
 
     They see one variable alone and not which rows are paired, so that all rows may be used.
@@ -62,7 +59,7 @@ def principal_scores(values: NDArray[np.generic]) -> Scores:
     left, sizes = _leading(rows, most)
     kept = sizes > _SINGULAR * sizes[0]
     weights = sizes[kept] / np.linalg.norm(sizes[kept])
-    return Scores(np.asarray(left[:, kept] * np.sqrt(len(rows))), np.asarray(weights))
+    return Scores(left[:, kept] * np.sqrt(len(rows)), weights)
 
 
 def _leading(rows: Floats, count: int) -> tuple[Floats, Floats]:
@@ -109,12 +106,10 @@ def canonical_directions(a: Floats, b: Floats) -> Canonical:
 def uncorrelated(columns: Floats) -> Floats:
     """Return columns that span the same space, uncorrelated and of variance 1, shape ``(n, r)``."""
     left, sizes, _ = np.linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
-    return np.asarray(
-        left[:, sizes > _SINGULAR * max(float(sizes[0]), 1e-300)] * np.sqrt(len(columns))
-    )
+    return left[:, sizes > _SINGULAR * max(float(sizes[0]), 1e-300)] * np.sqrt(len(columns))
 
 
-def code_book(features: Floats, rows: Rows, codes: int) -> Codes:
+def code_book(features: Floats, rows: Ids, codes: int) -> Codes:
     """Give every row the number of the nearest of ``codes`` centres found on some rows.
 
     Args:
@@ -130,5 +125,4 @@ def code_book(features: Floats, rows: Rows, codes: int) -> Codes:
     distinct = len(np.unique(features[rows].round(_DIGITS), axis=0))
     centres = min(codes, distinct)
     found = KMeans(centres, n_init=2, max_iter=50, random_state=0).fit(features[rows])
-    _, dense = np.unique(found.predict(features), return_inverse=True)
-    return np.asarray(dense, np.int64)
+    return np.unique(found.predict(features), return_inverse=True)[1]

@@ -13,14 +13,13 @@ import numpy as np
 
 from infoplane.analysis.estimators.wide_blocks import merge_codes
 from infoplane.analysis.estimators.wide_features import (
-    Rows,
     Scores,
     canonical_directions,
     code_book,
 )
 from infoplane.analysis.estimators.wide_readings import Fold, Folds, Reading, cross_fit, split_inner
 from infoplane.analysis.estimators.wide_smoothing import Smoother, smoother_of
-from infoplane.types.arrays import Codes, Floats
+from infoplane.types.arrays import Codes, Floats, Ids
 
 BOOKS = (16, 32, 64)
 """How many codes a layer may have; the pairs decide."""
@@ -72,14 +71,14 @@ class Linked:
         first, second = (np.eye(int(labels.max()) + 1)[labels] for labels in self.labels)
         return first, second
 
-    def gains(self, rows: Rows, inner: Rows) -> Floats:
+    def gains(self, rows: Ids, inner: Ids) -> Floats:
         """Return bits of the inner rows by the table of blocks of the others, shape ``(i,)``."""
         first, second = self.labels
         expected = np.outer(np.bincount(first), np.bincount(second)) / len(first) ** 2
         table = _count(first, second, rows) + expected * expected.size / 2
         table = table / table.sum()
         ratio = table / np.outer(table.sum(axis=1), table.sum(axis=0))
-        return np.asarray(np.log2(ratio[first[inner], second[inner]]))
+        return np.log2(ratio[first[inner], second[inner]])
 
 
 def side_of(features: Floats) -> Side:
@@ -128,7 +127,7 @@ def smoothers_of(sides: tuple[Side, Side]) -> tuple[Smoother, Smoother]:
     return smoother_of(sides[0].features), smoother_of(sides[1].features)
 
 
-def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Rows) -> Linked:
+def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Ids) -> Linked:
     """Put two layers into blocks.
 
     The codes are those of the leading scores, or of the directions in which the layers agree where
@@ -152,7 +151,7 @@ def _clear(gains: Floats) -> bool:
     return bool(gains.mean() > _CLEAR * gains.std() / np.sqrt(len(gains)))
 
 
-def _agreeing_sides(first: Scores, second: Scores, train: Rows) -> tuple[Side, Side]:
+def _agreeing_sides(first: Scores, second: Scores, train: Ids) -> tuple[Side, Side]:
     found = canonical_directions(first.white[train], second.white[train])
     return (
         side_of(first.white @ (found.first * found.correlations)),
@@ -160,7 +159,7 @@ def _agreeing_sides(first: Scores, second: Scores, train: Rows) -> tuple[Side, S
     )
 
 
-def _linked(sides: tuple[Side, Side], rows: Rows) -> Linked:
+def _linked(sides: tuple[Side, Side], rows: Ids) -> Linked:
     """Merge codes into blocks, of as many codes as the pairs of these rows support best."""
     first, second = sides
     tables = {codes: _count(first.books[codes], second.books[codes], rows) for codes in BOOKS}
@@ -170,16 +169,14 @@ def _linked(sides: tuple[Side, Side], rows: Rows) -> Linked:
     return Linked(sides, labels)
 
 
-def _count(first: Codes, second: Codes, rows: Rows) -> Codes:
+def _count(first: Codes, second: Codes, rows: Ids) -> Codes:
     """Return how often the codes came together in some rows, ``(K, L)``."""
     table = np.zeros((int(first.max()) + 1, int(second.max()) + 1), np.int64)
     np.add.at(table, (first[rows], second[rows]), 1)
     return table
 
 
-def _gains(
-    linked: Linked, smoothers: tuple[Smoother, Smoother], train: Rows, tested: Rows
-) -> Floats:
+def _gains(linked: Linked, smoothers: tuple[Smoother, Smoother], train: Ids, tested: Ids) -> Floats:
     """Return bits of the tested pairs, shape ``(t,)``.
 
     Classes of rows are smoothed and the table is fitted; then the classes of training rows are
@@ -203,11 +200,11 @@ def _gains(
         )
     ratio, first, second = _fit(first, second, smoothers, train)
     by_chance = float(first.mean(axis=0) @ ratio @ second.mean(axis=0))
-    return np.asarray(np.log2(_of_pairs(first[tested], ratio, second[tested]) / by_chance))
+    return np.log2(_of_pairs(first[tested], ratio, second[tested]) / by_chance)
 
 
 def _fit(
-    first: Floats, second: Floats, smoothers: tuple[Smoother, Smoother], train: Rows
+    first: Floats, second: Floats, smoothers: tuple[Smoother, Smoother], train: Ids
 ) -> tuple[Floats, Floats, Floats]:
     """Return the ratio of blocks ``(J, K)`` and posteriors as sharp as suits the pairs."""
     fits = smoothers[0].fit(first), smoothers[1].fit(second)
@@ -228,14 +225,14 @@ def _fit(
 def _softened(fit: Floats, vote: Floats, sharpness: float) -> Floats:
     from scipy.special import softmax
 
-    return np.asarray(_VOTES * vote + (1 - _VOTES) * softmax(sharpness * fit, axis=1))
+    return _VOTES * vote + (1 - _VOTES) * softmax(sharpness * fit, axis=1)
 
 
 def _doubted(shares: Floats, doubt: float) -> Floats:
-    return np.asarray((1 - doubt) * shares + doubt * shares.mean(axis=0))
+    return (1 - doubt) * shares + doubt * shares.mean(axis=0)
 
 
-def _ratio_of_blocks(first: Floats, second: Floats, train: Rows) -> Floats:
+def _ratio_of_blocks(first: Floats, second: Floats, train: Ids) -> Floats:
     """Return joint over product of the blocks' probabilities, by expectation-maximisation."""
     one, other = first[train], second[train]
     product = np.outer(first.mean(axis=0), second.mean(axis=0))
@@ -247,14 +244,14 @@ def _ratio_of_blocks(first: Floats, second: Floats, train: Rows) -> Floats:
         drawn = counted + product * product.size / 2
         joint = drawn / drawn.sum()
     product = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-    return np.asarray(joint / product, np.float64)
+    return joint / product
 
 
 def _of_pairs(first: Floats, ratio: Floats, second: Floats) -> Floats:
-    return np.asarray(((first @ ratio) * second).sum(axis=1))
+    return ((first @ ratio) * second).sum(axis=1)
 
 
-def _corrected(classes: Floats, train: Rows, by_partner: Floats) -> Floats:
+def _corrected(classes: Floats, train: Ids, by_partner: Floats) -> Floats:
     """Return the classes with those of training rows weighed by what their partners say."""
     corrected = classes.copy()
     weighed = classes[train] * by_partner

@@ -10,10 +10,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Rows
-from infoplane.analysis.estimators.wide_predictors import View, logistic_posterior, votes
-from infoplane.analysis.estimators.wide_table import name_symbols
-from infoplane.types.arrays import Floats
+from infoplane.analysis.estimators.wide_predictors import (
+    View,
+    logistic_posterior,
+    table_of_named,
+    votes,
+)
+from infoplane.types.arrays import Floats, Ids
 
 _NEIGHBOURS = (8, 16, 32, 64, 128, 256)
 _PENALTIES = (0.01, 0.1, 1.0)
@@ -48,7 +51,7 @@ class Tuning:
     sharpness: float
 
 
-def tune(view: View, rows: Rows, inner: Rows) -> Tuning:
+def tune(view: View, rows: Ids, inner: Ids) -> Tuning:
     """Choose how to predict the symbols of the inner rows from the others.
 
     Args:
@@ -81,7 +84,7 @@ def _likeliest(candidates: dict[Key, Floats]) -> Key:
     return max(candidates, key=lambda key: float(np.log(candidates[key]).mean()))
 
 
-def _sharpness(base: Floats, mixture: Floats, truth: Rows) -> float:
+def _sharpness(base: Floats, mixture: Floats, truth: Ids) -> float:
     """Return the best exponent of the ratio to the shares, 0 where its gain is not clear.
 
     Args:
@@ -100,7 +103,7 @@ def _sharpness(base: Floats, mixture: Floats, truth: Rows) -> float:
 
 
 def _with_table(
-    view: View, rows: Rows, inner: Rows, plain: Tuning, mixture: Floats
+    view: View, rows: Ids, inner: Ids, plain: Tuning, mixture: Floats
 ) -> tuple[float, float, Floats]:
     """Choose the strength and the share of the table, and mix it in.
 
@@ -117,11 +120,11 @@ def _with_table(
         Strength, share, and probabilities, shape ``(i, classes)``.
     """
     index, truth = np.arange(len(inner)), view.labels[inner]
-    named = name_symbols(view, rows, inner, plain.metric, plain.neighbours)
+    table_at = table_of_named(view, rows, inner, plain.metric, plain.neighbours)
     best = (_STRENGTHS[0], 0.0, mixture)
     most = float(np.log(mixture[index, truth]).mean())
     for strength in _STRENGTHS:
-        table = named.probabilities(strength)
+        table = table_at(strength)
         for share in _SHARES[1:-1]:
             mixed = share * table + (1 - share) * mixture
             gain = float(np.log(mixed[index, truth]).mean())
@@ -130,7 +133,7 @@ def _with_table(
     return best
 
 
-def gains(view: View, rows: Rows, tested: Rows, tuning: Tuning) -> Floats:
+def gains(view: View, rows: Ids, tested: Ids, tuning: Tuning) -> Floats:
     """Return log2 of predicted over plain probability of the symbols of tested rows, ``(t,)``."""
     base = np.log(view.shares(rows))
     truth = view.labels[tested]
@@ -139,22 +142,22 @@ def gains(view: View, rows: Rows, tested: Rows, tuning: Tuning) -> Floats:
     neighbours = round(tuning.neighbours * _INNER / (_INNER - 1))
     mixture = _mixture(view, rows, tested, tuning, neighbours)
     logs = _tempered(mixture, base, tuning.sharpness)
-    return np.asarray((logs[np.arange(len(tested)), truth] - base[truth]) / np.log(2))
+    return (logs[np.arange(len(tested)), truth] - base[truth]) / np.log(2)
 
 
-def _mixture(view: View, rows: Rows, tested: Rows, tuning: Tuning, neighbours: int) -> Floats:
+def _mixture(view: View, rows: Ids, tested: Ids, tuning: Tuning, neighbours: int) -> Floats:
     vote = votes(view, rows, tested, tuning.metric, (neighbours,))[neighbours]
     fit = logistic_posterior(view.scores, view.labels, view.classes, rows, tested, tuning.penalty)
     mixture = tuning.share * vote + (1 - tuning.share) * fit
     if tuning.table_share:
-        named = name_symbols(view, rows, tested, tuning.metric, neighbours)
-        table = named.probabilities(tuning.strength)
+        table_at = table_of_named(view, rows, tested, tuning.metric, neighbours)
+        table = table_at(tuning.strength)
         mixture = tuning.table_share * table + (1 - tuning.table_share) * mixture
-    return np.asarray(mixture)
+    return mixture
 
 
 def _tempered(probabilities: Floats, base: Floats, sharpness: float) -> Floats:
     """Return logarithms of the probabilities, shape ``(t, classes)``, drawn towards the shares."""
     from scipy.special import log_softmax
 
-    return np.asarray(log_softmax(base + sharpness * (np.log(probabilities) - base), axis=1))
+    return log_softmax(base + sharpness * (np.log(probabilities) - base), axis=1)

@@ -19,23 +19,23 @@ from infoplane.analysis.estimators.dependent_rows import (
     sample_by_sample,
     stderr_of_mean,
 )
+from infoplane.analysis.estimators.entropies import LN2
+from infoplane.analysis.estimators.gaussian_fit import paired_correlations
 from infoplane.analysis.estimators.wide_features import (
     Canonical,
-    Rows,
     Scores,
     canonical_directions,
     uncorrelated,
 )
 from infoplane.analysis.estimators.wide_posterior import gains, tune
 from infoplane.analysis.estimators.wide_predictors import View, symbol_shares
-from infoplane.types.arrays import Codes, Floats, Mask
+from infoplane.types.arrays import Codes, Floats, Ids, Mask
 
 _FOLDS = 4
 _PARTITIONS = 2
 """Partitions of few rows, whose mean scatters less; more take longer."""
 _FEW_ROWS = 4000
 _MOST_TO_TUNE = 4000
-_LN2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class Labels:
     scores: Scores
     labels: Codes
 
-    def view(self, rows: Rows) -> View:
+    def view(self, rows: Ids) -> View:
         """Return features and symbols of all rows, learnt on some."""
         classes = int(self.labels.max()) + 1
         members = uncorrelated(np.eye(classes)[self.labels[rows]])
@@ -117,8 +117,8 @@ class Labels:
 class Fold:
     """Rows to learn from, in random order or sample by sample, and rows held out."""
 
-    train: Rows
-    tested: Rows
+    train: Ids
+    tested: Ids
 
 
 Folds = Sequence[Sequence[Fold]]
@@ -158,7 +158,7 @@ def _partition(n: int, samples: Codes | None, rng: np.random.Generator) -> tuple
 def read_labels(target: Labels, folds: Folds) -> Reading:
     """Read the information of labels on the held-out rows of these folds."""
 
-    def critic(train: Rows, tested: Rows) -> Floats:
+    def critic(train: Ids, tested: Ids) -> Floats:
         inner, rows = split_inner(train[:_MOST_TO_TUNE])
         tuning = tune(target.view(rows), rows, inner)
         if not tuning.sharpness:
@@ -199,7 +199,7 @@ def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
         folds: of the rows.
     """
 
-    def critic(train: Rows, tested: Rows) -> Floats:
+    def critic(train: Ids, tested: Ids) -> Floats:
         inner, rows = split_inner(train)
         agreed = _agreement(canonical_directions(a[rows], b[rows]), a[inner], b[inner])
         found = canonical_directions(a[train], b[train])
@@ -210,7 +210,7 @@ def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
         cross = rho / (1 - rho**2)
         constant = -0.5 * np.log1p(-(rho**2)).sum()
         every = constant - (x**2 @ own)[:, None] - (y**2 @ own)[None, :] + (x * cross) @ y.T
-        return np.asarray((np.diag(every) - logsumexp(every) + 2 * np.log(len(tested))) / _LN2)
+        return (np.diag(every) - logsumexp(every) + 2 * np.log(len(tested))) / LN2
 
     name = "normal scores of canonical directions"
     return cross_fit(name, with_first_half(critic), folds)
@@ -218,11 +218,8 @@ def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
 
 def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
     """Return the correlations that hold on other rows, 0 where they are not clear, ``(m,)``."""
-    x, y = a @ found.first, b @ found.second
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
-    rho = (x * y).sum(axis=0) / np.where(scale > 0, scale, 1.0)
-    return np.asarray(np.where(rho > 2 / np.sqrt(len(a)), np.minimum(rho, 1 - 1e-9), 0.0))
+    rho = paired_correlations(a @ found.first, b @ found.second)
+    return np.where(rho > 2 / np.sqrt(len(a)), np.minimum(rho, 1 - 1e-9), 0.0)
 
 
 def left_over_bits(a: Floats, b: Floats, labels: tuple[Codes, Codes]) -> float:
@@ -242,7 +239,7 @@ def left_over_bits(a: Floats, b: Floats, labels: tuple[Codes, Codes]) -> float:
     excess = n * float((correlations**2).sum()) - correlations.size
     if excess <= _CLEAR * float(np.sqrt(2 * correlations.size)):
         return 0.0
-    return excess / (2 * n * _LN2)
+    return excess / (2 * n * LN2)
 
 
 _CLEAR = 5.0
@@ -258,7 +255,7 @@ def _within(scores: Floats, labels: Codes) -> Floats:
     return uncorrelated(left)
 
 
-def split_inner(train: Rows) -> tuple[Rows, Rows]:
+def split_inner(train: Ids) -> tuple[Ids, Ids]:
     """Return a quarter of the training rows to choose on, and the others to fit on."""
     cut = len(train) // 4
     return train[:cut], train[cut:]
@@ -282,7 +279,7 @@ def cross_fit(name: str, read: FoldReader, folds: Folds) -> Reading:
     return Reading(name, half, full)
 
 
-def with_first_half(critic: Callable[[Rows, Rows], Floats]) -> FoldReader:
+def with_first_half(critic: Callable[[Ids, Ids], Floats]) -> FoldReader:
     """Read folds by a critic of the first half of the training rows and by one of all.
 
     Args:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.wide_features import Rows
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Floats, Ids
 
 _LANDMARKS = 500
 """Rows at which the kernels of the smooth fit stand."""
@@ -30,18 +29,16 @@ class Smoother:
 
     basis: Floats
     leverage: Floats
-    neighbours: Rows
+    neighbours: Ids
 
     def fit(self, classes: Floats) -> Floats:
         """Return the ridge fit of shares, ``(n, J)``, each row by the others alone."""
         fitted = self.basis @ (self.basis.T @ classes)
-        return np.asarray(
-            (fitted - self.leverage[:, None] * classes) / (1 - self.leverage)[:, None]
-        )
+        return (fitted - self.leverage[:, None] * classes) / (1 - self.leverage)[:, None]
 
     def vote(self, classes: Floats) -> Floats:
         """Return the mean of the neighbours' shares, ``(n, J)``."""
-        return np.asarray(classes[self.neighbours].mean(axis=1))
+        return classes[self.neighbours].mean(axis=1)
 
 
 def smoother_of(features: Floats) -> Smoother:
@@ -60,15 +57,15 @@ def smoother_of(features: Floats) -> Smoother:
     inner, axes = np.linalg.eigh(columns.T @ columns)
     basis = columns @ (axes / np.sqrt(np.maximum(inner, 0) + _RIDGE))
     leverage = np.minimum((basis**2).sum(axis=1), 0.99)
-    return Smoother(np.asarray(basis), leverage, _nearest(features))
+    return Smoother(basis, leverage, _nearest(features))
 
 
-def _nearest(features: Floats) -> Rows:
+def _nearest(features: Floats) -> Ids:
     """Return the nearest other rows of every row, ``(n, 8)``."""
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=_NEIGHBOURS, algorithm="brute").fit(features)
-    return np.asarray(search.kneighbors(return_distance=False), np.int64)
+    return search.kneighbors(return_distance=False)
 
 
 def _kernel(a: Floats, b: Floats) -> Floats:
@@ -76,4 +73,4 @@ def _kernel(a: Floats, b: Floats) -> Floats:
     exponents = a @ b.T
     exponents -= (a**2).sum(axis=1)[:, None] / 2
     exponents -= (b**2).sum(axis=1) / 2
-    return np.asarray(np.exp(exponents, out=exponents))
+    return np.exp(exponents, out=exponents)
