@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from infoplane.errors import InputError, MissingExtra
+from infoplane.errors import InputError
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.recording.ranks import decided_by_rank_0
 from infoplane.hooks.recording.steps_and_metrics import holds_one
@@ -43,14 +43,16 @@ class RunFolders:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def next(self, resumed: bool = False) -> Path:
+    def next(self, resumed: bool) -> Path:
         """Return the folder of the training that begins now, or that goes on with another."""
         self._count += 1
         if not resumed and self._process != os.getpid():
             self._count = decided_by_rank_0(self._claim)
         folder = self._folder()
         if self._count > 1:
-            self._say(folder)
+            warn_user(
+                f"training {self._count} of this callback is recorded in a run of its own: {folder}"
+            )
         return folder
 
     def _folder(self) -> Path:
@@ -66,11 +68,6 @@ class RunFolders:
                 self._folder().mkdir()
                 return self._count
             self._count += 1
-
-    def _say(self, folder: Path) -> None:
-        warn_user(
-            f"training {self._count} of this callback is recorded in a run of its own: {folder}",
-        )
 
 
 class Attachment:
@@ -133,16 +130,3 @@ def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in metrics.items()
         if (isinstance(value, numbers.Real) and not isinstance(value, bool)) or holds_one(value)
     }
-
-
-def missing(package: str, extra: str, error: ImportError) -> MissingExtra:
-    """Return the error that names the extra to install.
-
-    Args:
-        package: the one that is missing.
-        extra: of infoplane, that brings it.
-        error: of the import.
-    """
-    wanted = MissingExtra(package, extra)
-    wanted.__cause__ = error
-    return wanted

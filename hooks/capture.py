@@ -6,7 +6,6 @@ As it stands, or over the checkpoints of its training.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,23 +81,19 @@ def capture(
         )
     settings: dict[str, Any] = {"verbose": False, "on_error": "raise"} | options  # Any: as given
     if checkpoints is None:
-        return _as_it_stands(model, probe, to, step, {"overwrite": overwrite} | settings)
+        recorder = Recorder(
+            model, probe=probe, to=to, schedule=at(step), overwrite=overwrite, **settings
+        )
+        with recorder.open(capture=False, training=False):
+            recorder.attach(SOURCE, {"name": "the model as it stands"})
+            recorder.capture(step)
+        return open_archive(to)
     loader = Loader(unwrap(model), strict=strict, prefix=prefix, entry=entry)
     found = find_checkpoints(checkpoints, step_from)
     with CheckpointSeries(
         model, probe, Path(to), loader, overwrite=overwrite, **settings
     ) as series:
         series.capture(found, progress=progress)
-    return open_archive(to)
-
-
-def _as_it_stands(
-    model: nn.Module, probe: object, to: str | Path, step: int, settings: Mapping[str, Any]
-) -> Archive:  # Any: of the Recorder
-    recorder = Recorder(model, probe=probe, to=to, schedule=at(step), **settings)
-    with recorder.open(capture=False, training=False):
-        recorder.attach(SOURCE, {"name": "the model as it stands"})
-        recorder.capture(step)
     return open_archive(to)
 
 

@@ -60,8 +60,8 @@ def gradient_statistics(
     with torch.enable_grad():
         for batch in range(count):
             part = probe.take(torch.arange(batch, count * size, count))
-            inputs = next(part.batches(part.n, device))[1]
-            loss = loss_fn(call(model, inputs, forward), torch.as_tensor(part.y, device=device))
+            output = call(model, part.whole(device), forward)
+            loss = loss_fn(output, torch.as_tensor(part.y, device=device))
             if not isinstance(loss, Tensor) or loss.numel() != 1:
                 raise InputError(
                     "gradients= needs a loss of one number, a mean over the rows of the batch, got "

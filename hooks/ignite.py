@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from infoplane.hooks.adapter import Attachment, missing
+from infoplane.errors import MissingExtra
+from infoplane.hooks.adapter import Attachment
 
 
 def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any: an ignite Engine
@@ -26,7 +27,7 @@ def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any
     try:
         from ignite.engine import Events
     except ImportError as error:
-        raise missing("ignite", "ignite", error) from error
+        raise MissingExtra("ignite", "ignite") from error
     attached = Attachment(options)
 
     def failed(engine: Any, error: BaseException) -> None:

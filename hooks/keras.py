@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from infoplane.errors import InputError
-from infoplane.hooks.adapter import Attachment, missing
+from infoplane.errors import InputError, MissingExtra
+from infoplane.hooks.adapter import Attachment
 
 
 def _view(model: Any) -> Any:  # Any: a keras model in, a module out
@@ -50,7 +50,7 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
     try:
         import keras
     except ImportError as error:
-        raise missing("keras", "keras", error) from error
+        raise MissingExtra("keras", "keras") from error
     if keras.backend.backend() != "torch":
         raise InputError(
             f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=torch before importing "

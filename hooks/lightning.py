@@ -12,8 +12,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
-from infoplane.errors import InputError
-from infoplane.hooks.adapter import Attachment, missing
+from infoplane.errors import InputError, MissingExtra
+from infoplane.hooks.adapter import Attachment
 from infoplane.hooks.probing.probe import call
 from infoplane.hooks.schedule import At
 from infoplane.user_warning import warn_user
@@ -120,4 +120,4 @@ def _imported() -> ModuleType:
             return importlib.import_module(name)
         except ImportError as error:
             last = error
-    raise missing("lightning", "lightning", last)
+    raise MissingExtra("lightning", "lightning") from last

@@ -26,7 +26,7 @@ from infoplane.hooks.recording.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
-from infoplane.patterns import did_you_mean, fits
+from infoplane.patterns import did_you_mean, fits, plain_name
 from infoplane.positions import WantedRows
 from infoplane.positions.row_request import Labels
 from infoplane.positions.samples import sample_labels
@@ -280,7 +280,7 @@ class Options(CaptureOptions):
         """Return the reduction that was asked for this layer."""
         if not isinstance(self.reduce, Mapping):
             return self.reduce
-        plain = layer.partition("#")[0].partition(":")[0]
+        plain = plain_name(layer)
         for key, spec in self.reduce.items():
             if fits(layer, key) or fits(plain, key):
                 return spec
@@ -297,8 +297,7 @@ class Options(CaptureOptions):
             InputError: one fits none; it says what was perhaps meant.
         """
         if isinstance(self.reduce, Mapping):
-            plain = [layer.partition("#")[0].partition(":")[0] for layer in layers]
-            _require_names("reduce", self.reduce, [*layers, *plain])
+            _require_names("reduce", self.reduce, [*layers, *map(plain_name, layers)])
         if self.select is not None:
             inputs = [f"{module}:input" for module in modules]
             _require_names("select", self.select, [*modules, *inputs])

@@ -18,9 +18,8 @@ from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
 from infoplane.hooks.network.isolate import unwrap
-from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
+from infoplane.hooks.recording.recorded_setup import recorded_setup, require_same_rows
 from infoplane.hooks.recording.weights import stored_weights, weight_steps
-from infoplane.hooks.rows.replayed_rows import require_same_rows
 from infoplane.user_path import path_of
 
 
@@ -78,13 +77,12 @@ def replay(
         raise NotAnArchive(
             f"{path} holds no weights; record with Recorder(..., store='weights') to replay later"
         )
-    of_positions = archive.row_info.kind != "sample"
-    settings: dict[str, Any] = settings_of(archive, layers, probe, options.get("mask"))
-    settings |= options
-    rows = probe_of(archive) if probe is None else probe
+    if layers is not None:
+        options["layers"] = layers
+    rows, settings = recorded_setup(archive, probe, options)
     with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
         series.capture([Checkpoint(step, stored_weights(path, step)) for step in steps])
-    if of_positions:
+    if archive.row_info.kind != "sample":
         require_same_rows(archive, open_archive(to))
     bitwise, rounded = _verify(archive, open_archive(to), tolerance)
     return Replayed(Path(to), steps, bitwise, rounded)

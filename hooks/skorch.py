@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infoplane.hooks.adapter import Attachment, RunFolders, missing
+from infoplane.errors import MissingExtra
+from infoplane.hooks.adapter import Attachment, RunFolders
 
 
 def callback(**options: Any) -> Any:  # Any: a skorch Callback
@@ -35,7 +36,7 @@ def _callback(options: dict[str, Any], folders: RunFolders) -> Any:  # Any: a sk
     try:
         from skorch.callbacks import Callback
     except ImportError as error:
-        raise missing("skorch", "skorch", error) from error
+        raise MissingExtra("skorch", "skorch") from error
 
     class Infoplane(Callback):  # type: ignore[misc]  # skorch has no types
         """Records the information plane's activations after every epoch."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infoplane.hooks.adapter import Attachment, missing
+from infoplane.errors import MissingExtra
+from infoplane.hooks.adapter import Attachment
 
 
 def callback(**options: Any) -> Any:  # Any: a TrainerCallback
@@ -29,7 +30,7 @@ def callback(**options: Any) -> Any:  # Any: a TrainerCallback
     try:
         from transformers import TrainerCallback
     except ImportError as error:
-        raise missing("transformers", "transformers", error) from error
+        raise MissingExtra("transformers", "transformers") from error
     attached = Attachment(options)
 
     class Infoplane(TrainerCallback):  # type: ignore[misc]  # transformers has no types here

@@ -41,6 +41,16 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), flags=re.DOTALL)
 
 
+def plain_name(layer: str) -> str:
+    """Return a layer's name without its call and its end.
+
+    Example:
+        >>> plain_name("rnn#1:input")
+        'rnn'
+    """
+    return layer.partition(":")[0].partition("#")[0]
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """Return ``; did you mean 'x'?`` for the known name that is most like this one, or nothing.
 

@@ -16,7 +16,7 @@ from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.recorded_setup import probe_of, settings_of
+from infoplane.hooks.recording.recorded_setup import recorded_setup
 from infoplane.hooks.recording.weights import stored_weights, weight_steps
 from infoplane.types import Chain
 
@@ -76,11 +76,9 @@ def certify(
     step = _step_of(archive, step)
     if step in weight_steps(archive.path):
         Loader(unwrap(model)).load(Checkpoint(step, stored_weights(archive.path, step)))
-    rows = probe_of(archive) if probe is None else probe
-    settings = settings_of(archive, None, probe, options.get("mask")) | options | {"verbose": False}
-    recorder = Recorder(model, probe=rows, to=archive.path, **settings)
-    plan = recorder.look()
-    plan.load_reductions(archive)
+    rows, settings = recorded_setup(archive, probe, options)
+    recorder = Recorder(model, probe=rows, to=archive.path, **settings | {"verbose": False})
+    recorder.look(archive)
     found = recorder.selfcheck(archive, step=step)
     if not found.passed:
         raise CaptureError(f"{archive.path}: this network is not the one of step {step}\n{found}")

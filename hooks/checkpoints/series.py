@@ -56,10 +56,9 @@ class CheckpointSeries:
     ) -> None:
         self._model, self._probe, self._to, self._loader = model, probe, to, loader
         present = None if overwrite else _own_run(to)
-        self._settings = _beside(settings) | {
-            "overwrite": overwrite,
-            "resume": present is not None,
-        }
+        # written beside the network, each file still synced, unless the caller says otherwise
+        beside = {} if "options" in settings else {"background": True}
+        self._settings = beside | settings | {"overwrite": overwrite, "resume": present is not None}
         self._done: dict[int, Record | None] = {}
         self._damaged: list[Record] = []
         if present is not None:
@@ -163,14 +162,6 @@ class CheckpointSeries:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.close()
-
-
-def _beside(settings: Record) -> Record:
-    """The settings with a writer beside the network, whose files are still synced one by one.
-
-    A choice of the caller stays.
-    """
-    return settings if "options" in settings else {"background": True} | settings
 
 
 def _own_run(to: Path) -> Archive | None:

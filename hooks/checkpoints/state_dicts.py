@@ -231,18 +231,21 @@ def _check_ties(
         if is_extra_state(key):
             continue
         other = first.setdefault(_place(own[key]), key)
-        if other != key and not _equal(state[match.pairs[other]], state[stored]):
+        if other != key and not equal_values(state[match.pairs[other]], state[stored]):
             raise CheckpointMismatch(
                 f"{where}: {other!r} and {key!r} are one tensor in the model and differ in the "
                 "checkpoint: build the model without sharing them (tie_word_embeddings=False)"
             )
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors of one shape hold the same numbers; NaN is equal to NaN."""
-    if one.dtype == other.dtype and torch.equal(one, other):  # takes no memory
+def equal_values(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same numbers; NaN is equal to NaN."""
+    if one.shape != other.shape:
+        return False
+    wide = torch.promote_types(one.dtype, other.dtype)
+    first, second = one.to(other.device, wide), other.to(wide)
+    if torch.equal(first, second):  # takes no memory
         return True
-    first, second = one.to(torch.float64), other.to(torch.float64)
     return bool(torch.isclose(first, second, rtol=0, atol=0, equal_nan=True).all())
 
 

@@ -15,10 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from infoplane.errors import InputError
-from infoplane.hooks.probing.inputs import (
-    Inputs,
-    as_inputs,
-)
+from infoplane.hooks.probing.inputs import Inputs, as_inputs
 from infoplane.hooks.probing.labels import Labels, as_labels, label_of_one
 
 LABELS = ("labels", "label", "y", "targets")

@@ -13,11 +13,7 @@ from torch import Tensor
 from infoplane.errors import InputError
 from infoplane.hooks.probing import spool
 from infoplane.hooks.probing.batches import Part, Reading
-from infoplane.hooks.probing.inputs import (
-    has_rows,
-    map_tensors,
-    named_values,
-)
+from infoplane.hooks.probing.inputs import has_rows, map_tensors, named_values
 from infoplane.hooks.probing.labels import Labels
 from infoplane.hooks.probing.padding import Padding
 from infoplane.kinds import IGNORED

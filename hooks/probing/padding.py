@@ -10,11 +10,8 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import InputError
-from infoplane.hooks.probing.inputs import (
-    has_rows,
-    ragged,
-)
-from infoplane.positions.masks import names_a_mask, true_where_padding
+from infoplane.hooks.probing.inputs import has_rows, ragged
+from infoplane.positions.masks import names_a_mask, true_where_padding, zeros_and_ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +35,7 @@ class Padding:
             if "mask" not in name or not has_rows(first) or first.ndim != 2:
                 continue
             masks = [table[name] for table in tables]
-            if all(map(_is_of_zeros_and_ones, masks)):
+            if all(map(zeros_and_ones, masks)):
                 real = tuple(mask != int(true_where_padding(name)) for mask in masks)
                 return cls(real, _pads_on_the_left(real))
         return cls((), False)
@@ -82,10 +79,6 @@ class Padding:
         rows, own, *rest = tensor.shape
         more = tensor.new_full((rows, length - own, *rest), value)
         return torch.cat([more, tensor] if self.left else [tensor, more], dim=1)
-
-
-def _is_of_zeros_and_ones(mask: Tensor) -> bool:
-    return bool(((mask == 0) | (mask == 1)).all())
 
 
 def _pads_on_the_left(masks: Sequence[Tensor]) -> bool:

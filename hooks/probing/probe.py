@@ -128,6 +128,10 @@ class Probe:
             rows = slice(start, stop)
             yield rows, map_tensors(partial(self._part, rows, device), self.inputs)
 
+    def whole(self, device: torch.device) -> Inputs:
+        """Return all rows as one batch on ``device``."""
+        return next(self.batches(self.n, device))[1]
+
     def _part(self, rows: slice, device: torch.device, name: str, tensor: Tensor) -> Tensor:
         whole = name in self.fixed or not tensor.ndim
         part = tensor if whole else tensor[rows]
@@ -138,13 +142,13 @@ class Probe:
 
         As given when there is one tensor, else the flattened columns side by side.
         """
-        arrays = [_on_host(tensor) for tensor in self.tensors().values()]
+        arrays = list(map(to_numpy, self.tensors().values()))
         if len(arrays) == 1:
             return arrays[0]
         flat = [array.reshape(self.n, -1) for array in arrays]
         if sum(array.nbytes for array in flat) <= spool.SPOOL_BYTES:
             return np.concatenate(flat, axis=1)
-        return _on_host(_joined_on_disk(flat))
+        return _joined_on_disk(flat).numpy()
 
 
 def _joined_on_disk(flat: Sequence[NDArray[np.generic]]) -> Tensor:
@@ -157,16 +161,14 @@ def _joined_on_disk(flat: Sequence[NDArray[np.generic]]) -> Tensor:
     return file.tensor()
 
 
-def _on_host(tensor: Tensor, *, copy: bool = False) -> NDArray[np.generic]:
-    """The values on the host; half precisions become float32."""
+def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
+    """Return the values on the host; half precisions become float32, which is lossless.
+
+    The memory may be that of the tensor.
+    """
     half = tensor.dtype in (torch.bfloat16, torch.float16)
     dtype = torch.float32 if half else tensor.dtype
-    return tensor.detach().to("cpu", dtype, copy=copy).contiguous().numpy()
-
-
-def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
-    """Return a numpy copy on the host; half precisions become float32, which is lossless."""
-    return _on_host(tensor, copy=True)
+    return tensor.detach().to("cpu", dtype).contiguous().numpy()
 
 
 def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> object:

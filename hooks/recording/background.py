@@ -1,6 +1,6 @@
 """Writing beside training.
 
-One thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
+One thread, bounded memory, nothing reported as captured before it is on disk.
 
 Both threads share only `queue.SimpleQueue` and `deque`, whose calls an interrupt (Ctrl-C) cannot
 cut in half, and counters that one side alone changes. A lock that an interrupt leaves taken would
@@ -31,22 +31,20 @@ call.
 
 
 class Background:
-    """Runs jobs in order on one thread.
+    """Runs jobs, none of which raises, in order on one thread.
 
-    At most ``depth`` of them wait, then `submit` blocks (back-pressure).
+    While one waits behind the one that runs, `submit` blocks (back-pressure).
 
     The thread never keeps the process alive: whoever makes a `Background` sees to it that it is
     closed at exit.
     """
 
-    def __init__(self, depth: int = 1) -> None:
-        self._depth = depth
+    def __init__(self) -> None:
         # the jobs that wait or run: one list says it all, so that no interrupt can leave a count
         # wrong
         self._jobs: deque[Job] = deque()
         self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
         self._pid = os.getpid()
         self._closing = False
         # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread
@@ -68,8 +66,6 @@ class Background:
     def _run(self, job: Job) -> None:
         try:
             job()
-        except Exception as error:
-            self._errors.put(error)
         finally:
             self._jobs.popleft()
             self._done.put(None)
@@ -80,20 +76,13 @@ class Background:
         return len(self._jobs)
 
     def submit(self, job: Job) -> None:
-        """Queue a job; blocks while the queue is full.
+        """Queue a job; blocks while another waits.
 
         An interrupt leaves it queued or not, and never half.
         """
-        self._wait_until(self._depth)
+        self._wait_until(1)
         self._jobs.append(job)
         self._wakeups.put(None)
-
-    def failures(self) -> list[Exception]:
-        """Return the errors of finished jobs, each handed out once."""
-        found = []
-        while not self._errors.empty():
-            found.append(self._errors.get())
-        return found
 
     def drain(self) -> None:
         """Wait until every queued job is done."""
@@ -187,9 +176,8 @@ class WriteQueue:
         """
         self._attached.put(records)
         self._items.put(None)
-        self._ended = (
-            True  # last: cut short before, `__exit__` abandons, and the writer never waits
-        )
+        # last: cut short before, `__exit__` abandons, and the writer never waits
+        self._ended = True
         return not (self._nobody and self._take_records() is not None)
 
     def _take_records(self) -> dict[str, object] | None:

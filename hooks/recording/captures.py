@@ -8,6 +8,8 @@ from __future__ import annotations
 import atexit
 import queue
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -20,7 +22,6 @@ from infoplane.hooks.gradients import gradient_statistics
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.background import Abandoned, Background, LayerRows, WriteQueue
-from infoplane.hooks.recording.capture_lock import CaptureLock
 from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.plan import Plan
@@ -31,6 +32,8 @@ from infoplane.hooks.recording.weights import save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
 
 Records = dict[str, Any]  # Any: JSON
+NewShard = Callable[[], AbstractContextManager[ShardWriter]]
+"""Opens the shard of a step, which is published when the block ends without an error."""
 
 
 class Captures:
@@ -46,7 +49,6 @@ class Captures:
 
     Attributes:
         pending: JSON records that go with the next shard.
-        capture_lock: which thread captures.
         bytes_written: of activations and row digests so far.
     """
 
@@ -59,24 +61,18 @@ class Captures:
         writer: RunWriter | None,
         error_log: CaptureErrorLog,
     ) -> None:
+        self._plan = plan
+        self._model = model
+        self._probe = probe
         self._rows = rows
-        self._plan, self._model, self._probe, self._writer, self._error_log = (
-            plan,
-            model,
-            probe,
-            writer,
-            error_log,
-        )
-        self.background = (
-            Background(depth=1) if plan.options.background and writer is not None else None
-        )
+        self._writer = writer
+        self._error_log = error_log
+        self.background = Background() if plan.options.background and writer is not None else None
         self._unstored = UnstoredBuffers(model) if plan.options.store == "weights" else None
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
-        self.capture_lock = CaptureLock()
-        self._outdated: int | None = None
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
-        self._returned: queue.SimpleQueue[Records] = queue.SimpleQueue()
+        self._failed: queue.SimpleQueue[tuple[int, Exception, Records]] = queue.SimpleQueue()
         if self.background is not None:
             atexit.register(self._close_at_exit)
 
@@ -101,12 +97,11 @@ class Captures:
             KeyboardInterrupt, SystemExit: as a signal handler raised them, whatever became of them
                 on the way.
         """
-        self._outdated = outdated
         watch = InterruptWatch()
         try:
             with watch, watch:
                 watch.begin()
-                self._take(step, metrics, watch, first=first)
+                self._take(step, metrics, watch, first=first, outdated=outdated)
                 watch.check()
         except Exception as error:
             interrupt = watch.behind(error)
@@ -115,29 +110,37 @@ class Captures:
             raise interrupt from error
 
     def _take(
-        self, step: int, metrics: dict[str, float], watch: InterruptWatch, *, first: bool
+        self,
+        step: int,
+        metrics: dict[str, float],
+        watch: InterruptWatch,
+        *,
+        first: bool,
+        outdated: int | None,
     ) -> None:
-        options, writer, outdated = self._plan.options, self._writer, self._outdated
+        options, writer = self._plan.options, self._writer
+        again = outdated == step
+        replaced = None if again else outdated
         if writer is not None:  # here, and not on the writer's thread, which a forked child has not
-            writer.require_usable(step, again=outdated == step)
+            writer.require_usable(step, again=again)
         if outdated is not None:
             self.pending = merged(dict(self._plan.states), self.pending)
         if self._unstored is not None and writer is not None:
             save_weights(options.to, step, self._model, metrics, durable=options.durable)
             self._unstored.warn_of_changed(self._model)
-            if outdated not in (None, step):
-                set_weights_aside(options.to, int(outdated or 0))
-            whole = (first and not self.steps) or outdated is not None
-            if (
-                not whole
-            ):  # activations at the first capture only: what a replay is verified against
-                return
+            if replaced is not None:
+                set_weights_aside(options.to, replaced)
+            if outdated is None and (self.steps or not first):
+                return  # activations at the first capture only: what a replay is verified against
         if writer is None:
             self._pass(step, partial(_drop, watch))
-        elif self.background is None:
-            self._write_now(writer, step, metrics, watch)
+            return
+        meta = capture_meta(self._plan, self._model)
+        new_shard = partial(writer.step, step, metrics=metrics, meta=meta, again=again)
+        if self.background is None:
+            self._write_now(step, new_shard, replaced, watch)
         else:
-            self._write_later(self.background, writer, step, metrics, watch)
+            self._write_later(self.background, step, new_shard, replaced, watch)
 
     def _pass(self, step: int, emit: Emit) -> Records:
         """The pass; returns what is to be attached to the step."""
@@ -161,77 +164,66 @@ class Captures:
         return self.pending | ({"lengths": ragged} if ragged else {})
 
     def _write_now(
-        self, writer: RunWriter, step: int, metrics: dict[str, float], watch: InterruptWatch
+        self, step: int, new_shard: NewShard, replaced: int | None, watch: InterruptWatch
     ) -> None:
-        outdated, meta = self._outdated, capture_meta(self._plan, self._model)
-        with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
+        with new_shard() as shard:
             records = self._pass(step, partial(_append, watch, shard))
             _attach(shard, records)
         self.pending = {}
-        _withdraw(writer, outdated, step)
-        self._written(step, shard)
+        self._written(step, shard, replaced)
 
     def _write_later(
         self,
         background: Background,
-        writer: RunWriter,
         step: int,
-        metrics: dict[str, float],
+        new_shard: NewShard,
+        replaced: int | None,
         watch: InterruptWatch,
     ) -> None:
         write_queue = WriteQueue()
-        meta = capture_meta(self._plan, self._model)
-        unpack = partial(self._unpack, writer, step, metrics, meta, write_queue, self._outdated)
         with write_queue, write_queue:
-            background.submit(unpack)
+            background.submit(partial(self._unpack, step, new_shard, replaced, write_queue))
             records = self._pass(step, partial(_send, watch, write_queue))
             if write_queue.end(records):
                 self.pending = {}
 
     def _unpack(
-        self,
-        writer: RunWriter,
-        step: int,
-        metrics: dict[str, float],
-        meta: Records,
-        write_queue: WriteQueue,
-        outdated: int | None,
+        self, step: int, new_shard: NewShard, replaced: int | None, write_queue: WriteQueue
     ) -> None:
         """On the writer's thread."""
         try:
-            with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
+            with new_shard() as shard:
                 for rows in write_queue:
                     shard.append(
                         rows.layer, rows.values, row_digests=rows.digests, torch_dtype=rows.dtype
                     )
                 _attach(shard, write_queue.records)
-            _withdraw(writer, outdated, step)
-            self._written(step, shard)
+            self._written(step, shard, replaced)
         except Abandoned:
             return
         except Exception as error:
             # from here on the sender keeps its records; before, they are in the queue
             write_queue.leave()
             error.add_note(f"infoplane: while writing step {step}")
-            self._returned.put(write_queue.records)  # they go with the next shard
-            error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
-            raise
+            self._failed.put((step, error, write_queue.records))
         finally:
             write_queue.leave()
 
-    def _written(self, step: int, shard: ShardWriter) -> None:
+    def _written(self, step: int, shard: ShardWriter, replaced: int | None) -> None:
+        if self._writer is not None and replaced is not None:
+            self._writer.withdraw(replaced)
         self.bytes_written += self._plan.bytes_per_capture
         if shard.nonfinite:
             self._nonfinite.append((step, shard.nonfinite))
 
     def collect(self) -> None:
         """Report what was found on the writer's thread since the last call."""
-        while not self._returned.empty():
-            self.pending = merged(self._returned.get(), self.pending)
         while self._nonfinite:
             self._error_log.nonfinite(*self._nonfinite.pop(0))
-        for error in self.background.failures() if self.background is not None else ():
-            self.failed(getattr(error, "infoplane_step", -1), error)
+        while not self._failed.empty():
+            step, error, records = self._failed.get()
+            self.pending = merged(records, self.pending)  # they go with the next shard
+            self.failed(step, error)
 
     def skipped(self, step: int) -> None:
         """A due step was left out to save time: the next shard records it."""
@@ -285,11 +277,6 @@ def merged(older: Records, newer: Records) -> Records:
             (key,) = older[name]
             both[name] = {key: [*older[name][key], *newer[name][key]]}
     return both
-
-
-def _withdraw(writer: RunWriter, outdated: int | None, step: int) -> None:
-    if outdated is not None and outdated != step:
-        writer.withdraw(outdated)
 
 
 def _append(

@@ -28,8 +28,6 @@ class CaptureErrorLog:
         self.policy = policy
         self.failures: list[dict[str, object]] = []
         self.stopped = False
-        self._warned_of_nonfinite = False
-        self._warned_of_changed: set[str] = set()
         self._warned: set[str] = set()
 
     def failed(self, step: object, error: Exception, kept: int) -> None:
@@ -47,8 +45,8 @@ class CaptureErrorLog:
         full = any(isinstance(cause, OSError) and cause.errno in _FULL_DISK for cause in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
         if full:
-            stopped, self.stopped = self.stopped, True
-            if not stopped:  # what was queued for the writer when the disk filled up fails as well
+            self.stopped = True
+            if self._first("full disk"):  # what was queued for the writer then fails as well
                 _warn(
                     f"no space left at {self.path}: step {step} was not captured and recording "
                     f"stops; {kept} captured steps stay readable; training goes on"
@@ -109,8 +107,7 @@ class CaptureErrorLog:
 
     def nonfinite(self, step: int, bad: dict[str, int]) -> None:
         """Say once that NaN or infinity was captured; ``bad`` counts them per layer."""
-        if not self._warned_of_nonfinite:
-            self._warned_of_nonfinite = True
+        if self._first("nonfinite"):
             _warn(
                 f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these "
                 "layers will be refused; further steps say nothing"
@@ -121,9 +118,8 @@ class CaptureErrorLog:
 
         It cannot be put back.
         """
-        new = [name for name in names if name not in self._warned_of_changed]
+        new = [name for name in names if self._first(f"changed {name}")]
         if new:
-            self._warned_of_changed.update(new)
             _warn(
                 f"step {step}: the probe's forwards wrote into {new[:6]}, which they did not when "
                 "the recorder attached: the training goes on from there"

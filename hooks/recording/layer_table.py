@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from infoplane.display.sizes import size_text
 from infoplane.types import LayerInfo
 
-_RIGHT = ("bytes",)
-"""Heads of columns whose texts end below each other."""
 _WORDS = ("infoplane:", "note:", "saturation:", "time:")
 """How lines of words begin; other lines are a table."""
 
@@ -33,7 +31,9 @@ def layer_table(infos: Sequence[LayerInfo], reasons: Mapping[str, str], rows: in
         "dtype": [info.store_dtype if len(dtypes) > 1 else "" for info in infos],
         "bytes": [size_text(info.bytes_per_row * rows) for info in infos],
         "reduced by": ["" if info.reduction == "none" else info.reduction for info in infos],
-        "taken as": [_without_class(reasons.get(info.name, ""), info) for info in infos],
+        "taken as": [  # without the class, which has a column of its own
+            reasons.get(info.name, "").removesuffix(f" ({info.cls})") for info in infos
+        ],
     }
     lines = [" "] * (len(infos) + 1)
     for head, texts in columns.items():
@@ -42,13 +42,9 @@ def layer_table(infos: Sequence[LayerInfo], reasons: Mapping[str, str], rows: in
         cells = [head, *texts]
         width = max(map(len, cells))
         for place, cell in enumerate(cells):
-            lines[place] += " " + (cell.rjust(width) if head in _RIGHT else cell.ljust(width)) + " "
+            padded = cell.rjust(width) if head == "bytes" else cell.ljust(width)
+            lines[place] += f" {padded} "
     return [line.rstrip() for line in lines]
-
-
-def _without_class(reason: str, info: LayerInfo) -> str:
-    """A reason without the class, which has a column of its own."""
-    return reason.removesuffix(f" ({info.cls})")
 
 
 def wrapped(text: str, width: int) -> str:
@@ -70,6 +66,5 @@ def wrapped(text: str, width: int) -> str:
             subsequent_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,
-            drop_whitespace=True,
         )
     return "\n".join(lines)

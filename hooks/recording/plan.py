@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
@@ -23,8 +24,8 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.cost_notice import outlook
 from infoplane.hooks.recording.layer_table import layer_table
-from infoplane.hooks.recording.probe_pass import Emit, Kept, run_pass, some_rows
-from infoplane.hooks.reduce import Reduction, has_axes_for, over_positions, reduction
+from infoplane.hooks.recording.probe_pass import Emit, Gathered, Kept, run_pass
+from infoplane.hooks.reduce import FIT_ROWS, Reduction, has_axes_for, over_positions, reduction
 from infoplane.hooks.rows.row_plan import settle_rows
 from infoplane.hooks.rows.rows import Rows
 from infoplane.types import LayerInfo, counted
@@ -124,25 +125,32 @@ class Plan:
 
     def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
         """Fit the reductions that need it, in passes over some rows of the probe."""
-        options, reductions = self.options, self.reductions
-        with options.isolation(model, written=self.seen.written).entered():
-            for site in self.sites:  # one after another: only one layer's rows are held
-                made = reductions.get(site.name)
-                if made is not None and made.needs_fit:
-                    rows = some_rows(
-                        model,
-                        probe,
-                        site,
-                        self.row_kind,
-                        batch_size=self.batch_size,
-                        seed=options.seed,
-                        forward=options.forward,
-                    )
-                    made.fit(rows)
+        with self.options.isolation(model, written=self.seen.written).entered():
+            for kept in self.kept:  # one after another: only one layer's rows are held
+                if kept.reduction is not None and kept.reduction.needs_fit:
+                    kept.reduction.fit(self._some_rows(model, probe, kept.site))
 
-    def load_reductions(self, archive: Archive) -> None:
-        """Take over what the reductions of a recorded run remember."""
-        _remember(self.reductions, archive)
+    def _some_rows(self, model: nn.Module, probe: Probe, site: Site) -> Tensor:
+        """About `FIT_ROWS` rows of a site, of evenly spaced samples: shape ``(m, *shape)``."""
+        rows, options = self.row_kind, self.options
+        count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
+        samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
+        some = rows.subset(samples)
+        kept = [Kept(site, None, "float32", some.shape(site))]
+        gathered = Gathered(kept, some.n)
+        run_pass(
+            model,
+            probe.take(samples),
+            kept,
+            gathered,
+            some,
+            batch_size=self.batch_size,
+            step=0,
+            seed=options.seed,
+            draws=1,
+            forward=options.forward,
+        )
+        return gathered.values[site.name]
 
     def outlook(self) -> tuple[str, ...]:
         """Return what a capture will take, and what it cannot show.

@@ -24,9 +24,10 @@ from infoplane.hooks.network import outputs
 from infoplane.hooks.network.isolate import device_of, dtype_named, seed_all
 from infoplane.hooks.network.sites import Site, SiteHooks, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
-from infoplane.hooks.reduce import FIT_ROWS, Reduction
+from infoplane.hooks.reduce import Reduction
 from infoplane.hooks.rows.rows import Rows
 from infoplane.rows import row_digests
+from infoplane.types.arrays import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +39,13 @@ class Kept:
         reduction: what is made of a row; None for the row itself.
         wish: the user's dtype; None for the layer's own, half precisions widened to float32, which
             is lossless.
-        row_shape: feature shape of one row before any reduction; None where a row is a whole
-            sample.
+        row_shape: feature shape of one row before any reduction.
     """
 
     site: Site
-    reduction: Reduction | None = None
-    wish: str | None = None
-    row_shape: tuple[int, ...] | None = None
+    reduction: Reduction | None
+    wish: str | None
+    row_shape: Shape
 
     @property
     def dtype(self) -> torch.dtype:
@@ -60,10 +60,10 @@ class Kept:
         return torch.float64 if own == torch.float64 else torch.float32
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """Feature shape of what is stored."""
         if self.reduction is None:
-            return self.site.raw_shape if self.row_shape is None else self.row_shape
+            return self.row_shape
         return self.reduction.shape(self.site.torch_dtype)
 
     @property
@@ -103,10 +103,10 @@ def run_pass(
     rows: Rows,
     *,
     batch_size: int,
-    step: int = 0,
-    seed: int = 0,
-    draws: int = 1,
-    forward: Forward | None = None,
+    step: int,
+    seed: int,
+    draws: int,
+    forward: Forward | None,
 ) -> dict[str, list[int]]:
     """Hand every site's rows to ``emit``, in order.
 
@@ -233,42 +233,3 @@ class Gathered:
         name = kept.site.name
         self.values[name][self._at[name] : self._at[name] + len(tensor)] = tensor
         self._at[name] += len(tensor)
-
-
-def some_rows(
-    model: nn.Module,
-    probe: Probe,
-    site: Site,
-    rows: Rows,
-    *,
-    batch_size: int,
-    seed: int = 0,
-    forward: Forward | None = None,
-) -> Tensor:
-    """Return about `FIT_ROWS` rows of a site, of evenly spaced samples: shape ``(m, *shape)``.
-
-    Args:
-        model: isolated by the caller.
-        probe: n samples.
-        site: the layer.
-        rows: which rows the samples have.
-        batch_size: samples of one forward.
-        seed: of the noise.
-        forward: as for the recorder.
-    """
-    count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
-    samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
-    some = rows.subset(samples)
-    kept = [Kept(site, wish="float32", row_shape=some.shape(site))]
-    gathered = Gathered(kept, some.n)
-    run_pass(
-        model,
-        probe.take(samples),
-        kept,
-        gathered,
-        some,
-        batch_size=batch_size,
-        seed=seed,
-        forward=forward,
-    )
-    return gathered.values[site.name]

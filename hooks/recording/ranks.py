@@ -20,24 +20,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch.distributed as dist
 from torch import nn
 
-from infoplane.errors import CaptureError, InputError
+from infoplane.errors import CaptureError
 
 Ranks = Literal["auto", "rank0", "all", "split"]
+TIMEOUT = 60.0
+"""Seconds to wait for another rank."""
 _meeting = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's part in the recording."""
+    """This process's part in the recording.
+
+    Attributes:
+        rank, world: its number, and how many processes there are.
+        probes, writes: whether it runs the probe, and writes.
+        split: whether every rank has rows of its own.
+        timeout: seconds to wait for another rank.
+        probes_together: whether every rank runs the same forwards.
+    """
 
     rank: int = 0
     world: int = 1
     probes: bool = True
     writes: bool = True
     split: bool = False
-    timeout: float = 60.0
+    timeout: float = TIMEOUT
+    probes_together: bool = False
 
     def rows(self, n: int) -> tuple[int, int]:
         """Return the rows ``[start, stop)`` this rank probes."""
@@ -53,10 +65,8 @@ class ProcessGroup:
         Raises:
             CaptureError: a rank did not come in time.
         """
-        if self.world == 1 or not (self.split or self.probes_together):
+        if not (self.split or self.probes_together):
             return
-        import torch.distributed as dist
-
         number = next(_meeting)
         store = dist.distributed_c10d._get_default_store()
         store.set(f"infoplane/{number}/{self.rank}", what)
@@ -71,27 +81,22 @@ class ProcessGroup:
                 "at the same steps (sharded parameters are gathered in every forward)"
             ) from error
 
-    @property
-    def probes_together(self) -> bool:
-        """Whether every rank runs the same forwards."""
-        return self.world > 1 and self.probes and not self.split and self._collective
 
-    _collective: bool = False
+def _are_several() -> bool:
+    """Whether several processes train together."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def decided_by_rank_0(decide: Callable[[], int], *, timeout: float = 60.0) -> int:
+def decided_by_rank_0(decide: Callable[[], int]) -> int:
     """Return the number that rank 0 decides on, on every rank; alone, the own decision.
 
     Args:
         decide: called on rank 0 only.
-        timeout: seconds to wait for rank 0.
 
     Raises:
         CaptureError: rank 0 did not decide in time.
     """
-    import torch.distributed as dist
-
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not _are_several():
         return decide()
     store = dist.distributed_c10d._get_default_store()
     key = f"infoplane/decision/{next(_meeting)}"
@@ -100,10 +105,10 @@ def decided_by_rank_0(decide: Callable[[], int], *, timeout: float = 60.0) -> in
         store.set(key, str(number))
         return number
     try:
-        store.wait([key], datetime.timedelta(seconds=timeout))
+        store.wait([key], datetime.timedelta(seconds=TIMEOUT))
     except Exception as error:  # the store's own error type differs between backends
         raise CaptureError(
-            f"rank {dist.get_rank()} waited {timeout:g} s for rank 0 to choose the folder of the "
+            f"rank {dist.get_rank()} waited {TIMEOUT:g} s for rank 0 to choose the folder of the "
             "run: every rank needs the callback"
         ) from error
     return int(store.get(key))
@@ -119,7 +124,7 @@ def sharded(model: nn.Module) -> bool:
     )
 
 
-def make_process_group(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> ProcessGroup:
+def make_process_group(ranks: Ranks, model: nn.Module, *, timeout: float) -> ProcessGroup:
     """Return this process's `ProcessGroup`.
 
     Args:
@@ -128,14 +133,9 @@ def make_process_group(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0)
         timeout: seconds to wait for another rank.
 
     Raises:
-        InputError: unknown choice.
         CaptureError: one rank alone was asked to probe a network whose forward is collective.
     """
-    if ranks not in ("auto", "rank0", "all", "split"):
-        raise InputError(f"ranks must be 'auto', 'rank0', 'all' or 'split', got {ranks!r}")
-    import torch.distributed as dist
-
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not _are_several():
         return ProcessGroup()
     rank, world, together = dist.get_rank(), dist.get_world_size(), sharded(model)
     if together and ranks in ("rank0", "split"):
@@ -144,7 +144,8 @@ def make_process_group(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0)
             "them from every rank and would hang; use ranks='all' on every rank"
         )
     if ranks == "split":
-        return ProcessGroup(rank, world, True, True, True, timeout)
+        return ProcessGroup(rank, world, split=True, timeout=timeout)
+    first = rank == 0
     if ranks == "all" or together:
-        return ProcessGroup(rank, world, True, rank == 0, False, timeout, True)
-    return ProcessGroup(rank, world, rank == 0, rank == 0, False, timeout)
+        return ProcessGroup(rank, world, writes=first, timeout=timeout, probes_together=True)
+    return ProcessGroup(rank, world, probes=first, writes=first, timeout=timeout)

@@ -8,21 +8,21 @@ import numpy as np
 import torch
 
 from infoplane.archive import Archive
-from infoplane.errors import InputError
+from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.network.isolate import dtype_named
-from infoplane.hooks.rows.replayed_rows import label_sets, named_labels, own_rows, settings_again
+from infoplane.types.arrays import Array, Ids
 
 
-def settings_of(
-    archive: Archive, layers: object = None, probe: object = None, mask: object = None
-) -> dict[str, Any]:  # Any: of the recorder
-    """Return the options of the recorder with which the same rows are seen in the same way.
+def recorded_setup(
+    archive: Archive, probe: object, options: dict[str, Any]
+) -> tuple[object, dict[str, Any]]:  # Any: of the recorder
+    """Return probe and options of a recorder that sees the same rows in the same way.
 
     Args:
         archive: the run.
-        layers: other layers than the run's, if wanted.
-        probe: of a run whose rows are positions.
-        mask: where such a run was recorded with an array as mask, that array.
+        probe: its probe, which a run of positions does not store; None for that of the run.
+        options: of the recorder that are to be others; ``mask``, where the run was recorded with an
+            array as mask.
 
     Raises:
         InputError: what the run does not hold is missing.
@@ -43,10 +43,13 @@ def settings_of(
     }
     for key in ("batch_size", "mode", "draws", "noise", "seed", "tags"):
         settings[key] = config[key]
-    settings |= _of_layers(archive) if layers is None else {"layers": layers}
+    if options.get("layers") is None:
+        settings |= _of_layers(archive)
     if archive.row_info.kind == "sample":
-        return settings | _of_samples(archive)
-    return settings | settings_again(archive, probe, mask)
+        settings |= _of_samples(archive)
+    else:
+        settings |= _of_positions(archive, probe, options.get("mask"))
+    return _stored_probe(archive) if probe is None else probe, settings | options
 
 
 def _of_layers(archive: Archive) -> dict[str, Any]:  # Any: of the recorder
@@ -60,18 +63,88 @@ def _of_layers(archive: Archive) -> dict[str, Any]:  # Any: of the recorder
 
 def _of_samples(archive: Archive) -> dict[str, Any]:  # Any: of the recorder
     """Row ids, split and labels of a run whose rows are samples."""
-    rows = own_rows(archive)
     found: dict[str, Any] = {
-        "row_ids": archive.row_ids[:rows],
-        "split": None if archive.split is None else archive.split[:rows],
+        "row_ids": _once(archive, archive.row_ids),
+        "split": None if archive.split is None else _once(archive, archive.split),
     }
     if not archive.row_info.plain:
-        found["y"] = label_sets(archive)
+        found["y"] = _label_sets(archive)
     return found
 
 
-def probe_of(archive: Archive) -> object:
-    """Return inputs and labels of the run.
+def _of_positions(archive: Archive, probe: object, mask: object) -> dict[str, Any]:
+    """Rows, X and labels of a run whose rows are positions.
+
+    Raises:
+        InputError: what the run does not hold is missing.
+    """
+    info = archive.row_info
+    settings = info.settings
+    missing = ["probe="] if probe is None else []
+    if settings.get("mask") == "array" and mask is None:
+        missing.append("mask=")
+    if missing:
+        raise InputError(
+            f"{archive.path}: its rows are {info.kind}s, and the run does not store the inputs "
+            f"that they come from: give {' and '.join(missing)} as when it was recorded"
+        )
+    key = settings.get("key")
+    places = _once(archive, np.asarray(archive.positions))  # sample and position, shape (R, 2)
+    ignored = int(str(settings.get("ignore_index", -100)))
+    split = None
+    if archive.split is not None:
+        split = np.full(info.samples, "", archive.split.dtype)
+        split[places[:, 0]] = _once(archive, archive.split)
+    labels = {
+        name: _on_grid(y, archive, places, ignored)
+        for name, y in _label_sets(archive).items()
+        if y is not None
+    }
+    return {
+        "rows": f"{info.kind}:{key}" if key else info.kind,
+        "x": info.x,
+        "mask": settings.get("mask") if mask is None else mask,
+        "skip_first": settings.get("skip_first", 0),
+        "max_rows": settings.get("max_rows"),
+        "ignore_index": ignored,
+        "y": labels or None,
+        "split": split,
+        "fixed": tuple(archive.config.get("fixed", ())),
+    }
+
+
+def _on_grid(y: Array, archive: Archive, places: Ids, ignored: int) -> Array:
+    """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
+    info = archive.row_info
+    width = int(np.prod(info.grid, dtype=np.int64))
+    if y.dtype.kind == "U":
+        y = y.astype(object)
+    empty = {"f": np.nan, "O": None}.get(y.dtype.kind, ignored)
+    found = np.full((info.samples, width, *y.shape[1:]), empty, y.dtype)
+    found[places[:, 0], places[:, 1]] = y
+    return found[:, 0] if info.kind == "node" else found
+
+
+def _once(archive: Archive, values: Array) -> Array:
+    """The rows of the probe: what is stored repeats them for every draw."""
+    return values[: archive.n_rows // int(archive.config["draws"])]
+
+
+def _label_sets(archive: Archive) -> dict[str, Array | None]:
+    """Every label set of the run by its name."""
+    return {name: _named_labels(archive.with_label(name)) for name in archive.labels}
+
+
+def _named_labels(archive: Archive) -> Array | None:
+    """The labels of the probe's rows, by their names where they have any."""
+    if archive.y is None:
+        return None
+    labels = _once(archive, archive.y)
+    return labels if archive.class_names is None else np.array(archive.class_names)[labels]
+
+
+def _stored_probe(archive: Archive) -> object:
+    """Inputs and labels of the run.
 
     Raises:
         InputError: several inputs, or inputs that were not stored.
@@ -81,8 +154,23 @@ def probe_of(archive: Archive) -> object:
             f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was "
             "not stored); pass probe="
         )
-    inputs = torch.from_numpy(np.array(archive.x[: own_rows(archive)]))
+    inputs = torch.from_numpy(np.array(_once(archive, archive.x)))
     stored = archive.config.get("input_dtypes")
     if stored:
         inputs = inputs.to(dtype_named(stored[0]))  # half precisions are stored widened
-    return inputs, named_labels(archive) if archive.row_info.plain else None
+    return inputs, _named_labels(archive) if archive.row_info.plain else None
+
+
+def require_same_rows(old: Archive, new: Archive) -> None:
+    """Refuse a probe that gives other rows than the run has.
+
+    Raises:
+        CaptureError: saying how many there are.
+    """
+    before, after = old.positions, new.positions
+    places = before is not None and after is not None and np.array_equal(before, after)
+    if not places or not np.array_equal(old.row_ids, new.row_ids):
+        raise CaptureError(
+            f"the probe gives other rows than {old.path} has ({new.n_rows} and {old.n_rows}): "
+            "give the probe and the mask that it was recorded with"
+        )

@@ -87,7 +87,9 @@ class Recording:
             return False
         began = time.perf_counter()
         numbers = Metrics.of(metrics)
-        later = self._later_steps(accepted.count) if self._training and accepted.first else []
+        later = []  # of a run that is resumed
+        if self._training and accepted.first:
+            later = [captured for captured in self.captures.steps if captured > accepted.count]
         try:
             self._take(accepted, numbers)
         except Exception as error:
@@ -111,10 +113,6 @@ class Recording:
             metrics.require_numbers()
         self.captures.take(step.count, metrics.values, first=step.first, outdated=step.outdated)
         self._certification.captured(step.count, anew=step.outdated is not None)
-
-    def _later_steps(self, count: int) -> list[int]:
-        """Captured steps behind this one, of a run that is resumed."""
-        return [step for step in self.captures.steps if step > count]
 
     def _stop_at_budget(self) -> None:
         """Capture nothing more once an endless schedule has written ``max_bytes``."""

@@ -18,7 +18,7 @@ from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.ranks import ProcessGroup
 from infoplane.hooks.recording.weights import forget_weights
-from infoplane.hooks.rows.rows import NodeRows, PositionRows
+from infoplane.hooks.rows.rows import RowsInside
 from infoplane.kinds import kind_of_inputs
 from infoplane.positions import ChosenRows
 from infoplane.positions.samples import sample_labels
@@ -81,7 +81,7 @@ def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
         InputError: row ids that do not fit, or labels that do not pair with samples.
     """
     wanted, rows = plan.options.rows, plan.row_kind
-    if isinstance(rows, (PositionRows, NodeRows)):
+    if isinstance(rows, RowsInside):
         return _of_positions(plan, rows.chosen)
     x, options = probe.array(), plan.options
     ids = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-from contextlib import AbstractContextManager, nullcontext
+import threading
 
 from torch import nn
 
@@ -60,6 +61,7 @@ class Session:
         self._model = model
         self._probe = probe
         self._options = options
+        self._pid, self._lock = os.getpid(), threading.RLock()
 
     def look(self, previous: Archive | None = None) -> Plan:
         """Settle what is captured by a look at the network with a few rows, and print it.
@@ -75,7 +77,7 @@ class Session:
         return self.plan
 
     def _print(self, text: str) -> None:
-        if self._options.verbose and self.team.rank == 0:
+        if text and self._options.verbose and self.team.rank == 0:
             print(wrapped(text, shutil.get_terminal_size().columns), flush=True)
 
     def open(self, *, capture: bool, training: bool) -> None:
@@ -89,7 +91,16 @@ class Session:
             self.team.barrier("attaching the recorder")
         plan = self._settle()
         try:
-            self.recording = self._create(plan, training=training)
+            self.recording = Recording(
+                plan,
+                self._model,
+                self._probe,
+                steps=self.steps,
+                certification=self.certification,
+                error_log=self.error_log,
+                team=self.team,
+                training=training,
+            )
             if self.team.rank == 0:
                 self.companions.start()
             self.steps.start_clock()
@@ -97,15 +108,10 @@ class Session:
             if capture and not self.recording.captures.steps and self._options.schedule.due(0):
                 with self.alone():
                     self.recording.capture_on_entry()
-                self._print_time_of_captures()
+                self._print(measured_time(self.steps.probe_seconds, self._options.schedule.count()))
         except BaseException:
             self.give_up()
             raise
-
-    def _print_time_of_captures(self) -> None:
-        text = measured_time(self.steps.probe_seconds, self._options.schedule.count())
-        if text:
-            self._print(text)
 
     def _settle(self) -> Plan:
         """The plan with its reductions fitted, and the layers certified."""
@@ -121,18 +127,6 @@ class Session:
         else:
             self.certification.before_training(plan, -1, earlier=previous.chain)
         return plan
-
-    def _create(self, plan: Plan, *, training: bool) -> Recording:
-        return Recording(
-            plan,
-            self._model,
-            self._probe,
-            steps=self.steps,
-            certification=self.certification,
-            error_log=self.error_log,
-            team=self.team,
-            training=training,
-        )
 
     def close(self) -> None:
         """Wait for what is still being written, and measured, and let go of the run."""
@@ -150,14 +144,16 @@ class Session:
         with contextlib.suppress(Exception):
             self.close()
 
-    def alone(self) -> AbstractContextManager[object]:
-        """Return the lock by which one thread has network and run for itself.
+    def alone(self) -> threading.RLock:
+        """Return the lock by which one thread of this process has network and run for itself.
 
-        Before `open` there is no other thread.
+        A capture sets modes, hooks and random state of the network: two at once would write each
+        other's rows. So would a self-check, and the last certificate when the recorder is closed.
+        A forked child does not wait for a thread that it has not.
         """
-        if self.recording is None:
-            return nullcontext()
-        return self.recording.captures.capture_lock.of_process()
+        if self._pid != os.getpid():
+            self._pid, self._lock = os.getpid(), threading.RLock()
+        return self._lock
 
     @property
     def is_open(self) -> bool:
@@ -170,7 +166,7 @@ class Session:
         Raises:
             InputError: none is.
         """
-        if self.recording is None or not self.recording.is_open:
+        if self.recording is None or not self.is_open:
             raise InputError(
                 "the recorder is not open: use it as a context manager (with ip.Recorder(...) as "
                 "rec:) or call open()"

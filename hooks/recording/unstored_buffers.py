@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from infoplane.hooks.checkpoints.state_dicts import equal_values
 from infoplane.user_warning import warn_user
 
 
@@ -26,7 +26,11 @@ class UnstoredBuffers:
     def warn_of_changed(self, model: nn.Module) -> None:
         """Warn of those that hold something else by now, once for each."""
         now = dict(model.named_buffers())
-        changed = [name for name, first in self._first.items() if not _same(first, now.get(name))]
+        changed = []
+        for name, first in self._first.items():
+            buffer = now.get(name)
+            if buffer is None or buffer.dtype != first.dtype or not equal_values(first, buffer):
+                changed.append(name)
         if not changed:
             return
         for name in changed:
@@ -37,14 +41,3 @@ class UnstoredBuffers:
             "Register them as persistent, or store activations",
             RuntimeWarning,
         )
-
-
-def _same(first: Tensor, now: Tensor | None) -> bool:
-    """Whether two buffers hold the same; NaN is equal to NaN."""
-    if now is None or now.shape != first.shape or now.dtype != first.dtype:
-        return False
-    first, now = first.to(now.device), now.detach()
-    if torch.equal(first, now):
-        return True
-    close = first.is_floating_point() and torch.isclose(first, now, rtol=0, atol=0, equal_nan=True)
-    return bool(torch.as_tensor(close).all())

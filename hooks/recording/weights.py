@@ -15,6 +15,7 @@ from infoplane.archive.guarded_file import open_regular, refuse_link
 from infoplane.errors import InputError, NotAnArchive
 from infoplane.hooks.checkpoints.state_dicts import is_extra_state
 from infoplane.hooks.recording.ranks import ProcessGroup
+from infoplane.new_file import new_file
 
 FOLDER = "weights"
 
@@ -42,22 +43,18 @@ def save_weights(
     refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     target = weights_file(run, step)
-    tmp = folder / f".tmp-{uuid.uuid4().hex}"
     state = {}
     for name, value in model.state_dict().items():
         if isinstance(value, Tensor):
             state[name] = value.detach().to("cpu", copy=True)
         elif is_extra_state(name):
             state[name] = value
-    try:
-        with open(tmp, "wb") as file:
-            torch.save({"step": step, "metrics": dict(metrics or {}), "state_dict": state}, file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(tmp, target)
-    finally:
-        tmp.unlink(missing_ok=True)
+    content = {"step": step, "metrics": dict(metrics or {}), "state_dict": state}
+    with new_file(target) as part, open(part, "wb") as file:
+        torch.save(content, file)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
     return target
 
 
@@ -66,7 +63,7 @@ def set_weights_aside(run: Path, step: int) -> None:
 
     Nothing is deleted.
     """
-    target = run / FOLDER / f"{step:012d}.pt"
+    target = weights_file(run, step)
     if target.exists():
         os.replace(target, target.with_name(f"superseded-{target.stem}-{uuid.uuid4().hex[:8]}.pt"))
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.network.sites import Site, attached, tensor_of
-from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Forward, Probe, call
 
 Values = dict[str, Tensor]
@@ -22,14 +21,14 @@ TOLERANCE = 1e-5
 
 
 def values_of(
-    model: nn.Module, sites: Sequence[Site], inputs: Inputs, forward: Forward | None
+    model: nn.Module, sites: Sequence[Site], probe: Probe, forward: Forward | None
 ) -> Values:
-    """Return what every site gives on these inputs, samples first.
+    """Return what every site gives on a few samples, which come first.
 
     Args:
         model: isolated by the caller.
         sites: where to look.
-        inputs: of a few samples.
+        probe: the samples.
         forward: as for the recorder.
     """
     seen: Values = {}
@@ -38,7 +37,7 @@ def values_of(
         seen[site.name] = tensor_of(site, value).detach().clone()
 
     with attached(sites, visit) as next_forward:
-        call(model, inputs, forward)
+        call(model, probe.whole(device_of(model)), forward)
         next_forward()
     return seen
 
@@ -49,7 +48,7 @@ def following_axes(
     sites: Sequence[Site],
     members: Sequence[str],
     valid: Tensor,
-    forward: Forward | None = None,
+    forward: Forward | None,
 ) -> dict[str, list[int]] | None:
     """Return per layer the axes of a sample that shorten with the inputs ``members``.
 
@@ -75,8 +74,8 @@ def following_axes(
         return tensor[:, kept] if name in members else tensor
 
     try:
-        whole = values_of(model, sites, _inputs(probe, model), forward)
-        cut = values_of(model, sites, _inputs(probe.changed(shorter), model), forward)
+        whole = values_of(model, sites, probe, forward)
+        cut = values_of(model, sites, probe.changed(shorter), forward)
     except Exception:  # a network of one fixed length: the caller goes by sizes
         return None
     lengths = (longest, valid.shape[1])
@@ -102,7 +101,7 @@ def is_causal(
     sites: Sequence[Site],
     key: str,
     last: Tensor,
-    forward: Forward | None = None,
+    forward: Forward | None,
 ) -> bool | None:
     """Whether no layer changes at earlier positions when the last real token does.
 
@@ -127,8 +126,8 @@ def is_causal(
         return changed
 
     try:
-        before = values_of(model, sites, _inputs(probe, model), forward)
-        after = values_of(model, sites, _inputs(probe.changed(other_end), model), forward)
+        before = values_of(model, sites, probe, forward)
+        after = values_of(model, sites, probe.changed(other_end), forward)
     except Exception:  # as above
         return None
     names = [site.name for site in sites]
@@ -162,7 +161,3 @@ def _by_position(value: Tensor, axis: int) -> Tensor:
     """Bring a layer to shape ``(samples, positions, units)``."""
     moved = value.movedim(axis, 1).double().cpu()
     return moved.reshape(*moved.shape[:2], -1)
-
-
-def _inputs(probe: Probe, model: nn.Module) -> Inputs:
-    return next(probe.batches(probe.n, device_of(model)))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.hooks.reduce import over_positions
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
+from infoplane.patterns import plain_name
 from infoplane.positions import ChosenRows, Sequences, choose_rows
 from infoplane.positions.masks import key_of, sequence_inputs, sequences_of, warn_of_padding
 from infoplane.rows import row_codes, row_digests
@@ -51,28 +53,6 @@ def settle_rows(
     return kinds.get(options.rows.kind, wish.whole_samples)()
 
 
-def named_inputs(model: nn.Module, probe: Probe, options: Options) -> dict[str, Tensor]:
-    """Return the probe's inputs under the names of the arguments that take them.
-
-    Args:
-        model: the bare network.
-        probe: its samples.
-        options: of the recording.
-    """
-    tensors = probe.tensors()
-    if isinstance(probe.inputs, dict) or options.forward is not None:
-        return tensors
-    try:
-        names = list(inspect.signature(model.forward).parameters)
-    except (TypeError, ValueError):  # a forward without a signature
-        return tensors
-    if isinstance(probe.inputs, Tensor):
-        return tensors
-    given = map(str, range(len(probe.inputs)))
-    called = dict(zip(given, names, strict=False))
-    return {called.get(key, key): tensor for key, tensor in tensors.items()}
-
-
 @dataclass(frozen=True, eq=False)
 class _Wish:
     """The rows that were asked for, of one network, its probe and the layers that were chosen."""
@@ -83,14 +63,21 @@ class _Wish:
     options: Options
 
     @cached_property
-    def inputs(self) -> dict[str, Tensor]:
-        """The probe's inputs by the arguments that take them."""
-        return named_inputs(self.model, self.probe, self.options)
+    def own_names(self) -> dict[str, str]:
+        """From the names of the arguments that take the inputs to those of the probe."""
+        names = list(self.probe.tensors())
+        arguments = dict(zip(names, names, strict=True))
+        if isinstance(self.probe.inputs, tuple) and self.options.forward is None:
+            with contextlib.suppress(TypeError, ValueError):  # a forward without a signature
+                parameters = inspect.signature(self.model.forward).parameters
+                arguments |= {str(place): name for place, name in enumerate(parameters)}
+        return {arguments[name]: name for name in names}
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
-        """The same as arrays."""
-        return {name: to_numpy(tensor) for name, tensor in self.inputs.items()}
+        """The probe's inputs by the arguments that take them."""
+        tensors = self.probe.tensors()
+        return {name: to_numpy(tensors[own]) for name, own in self.own_names.items()}
 
     @property
     def labels(self) -> object:
@@ -141,7 +128,7 @@ class _Wish:
             features=probe.array().reshape(probe.n, -1),
             labels=self.labels,
         )
-        return _noting(self.found, chosen), NodeRows(chosen, probe.n)
+        return _noting(self.found, chosen), NodeRows(probe.n, chosen)
 
     def pixels(self) -> tuple[Survey, Rows]:
         """Pixels of the grid of the image, or of most layers."""
@@ -166,7 +153,7 @@ class _Wish:
             features=to_numpy(images[0].movedim(1, -1)) if own == grid else None,
             labels=self.labels,
         )
-        return _noting(kept, chosen), PositionRows(chosen, self.probe.n, axes)
+        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
 
     def tokens(self) -> tuple[Survey, Rows]:
         """Positions of an input that holds sequences, or else of most layers."""
@@ -186,7 +173,7 @@ class _Wish:
             labels=self.labels,
             causal=self.causal(kept.sites, axes, sequences),
         )
-        return _noting(kept, chosen), PositionRows(chosen, self.probe.n, axes)
+        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
 
     def positions_of_layers(self) -> tuple[Survey, Rows]:
         """Rows of a network whose inputs have no positions (patches of an image).
@@ -209,25 +196,19 @@ class _Wish:
             samples=self.sample_ids,
             labels=self.labels,
         )
-        return _noting(kept, chosen), PositionRows(chosen, self.probe.n, axes)
+        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
 
     # ---- tokens ----------------------------------------------------------------------------------
 
-    def own_names(self) -> dict[str, str]:
-        """From the names of arguments to those of the probe."""
-        return dict(zip(self.inputs, self.probe.tensors(), strict=True))
-
     def axes(self, sites: Sequence[Site], sequences: Sequences) -> dict[str, int]:
         """Per layer that has one the axis of a sample that runs over the positions."""
-        own = self.own_names()
-        members = [own[name] for name in (sequences.key, *sequences.members) if name in own]
+        members = [self.own_names[name] for name in sequences.members]
         longest = np.argsort(-sequences.valid.sum(axis=1), kind="stable")[:_FEW]
-        few = replace(self.probe.take(longest), y=None)
+        few = self.probe.take(longest)
         valid = torch.from_numpy(sequences.valid[longest])
         length = sequences.tokens.shape[1]
         first = {site.name: 0 for site in sites if site.raw_shape[:1] == (length,)}
-        forward = self.options.forward
-        following = following_axes(self.model, few, sites, members, valid, forward)
+        following = following_axes(self.model, few, sites, members, valid, self.options.forward)
         if following is None:  # a network of one fixed length
             return first
         axes = {name: found[0] for name, found in following.items() if len(found) == 1}
@@ -254,8 +235,8 @@ class _Wish:
         if not len(long):
             return x == "prefix"
         last = sequences.valid.shape[1] - 1 - sequences.valid[long, ::-1].argmax(axis=1)
-        key = self.own_names()[sequences.key]
-        few = replace(self.probe.take(long), y=None)
+        key = self.own_names[sequences.key]
+        few = self.probe.take(long)
         forward = self.options.forward
         seen = is_causal(self.model, few, axes, sites, key, torch.from_numpy(last), forward)
         if seen is False and x == "prefix":
@@ -288,9 +269,8 @@ class _Wish:
 
     def is_named(self, site: Site) -> bool:
         """Whether a layer was asked for by its name."""
-        plain = site.name.partition("#")[0].partition(":")[0]
-        patterns = [pattern for pattern in listed(self.options.layers) if isinstance(pattern, str)]
-        return not {site.name, plain, *site.aliases}.isdisjoint(patterns)
+        names = (site.name, plain_name(site.name), *site.aliases)
+        return any(pattern in names for pattern in listed(self.options.layers))
 
 
 def _noting(found: Survey, chosen: ChosenRows) -> Survey:

@@ -7,9 +7,10 @@ and certificate.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,28 +22,28 @@ from infoplane.positions import ChosenRows
 from infoplane.types.arrays import Ids, Shape
 
 
-class Rows(Protocol):
+@dataclass(frozen=True, eq=False)
+class Rows(ABC):
     """Which rows a run has.
 
     Attributes:
-        n: rows of the plane, without draws.
         samples: samples of the probe.
         together: whether the network must see all samples in one batch.
     """
 
-    @property
-    def n(self) -> int: ...
+    samples: int
+    together: ClassVar[bool] = False
 
     @property
-    def samples(self) -> int: ...
-
-    @property
-    def together(self) -> bool: ...
+    @abstractmethod
+    def n(self) -> int:
+        """Rows of the plane, without draws."""
 
     def shape(self, site: Site) -> Shape:
-        """Return the feature shape of a row of this site."""
-        ...
+        """Return the feature shape of a row of this site; all of a sample unless said otherwise."""
+        return site.raw_shape
 
+    @abstractmethod
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
         """Return the rows in a batch of samples: ``(samples, *raw_shape)`` to ``(rows, *shape)``.
 
@@ -51,11 +52,13 @@ class Rows(Protocol):
             tensor: its output for the batch.
             batch: which samples of the probe.
         """
-        ...
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """Which positions of these samples are real, shape ``(samples, T)``; None where unknown."""
-        ...
+        """Return which positions of these samples are real, shape ``(samples, T)``.
+
+        None where a row has no positions, or nothing is known of them.
+        """
+        return None
 
     def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
         """Refuse rows behind the end of a sample that a packed or nested output knows.
@@ -65,15 +68,15 @@ class Rows(Protocol):
             lengths: of the samples of the batch.
             batch: which samples of the probe.
         """
-        ...
+        return
 
+    @abstractmethod
     def span(self, start: int, stop: int) -> slice:
         """Return the rows that come from samples ``start`` to ``stop``."""
-        ...
 
+    @abstractmethod
     def subset(self, samples: Ids) -> Rows:
-        """Return the rows of these samples alone, in their order."""
-        ...
+        """Return the rows of these samples alone, which ascend."""
 
 
 def check_shape(site: Site, tensor: Tensor, expected: Shape) -> None:
@@ -93,27 +96,20 @@ def check_shape(site: Site, tensor: Tensor, expected: Shape) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class SampleRows:
+class SampleRows(Rows):
     """A sample is a row.
 
     Attributes:
-        samples: how many.
         masks: by layer name, real positions of padded samples ``(n, T)``, for reductions over
             positions.
     """
 
-    samples: int
     masks: Mapping[str, Tensor] = field(default_factory=dict)
-    together: bool = False
 
     @property
     def n(self) -> int:
         """Rows are samples."""
         return self.samples
-
-    def shape(self, site: Site) -> Shape:
-        """Return all that the layer gives for a sample."""
-        return site.raw_shape
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
         """Return the batch as it is."""
@@ -124,9 +120,6 @@ class SampleRows:
         """Return the mask of these samples at this layer."""
         mask = self.masks.get(site.name)
         return None if mask is None else mask[batch]
-
-    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
-        """Nothing: a sample is a row whatever its length."""
 
     def span(self, start: int, stop: int) -> slice:
         """Return the samples themselves."""
@@ -139,25 +132,35 @@ class SampleRows:
 
 
 @dataclass(frozen=True, eq=False)
-class PositionRows:
+class RowsInside(Rows):
+    """Rows that are chosen among the positions of samples, or among nodes.
+
+    Attributes:
+        chosen: which.
+    """
+
+    chosen: ChosenRows
+
+    @property
+    def n(self) -> int:
+        """The chosen ones."""
+        return self.chosen.n
+
+    def span(self, start: int, stop: int) -> slice:
+        """Return the chosen ones of these samples."""
+        return self.chosen.span(start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class PositionRows(RowsInside):
     """A position of a sample is a row: a token, or a pixel.
 
     Attributes:
-        chosen: which positions.
-        samples: samples of the probe.
         axes: by layer name, the first axis of a sample (0 is the first after the samples) that runs
             over positions.
     """
 
-    chosen: ChosenRows
-    samples: int
     axes: Mapping[str, int]
-    together: bool = False
-
-    @property
-    def n(self) -> int:
-        """Valid positions."""
-        return self.chosen.n
 
     @property
     def _wide(self) -> int:
@@ -207,10 +210,6 @@ class PositionRows:
         sizes = (len(tensor), int(np.prod(grid)), *shape)
         return moved.view(sizes) if view else moved.reshape(sizes)
 
-    def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """Nothing: a row is one position."""
-        return None
-
     def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
         """Refuse rows that this layer fills up with zeros."""
         rows = self.span(batch.start, batch.stop)
@@ -223,52 +222,21 @@ class PositionRows:
                 "true where a position is real, e.g. np.arange(T) < lengths[:, None]"
             )
 
-    def span(self, start: int, stop: int) -> slice:
-        """Return the rows of these samples."""
-        return self.chosen.span(start, stop)
-
     def subset(self, samples: Ids) -> Rows:
-        """Return the rows of these samples, which ascend."""
+        """Return the rows of these samples."""
         return replace(self, chosen=self.chosen.of_samples(samples), samples=len(samples))
 
 
 @dataclass(frozen=True, eq=False)
-class NodeRows:
-    """A node of one graph is a row; the network sees all nodes at once.
+class NodeRows(RowsInside):
+    """A node of one graph is a row; the network sees all nodes at once."""
 
-    Attributes:
-        chosen: which nodes.
-        samples: nodes of the graph.
-    """
-
-    chosen: ChosenRows
-    samples: int
-    together: bool = True
-
-    @property
-    def n(self) -> int:
-        """Chosen nodes."""
-        return self.chosen.n
-
-    def shape(self, site: Site) -> Shape:
-        """Return what the layer gives for a node."""
-        return site.raw_shape
+    together: ClassVar[bool] = True
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
         """Return the chosen nodes."""
         check_shape(site, tensor, (self.samples, *site.raw_shape))
         return tensor[torch.from_numpy(self.chosen.sample).to(tensor.device)]
-
-    def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """Nothing: a node has no positions."""
-        return None
-
-    def require_real(self, site: Site, lengths: Sequence[int], batch: slice) -> None:
-        """Nothing: a graph has no lengths."""
-
-    def span(self, start: int, stop: int) -> slice:
-        """Return the chosen of these nodes."""
-        return self.chosen.span(start, stop)
 
     def subset(self, samples: Ids) -> Rows:
         """Return all of them: a node cannot be computed without the others."""

@@ -6,7 +6,9 @@ A few rows are run again, and what differs has a name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.certificates.chosen_rows import evenly_spread
 from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
 from infoplane.hooks.probing.probe import Probe, call, make_probe, to_numpy
-from infoplane.types.arrays import Array, Ids, Shape
+from infoplane.patterns import plain_name
+from infoplane.sources.rows import Rows
+from infoplane.types.arrays import Ids
 
 ROWS = 32
 """Rows that are run again, spread over all."""
@@ -28,25 +32,7 @@ _TOLERANCE_OF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 Values = NDArray[np.float64]
 
 
-class Stored(Protocol):
-    """A layer's array as `infoplane.sources.rows.Rows` reads it."""
-
-    @property
-    def shape(self) -> Shape:
-        """``(n, *features)``."""
-        ...
-
-    @property
-    def own_dtype(self) -> str:
-        """What the array held, as torch names it."""
-        ...
-
-    def take(self, start: int, stop: int) -> Array:
-        """Return some of the rows."""
-        ...
-
-
-def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> None:
+def require_same(model: nn.Module, x: object, layers: Mapping[str, Rows]) -> None:
     """Run a few rows again and compare every layer with what the network gives.
 
     Args:
@@ -60,13 +46,6 @@ def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> N
     """
     if x is None:
         raise InputError("verify_with= runs a few rows again: give their inputs as x=")
-    if problems := differences(model, x, layers):
-        lines = "\n".join(f"  {name}: {text}" for name, text in problems.items())
-        raise CaptureError(f"the arrays are not what this network gives:\n{lines}")
-
-
-def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> dict[str, str]:
-    """Return what differs, by layer; empty where all agree. Arguments as for `require_same`."""
     bare, probe = unwrap(model), make_probe((x, None))
     rows = evenly_spread(ROWS, probe.n)
     live = _outputs(bare, probe.take(rows))
@@ -85,15 +64,16 @@ def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> di
             "no layer of the network gives these values: another checkpoint, other inputs, or "
             "captured in training mode",
         )
-    return problems
+    if problems:
+        lines = "\n".join(f"  {name}: {text}" for name, text in problems.items())
+        raise CaptureError(f"the arrays are not what this network gives:\n{lines}")
 
 
 def _outputs(model: nn.Module, rows: Probe) -> dict[str, Values]:
     """The output of every module on these rows, copied before anything can overwrite it."""
     found: dict[str, Values] = {}
-    _, inputs = next(rows.batches(rows.n, device_of(model)))
 
-    def keep(name: str, output: Any) -> None:  # Any: whatever a module returns
+    def keep(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, (tuple, list)) and output:
             output = output[0]
         elif isinstance(output, Mapping):
@@ -101,31 +81,24 @@ def _outputs(model: nn.Module, rows: Probe) -> dict[str, Values]:
         if isinstance(output, Tensor) and output.ndim and output.shape[0] == rows.n:
             found.setdefault(name or "output", to_numpy(output).astype(np.float64))
 
-    handles = []
-    for path, module in model.named_modules():
-        name = clean(path)
-        handles.append(
-            module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
-        )
-    try:
-        with Isolation(model, mode="eval", seed=0).entered():
-            call(model, inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as stack:
+        for path, module in model.named_modules():
+            stack.enter_context(module.register_forward_hook(partial(keep, clean(path))))
+        stack.enter_context(Isolation(model, mode="eval", seed=0).entered())
+        call(model, rows.whole(device_of(model)))
     return found
 
 
 def _difference(
     name: str,
-    stored: Stored,
+    stored: Rows,
     rows: Ids,
     live: Mapping[str, Values],
     kinds: Mapping[str, str],
 ) -> str:
     """What is wrong with one layer; empty where nothing is."""
     values = np.concatenate([stored.take(row, row + 1) for row in rows.tolist()]).astype(np.float64)
-    plain = name.partition("#")[0].partition(":")[0]
+    plain = plain_name(name)
     own = live.get(plain)
     tolerance = _TOLERANCE_OF.get(stored.own_dtype, TOLERANCE)
     matches = [other for other, there in live.items() if _same(values, there, tolerance)]
@@ -157,7 +130,7 @@ def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
     return next((name for name in names if "norm" in kinds.get(name, "").lower()), "")
 
 
-def _order(stored: Stored, candidates: list[Values]) -> str:
+def _order(stored: Rows, candidates: list[Values]) -> str:
     """Whether the rows are there in another order, or one batch again and again."""
     count = stored.shape[0]
     whole = np.asarray(stored.take(0, count), dtype=np.float64).reshape(count, -1)  # (N, D)

@@ -67,7 +67,7 @@ def _label_set(
     return LabelSet(name, values, is_present(values, ignore_index))
 
 
-def is_present(values: Array, ignore_index: int = -100) -> Mask:
+def is_present(values: Array, ignore_index: int) -> Mask:
     """Return which positions have a label, ``(n, T)``: no ``ignore_index``, NaN or None."""
     if values.dtype.kind == "f":
         present = ~np.isnan(values) & (values != ignore_index)

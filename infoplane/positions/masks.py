@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,7 @@ def key_of(arrays: Arrays, named: str | None) -> str | None:
     return keys[0] if keys else None
 
 
-def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
+def sequences_of(arrays: Arrays, key: str, mask: object) -> Sequences:
     """Return the positions of input ``key``, with the mask of the probe.
 
     Args:
@@ -169,7 +170,7 @@ def true_where_padding(name: str) -> bool:
     return name.endswith(_PADDING_IS_TRUE)
 
 
-def zeros_and_ones(array: Array) -> bool:
+def zeros_and_ones(array: Any) -> bool:  # Any: an array or a tensor
     """Return whether an array holds nothing else."""
     return bool(((array == 0) | (array == 1)).all())
 

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from infoplane.errors import InputError
 from infoplane.types.arrays import Ids, to_numpy
 
-KINDS = ("sample", "token", "pixel", "node")
 X_NAMES = {
     "sample": (),
     "token": ("prefix", "sequence", "token"),
@@ -54,10 +53,10 @@ class WantedRows:
 
     def __post_init__(self) -> None:
         kind, rows = self.kind, self.rows
-        if kind not in KINDS:
+        if kind not in X_NAMES:
             raise InputError(
-                f"rows must be one of {KINDS}, or 'token:INPUT' to name an input of the probe, got "
-                f"{rows!r}"
+                f"rows must be one of {tuple(X_NAMES)}, or 'token:INPUT' to name an input of the "
+                f"probe, got {rows!r}"
             )
         if self.key and kind != "token":
             raise InputError(f"rows={rows!r}: only token rows name an input; use rows={kind!r}")

@@ -64,16 +64,6 @@ class ChosenRows:
         label = next(iter(self.labels), DEFAULT_LABEL)
         return RowInfo(self.kind, self.x, label, self.grid, samples, settings)
 
-    def take(self, values: Array) -> Array:
-        """Return the rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
-        if values.shape[1 : 1 + len(self.grid)] != self.grid:
-            raise InputError(
-                f"expected a layer of shape (samples, {', '.join(map(str, self.grid))}, units "
-                f"...), got {values.shape}"
-            )
-        flat = values.reshape(len(values), -1, *values.shape[1 + len(self.grid) :])
-        return flat[self.sample, self.position]
-
     def of_samples(self, samples: Ids) -> ChosenRows:
         """Return the rows of these samples, which ascend, with new sample numbers."""
         rows = np.flatnonzero(np.isin(self.sample, samples))

@@ -8,7 +8,7 @@ Imports no torch of itself.
 | a file format; which arrays of a file | `formats`; `files` |
 | which array is which layer of which step | `plan` |
 | which rows a run has | `probe_rows`, `samples`, `position_rows` |
-| a layer block by block | `rows`, `layer_rows` |
+| a layer block by block; which rows of it are stored | `rows`; `probe_rows` |
 | a stated chain | `chains` |
 | writing | `storing` |
 """

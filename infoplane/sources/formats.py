@@ -63,7 +63,7 @@ def is_array_file(path: Path) -> bool:
 
 def _npy(path: Path, stack: ExitStack) -> Arrays:
     with open(path, "rb") as file:
-        _, dtype = _npy_header(file)
+        _, _, dtype = _npy_header(file)
     if dtype.hasobject:
         raise InputError(
             f"{path}: holds pickled objects; loading them could run code, so they are not loaded. "
@@ -72,14 +72,12 @@ def _npy(path: Path, stack: ExitStack) -> Arrays:
     return {WHOLE: np.load(path, mmap_mode="r", allow_pickle=False)}
 
 
-def _npy_header(file: Any) -> tuple[tuple[Shape, bool], np.dtype[Any]]:
+def _npy_header(file: Any) -> tuple[Shape, bool, np.dtype[Any]]:
     """Shape, whether columns come first, and dtype; the file is then at the values."""
     version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0
     if version > (1, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    return (shape, fortran), dtype
+        return np.lib.format.read_array_header_2_0(file)
+    return np.lib.format.read_array_header_1_0(file)
 
 
 class _Streamed:
@@ -88,7 +86,7 @@ class _Streamed:
     def __init__(self, path: Path, member: str) -> None:
         self._path, self._member = path, member
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            (self.shape, self._fortran), self.dtype = _npy_header(file)
+            self.shape, self._fortran, self.dtype = _npy_header(file)
         if self.dtype.hasobject:
             raise InputError(
                 f"{path}: {member} holds pickled objects, which are not loaded: they could run code"

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from infoplane.sources.rows import Rows
 from infoplane.user_warning import warn_user
 
 
-class MemoryOfSteps:
-    """Remembers where the arrays of each step lie, and warns where two steps are one memory."""
+def warn_of_one_memory(steps: Mapping[int, Mapping[str, Rows]]) -> None:
+    """Warn where all layers of two steps are one memory.
 
-    def __init__(self) -> None:
-        self._steps: dict[tuple[object, ...], int] = {}
-
-    def add(self, step: int, layers: Mapping[str, Any]) -> None:  # Any: arrays of any library
-        """Look at the arrays of one step.
-
-        Args:
-            step: their step.
-            layers: arrays by name; what is read from files has no address and is not compared.
-        """
-        addresses = tuple(_address(array) for array in layers.values())
-        if None in addresses or not addresses:
-            return
-        earlier = self._steps.setdefault(addresses, step)
+    Args:
+        steps: layers by name; what is read from files has no address and is not compared.
+    """
+    first_of: dict[tuple[object, ...], int] = {}
+    for step, layers in steps.items():
+        addresses = tuple(_address(rows.array) for rows in layers.values())
+        if None in addresses:
+            continue
+        earlier = first_of.setdefault(addresses, step)
         if earlier != step:
             warn_user(
                 f"steps {earlier} and {step} are the same memory in every layer, so they hold the "

@@ -10,7 +10,7 @@ from typing import Any, SupportsIndex, TypeGuard
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
 from infoplane.sources.bridges import layers_of
-from infoplane.sources.memory_of_steps import MemoryOfSteps
+from infoplane.sources.memory_of_steps import warn_of_one_memory
 from infoplane.sources.rows import Rows, as_rows
 from infoplane.types import counted
 
@@ -69,18 +69,17 @@ def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = No
         refuse_steps_in_names(arrays)
     steps: dict[int, dict[str, Rows]] = {}
     left_out: dict[str, None] = {}
-    memory = MemoryOfSteps()
     for number, source in by_step.items():
         found, by_tool = layers_of(source)
         chosen = _chosen(found, layers)
         if by_tool:
             chosen, others = _of_common_rows(chosen)
             left_out |= dict.fromkeys(others)
-        memory.add(number, chosen)
         where = f"step {number}, " if len(by_step) > 1 else ""
         steps[number] = {
             name: as_rows(array, f"{where}layer {name!r}") for name, array in chosen.items()
         }
+    warn_of_one_memory(steps)
     _check_pairing(steps)
     return Import(steps, tuple(left_out))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,11 +11,10 @@ from infoplane.kinds import IGNORED, kind_of_inputs, rows_without_label
 from infoplane.positions import ChosenRows, WantedRows
 from infoplane.positions.samples import sample_labels
 from infoplane.row_info import DEFAULT_LABEL, RowInfo
-from infoplane.sources.layer_rows import LayerRows, PositionsOfLayer, SamplesOfLayer
 from infoplane.sources.position_rows import choose_positions
 from infoplane.sources.rows import Layers, Rows
 from infoplane.sources.samples import Samples
-from infoplane.types.arrays import Array, Ids
+from infoplane.types.arrays import Array, Ids, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +49,40 @@ class ProbeRows:
     told_apart: str = "all different"
     notes: tuple[str, ...] = ()
 
-    def of(self, layer: Rows) -> LayerRows:
-        """Return the rows of a layer, whose array holds samples."""
-        if self.chosen is not None:
-            return PositionsOfLayer(layer, self.chosen)
-        return layer if self.sample_rows is None else SamplesOfLayer(layer, self.sample_rows)
+    def units(self, layer: Rows) -> Shape:
+        """Return the shape of a row of a layer; its array holds samples.
+
+        Of tokens it has shape ``(n, T, *units)``, of pixels ``(n, channels, H, W)``.
+        """
+        kind = self.info.kind
+        if kind == "token":
+            return layer.shape[2:]
+        return layer.shape[1:2] if kind == "pixel" else layer.shape[1:]
+
+    def blocks(self, layer: Rows) -> Iterator[Array]:
+        """Yield the rows of a layer in order, a few MiB of its samples at a time."""
+        start = 0
+        for block in layer.blocks():
+            stop = start + len(block)
+            if self.chosen is not None:
+                yield self._positions_of(block, start, self.units(layer), self.chosen)
+            elif self.sample_rows is not None:
+                first, last = np.searchsorted(self.sample_rows, [start, stop])
+                yield block[self.sample_rows[first:last] - start]
+            else:
+                yield block
+            start = stop
+
+    def _positions_of(self, block: Array, start: int, units: Shape, chosen: ChosenRows) -> Array:
+        """The chosen positions of some samples from ``start`` on, shape ``(rows, *units)``."""
+        rows = chosen.span(start, start + len(block))
+        sample = chosen.sample[rows] - start
+        if chosen.kind == "node":
+            return block[sample]
+        if chosen.kind == "pixel":
+            block = np.moveaxis(block, 1, -1)
+        flat = block.reshape(len(block), -1, *units)
+        return np.ascontiguousarray(flat[sample, chosen.position[rows]])
 
 
 def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeRows:

@@ -9,9 +9,9 @@ from infoplane.archive.run_folder import remove_run
 from infoplane.display.progress import progress as shown_progress
 from infoplane.display.terminal import say
 from infoplane.errors import InputError
-from infoplane.sources.layer_rows import LayerRows
 from infoplane.sources.plan import Import
 from infoplane.sources.probe_rows import ProbeRows
+from infoplane.sources.rows import Layers
 from infoplane.types import LayerInfo
 
 
@@ -19,9 +19,8 @@ def layer_infos(found: Import, probe: ProbeRows) -> list[LayerInfo]:
     """Return the layer table of an import."""
     infos = []
     for name, layer in found.first.items():
-        rows = probe.of(layer)
-        shape, dtype = rows.shape[1:], rows.store_dtype.name
-        infos.append(LayerInfo(name, 0, "array", shape, shape, rows.own_dtype, dtype))
+        units, dtype = probe.units(layer), layer.store_dtype.name
+        infos.append(LayerInfo(name, 0, "array", units, units, layer.own_dtype, dtype))
     return infos
 
 
@@ -52,8 +51,7 @@ def store_steps(
         try:
             for step, layers in found.steps.items():
                 if step not in present:
-                    chosen = {name: probe.of(layer) for name, layer in layers.items()}
-                    _write(writer, step, chosen, metrics.get(step, {}), nonfinite)
+                    _write(writer, step, layers, probe, metrics.get(step, {}), nonfinite)
                 advance()
         except BaseException:
             if not writer.steps_written:
@@ -83,16 +81,17 @@ def _present(writer: RunWriter, found: Import) -> frozenset[int]:
 def _write(
     writer: RunWriter,
     step: int,
-    layers: Mapping[str, LayerRows],
+    layers: Layers,
+    probe: ProbeRows,
     metrics: Mapping[str, float],
     nonfinite: str,
 ) -> None:
     with writer.step(step, metrics=metrics, meta={"source": "arrays"}) as shard:
-        for name, rows in layers.items():
-            for block in rows.blocks():
-                shard.append(name, block, torch_dtype=rows.own_dtype)
+        for name, layer in layers.items():
+            for block in probe.blocks(layer):
+                shard.append(name, block, torch_dtype=layer.own_dtype)
                 if nonfinite == "refuse" and name in shard.nonfinite:
                     raise InputError(
-                        f"{rows.name}: holds NaN or infinity at step {step}; repair the rows, or "
+                        f"{layer.name}: holds NaN or infinity at step {step}; repair the rows, or "
                         "give nonfinite='keep': such a layer is stored and not measured"
                     )
