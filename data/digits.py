@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.data.splits import shuffled_mask
+from infoplane.types.arrays import Ids, Mask
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SIZES = (64, 32, 20, 12, 10)
 
 
-def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def load() -> tuple[NDArray[np.float32], Ids]:
     """Return images scaled to [0, 1], shape ``(1797, 64)``, and labels 0..9, shape ``(1797,)``.
 
     Example:
@@ -34,7 +35,7 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return (bunch.data / 16).astype(np.float32), bunch.target.astype(np.int64)
 
 
-def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
+def train_mask(seed: int = 0, share: float = 0.8) -> Mask:
     """Return which rows are trained on, shape ``(1797,)``: a random ``share``."""
     return shuffled_mask(1797, seed=seed, share=share)
 

@@ -9,7 +9,8 @@ import warnings
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import NDArray
+
+from infoplane.types.arrays import Ids
 
 MODULES = (
     "argparse",
@@ -103,15 +104,13 @@ def _documented(module: ModuleType) -> set[str]:
     return {inspect.cleandoc(doc) for doc in docs if isinstance(doc, str)}
 
 
-def tokens() -> NDArray[np.int64]:
+def tokens() -> Ids:
     """Return the text as tokens from 1, shape ``(characters,)``."""
     codes = {letter: code for code, letter in enumerate(LETTERS, start=1)}
     return np.array([codes[letter] for letter in text()], dtype=np.int64)
 
 
-def windows(
-    source: NDArray[np.int64], length: int, count: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def windows(source: Ids, length: int, count: int, rng: np.random.Generator) -> Ids:
     """Return random pieces of a text, shape ``(count, length)``.
 
     Args:

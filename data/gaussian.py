@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.data.splits import shuffled_mask
+from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 DIM = 3
 
 
-def load(
-    n: int = 2000, *, dim: int = DIM, seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def load(n: int = 2000, *, dim: int = DIM, seed: int = 0) -> tuple[NDArray[np.float32], Ids]:
     """Return ``x ~ N(0, I/dim)``, ``(n, dim)``, and labels ``y = [sum x > 0]``, ``(n,)``.
 
     H(Y) = 1 bit in the limit.

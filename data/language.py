@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.data.docstrings import MASK, VOCABULARY, windows
 from infoplane.kinds import IGNORED
+from infoplane.types.arrays import Ids
 
 
 class Block(nn.Module):
@@ -68,15 +68,15 @@ class Reader(nn.Module):
         return self.head(self.norm(stream))  # type: ignore[no-any-return]  # a tensor
 
 
-Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+Batch = tuple[Ids, Ids]
 
 
-def next_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
+def next_characters(pieces: Ids, rng: np.random.Generator) -> Batch:
     """Return inputs and the next characters, ``(n, length - 1)``, of pieces ``(n, length)``."""
     return pieces[:, :-1], pieces[:, 1:]
 
 
-def masked_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
+def masked_characters(pieces: Ids, rng: np.random.Generator) -> Batch:
     """Return inputs and the characters to predict, at 15 % of the positions.
 
     Of these positions 80 % show a mask and 10 % another character.
@@ -91,8 +91,8 @@ def masked_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Ba
 
 def train_reader(
     net: Reader,
-    source: NDArray[np.int64],
-    batch: Callable[[NDArray[np.int64], np.random.Generator], Batch],
+    source: Ids,
+    batch: Callable[[Ids, np.random.Generator], Batch],
     *,
     updates: int,
     length: int,

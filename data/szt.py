@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.data.splits import shuffled_mask
+from infoplane.types.arrays import Array, Floats, Ids, Mask
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +27,7 @@ SIZES = (12, 10, 7, 5, 4, 3, 2)
 """Widths of the network: input, five hidden layers, two outputs."""
 
 
-def vertices() -> NDArray[np.float64]:
+def vertices() -> Floats:
     """Return the 12 unit vectors of an icosahedron, shape ``(12, 3)``.
 
     Neighbours have inner product 1/sqrt(5).
@@ -38,13 +39,13 @@ def vertices() -> NDArray[np.float64]:
     return np.asarray(np.vstack(rolled) / np.hypot(1, golden))
 
 
-def rule(x: NDArray[np.generic]) -> NDArray[np.float64]:
+def rule(x: Array) -> Floats:
     """Return ``popcount(x) + |sum of the set vertices|``, ``(n,)``, of patterns ``(n, 12)``."""
     bits = np.asarray(x, np.float64)
     return np.asarray(bits.sum(axis=1) + np.linalg.norm(bits @ vertices(), axis=1))
 
 
-def symmetry_classes() -> NDArray[np.int64]:
+def symmetry_classes() -> Ids:
     """Return which of the 64 classes each pattern belongs to, shape ``(4096,)``.
 
     Equal popcount and equal length of the sum, hence equal label.
@@ -55,7 +56,7 @@ def symmetry_classes() -> NDArray[np.int64]:
     return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1), np.int64)
 
 
-def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def load() -> tuple[NDArray[np.float32], Ids]:
     """Return all patterns, shape ``(4096, 12)`` of 0 and 1, and their labels, shape ``(4096,)``.
 
     Example:
@@ -67,7 +68,7 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return bits.astype(np.float32), (rule(bits) > THRESHOLD).astype(np.int64)
 
 
-def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> NDArray[np.int64]:
+def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> Ids:
     """Return labels drawn from ``p(y=1|x) = 1/(1 + exp(-gain (f - 7.63)))``, shape ``(4096,)``.
 
     I(X;Y) = 0.9927 bits at gain 60.
@@ -76,7 +77,7 @@ def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> NDArray[np.i
     return (rng.random(4096) < probability).astype(np.int64)
 
 
-def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
+def train_mask(seed: int = 0, share: float = 0.8) -> Mask:
     """Return which rows are trained on, shape ``(4096,)``: a random ``share``."""
     return shuffled_mask(4096, seed=seed, share=share)
 

@@ -31,6 +31,7 @@ from infoplane.positions import WantedRows
 from infoplane.positions.row_request import Labels
 from infoplane.positions.samples import sample_labels
 from infoplane.types import Kind
+from infoplane.types.arrays import Array
 
 Reduce = str | Custom | Mapping[str, str | Custom] | None
 OnError = Literal["raise", "warn"]
@@ -119,7 +120,7 @@ class CaptureOptions:
     ignore_index: int = -100
     fixed: Sequence[str | int] = ()
     row_ids: NDArray[np.integer] | None = None
-    split: Sequence[str] | NDArray[np.generic] | None = None
+    split: Sequence[str] | Array | None = None
     on_error: OnError = "warn"
     background: bool = False
     max_bytes: float | None = None
@@ -189,7 +190,7 @@ class CaptureKeywords(TypedDict, total=False):
     ignore_index: int
     fixed: Sequence[str | int]
     row_ids: NDArray[np.integer] | None
-    split: Sequence[str] | NDArray[np.generic] | None
+    split: Sequence[str] | Array | None
     on_error: OnError
     background: bool
     max_bytes: float | None

@@ -266,30 +266,26 @@ def _logged(folder: Path) -> dict[str, float]:
     return found
 
 
-def _only_file(folder: Path) -> Path | None:
-    """The one file of weights in a folder, as in ``step1000/model.pt``."""
+def _weight_files(folder: Path) -> list[Path]:
+    """The files of weights in a folder; one of them in ``step1000/model.pt``."""
     suffixes = (*TORCH_SUFFIXES, ".safetensors")
-    files = [
+    return [
         path
         for path in folder.glob("*")
         if path.name.endswith(suffixes) and not is_of_training(path)
     ]
-    return files[0] if len(files) == 1 else None
 
 
 def _holds_one(path: Path) -> bool:
     """A folder named by a step, with one file of weights whose own name tells no step."""
     if not path.is_dir() or not any(character.isdigit() for character in path.name):
         return False
-    file = _only_file(path)
-    return file is not None and not any(character.isdigit() for character in file.stem)
+    files = _weight_files(path)
+    return len(files) == 1 and not any(character.isdigit() for character in files[0].stem)
 
 
 def _inside(path: Path, model_keys: Collection[str]) -> StoredState:
-    file = _only_file(path)
-    if file is None:
-        raise DamagedCheckpoint(f"{path}: holds no single file of weights")
-    return read_checkpoint(file, model_keys)
+    return read_checkpoint(_weight_files(path)[0], model_keys)
 
 
 # ---- torch.distributed.checkpoint --------------------------------------------------------------

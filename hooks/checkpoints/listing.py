@@ -87,7 +87,11 @@ def find_checkpoints(
                 "out, or give {step: state dict}"
             )
         return sorted((_made(*item) for item in given.items()), key=lambda c: c.step)
-    if isinstance(given, Sequence) and given and all(map(_is_path, given)):
+    if (
+        isinstance(given, Sequence)
+        and given
+        and all(isinstance(path, (str, Path)) for path in given)
+    ):
         return _with_steps([_existing(Path(str(path))) for path in given], step_from)
     if isinstance(given, Iterable):
         pairs = _ascending(given)
@@ -96,10 +100,6 @@ def find_checkpoints(
         "checkpoints= expects a glob, a folder, {step: path or state dict} or an iterator of "
         f"(step, state dict), got {type(given).__name__}"
     )
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, (str, Path))
 
 
 def _ascending(given: Iterable[object]) -> Iterator[Checkpoint]:
@@ -187,16 +187,16 @@ def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoin
     steps = _steps_of(paths, step_from)
     if len(paths) == 1 and step_from is None and isinstance(steps[0], str):
         return [Checkpoint(0, paths[0])]  # one file has no order to be read
-    found: list[tuple[int, Path]] = []
+    by_step: dict[int, list[Path]] = {}
     unclear: list[str] = []
     for path, step in zip(paths, steps, strict=True):
         if isinstance(step, str):
             unclear.append(f"  {_shown(path)}: {step}")
         else:
-            found.append((step, path))
+            by_step.setdefault(step, []).append(path)
     _refuse_unclear(unclear)
-    _refuse_twice(found)
-    return [Checkpoint(step, path) for step, path in sorted(found)]
+    _refuse_twice(by_step)
+    return [Checkpoint(step, same[0]) for step, same in sorted(by_step.items())]
 
 
 def _steps_of(paths: list[Path], step_from: StepFrom | None) -> list[int | str]:
@@ -219,11 +219,8 @@ def _refuse_unclear(lines: list[str]) -> None:
     )
 
 
-def _refuse_twice(found: list[tuple[int, Path]]) -> None:
-    by_step: dict[int, list[str]] = {}
-    for step, path in found:
-        by_step.setdefault(step, []).append(_shown(path))
-    twice = {step: names for step, names in by_step.items() if len(names) > 1}
+def _refuse_twice(by_step: Mapping[int, list[Path]]) -> None:
+    twice = {step: list(map(_shown, same)) for step, same in by_step.items() if len(same) > 1}
     if twice:
         raise InputError(
             f"several checkpoints have the same step: {dict(list(twice.items())[:5])}; "
@@ -257,16 +254,12 @@ def _asked(path: Path, step_from: StepFrom) -> int | str:
     """The step as the user says where it is, or a text that says what was read instead."""
     if callable(step_from):
         return _checked(step_from(path), f"that step_from gives for {path}")
-    return _by_pattern(path, step_from)
-
-
-def _by_pattern(path: Path, pattern: str) -> int | str:
     try:
-        match = re.search(pattern, str(path))
+        match = re.search(step_from, str(path))
     except re.error as error:
-        raise InputError(f"step_from={pattern!r} is no regular expression: {error}") from error
+        raise InputError(f"step_from={step_from!r} is no regular expression: {error}") from error
     if match is None:
-        return f"step_from={pattern!r} matches nothing"
+        return f"step_from={step_from!r} matches nothing"
     text = match[1] if match.re.groups else match[0]
     return int(text) if text and text.isdecimal() else f"step_from read {text!r}, no whole number"
 

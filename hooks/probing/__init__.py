@@ -4,6 +4,6 @@
 |---|---|
 | what a user may give as a probe | `probe` |
 | a form of batches or samples; of inputs | `batches`; `inputs` |
-| labels | `labels`, `ignored` |
+| labels; rows without one | `labels`; `settle` |
 | how parts are joined; padding; what exceeds memory | `joined_parts`; `padding`; `spool` |
 """

@@ -6,21 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import refuse_masked
+from infoplane.types.arrays import Array, refuse_masked
 from infoplane.user_warning import warn_user
 
-Labels = NDArray[np.generic] | None
+Labels = Array | None
 
 
-def label_of_one(y: object) -> NDArray[np.generic]:
+def label_of_one(y: object) -> Array:
     return as_labels([y.item() if isinstance(y, Tensor) and y.ndim == 0 else y])
 
 
-def as_labels(y: object) -> NDArray[np.generic]:
+def as_labels(y: object) -> Array:
     """Return labels as an array, rows first.
 
     Raises:

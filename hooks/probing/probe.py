@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -35,7 +34,7 @@ from infoplane.hooks.probing.joined_parts import joined, joined_in_turn
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.kinds import kind_of_inputs
 from infoplane.types import Kind
-from infoplane.types.arrays import Ids
+from infoplane.types.arrays import Array, Ids
 
 Forward = Callable[[nn.Module, Any], object]  # Any: the inputs as the user's model takes them
 
@@ -54,7 +53,7 @@ class Probe:
     """
 
     inputs: Inputs
-    y: NDArray[np.generic] | None
+    y: Array | None
     fixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -137,7 +136,7 @@ class Probe:
         part = tensor if whole else tensor[rows]
         return part.to(device, copy=True)  # a copy: the model may write into its input
 
-    def array(self) -> NDArray[np.generic]:
+    def array(self) -> Array:
         """Return the inputs as one array.
 
         As given when there is one tensor, else the flattened columns side by side.
@@ -151,7 +150,7 @@ class Probe:
         return _joined_on_disk(flat).numpy()
 
 
-def _joined_on_disk(flat: Sequence[NDArray[np.generic]]) -> Tensor:
+def _joined_on_disk(flat: Sequence[Array]) -> Tensor:
     """Columns side by side, in a file: some rows of each ``(n, columns)`` at a time."""
     file, count = spool.Spool("x"), len(flat[0])
     rows = max(1, count // 256)
@@ -161,7 +160,7 @@ def _joined_on_disk(flat: Sequence[NDArray[np.generic]]) -> Tensor:
     return file.tensor()
 
 
-def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
+def to_numpy(tensor: Tensor) -> Array:
     """Return the values on the host; half precisions become float32, which is lossless.
 
     The memory may be that of the tensor.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 from torch import nn
 
 from infoplane.hooks.network.isolate import dtype_of
 from infoplane.hooks.options import Options
-from infoplane.hooks.probing.ignored import without_ignored_rows
-from infoplane.hooks.probing.labels import warn_of_other_labels
+from infoplane.hooks.probing.labels import as_labels, warn_of_other_labels
 from infoplane.hooks.probing.probe import Probe, make_probe
+from infoplane.kinds import IGNORED, rows_without_label
+from infoplane.types.arrays import Ids
+from infoplane.user_warning import warn_user
 
 
 def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Probe, Options]:
@@ -29,3 +35,46 @@ def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Pro
     probe, options = without_ignored_rows(probe, options)
     options.check_labels(probe)
     return probe, options
+
+
+def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
+    """Return probe and options of the rows with a label, and warn of how many were left out.
+
+    Left out are those with the label -100, torch's ``ignore_index``, among classes, see
+    `infoplane.kinds.ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Of
+    several label sets one such label is enough. Row ids and splits are those of the rows that stay.
+    """
+    if options.rows.kind != "sample":
+        return probe, options  # positions without a label are left out one by one
+    named = options.rows.y
+    if named is not None and not isinstance(named, (str, Mapping)):
+        probe = replace(probe, y=as_labels(named))
+        options = replace(options, rows=replace(options.rows, y=None))
+    if options.y_kind == "continuous":
+        return probe, options
+    given = named.values() if isinstance(named, Mapping) else (probe.y,)
+    arrays = [labels for labels in given if labels is not None and not isinstance(labels, str)]
+    sets = [as_labels(labels) for labels in arrays]
+    if not sets or any(len(labels) != probe.n for labels in sets):
+        return probe, options  # another length is refused by `Options.check_labels`
+    ignored = rows_without_label(sets)
+    if ignored is None:
+        return probe, options
+    note = (
+        f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses "
+        "ignore: left out"
+    )
+    warn_user(note)
+    rows = np.flatnonzero(~ignored)
+    options = replace(options, notes=(*options.notes, note))
+    return probe.take(rows), _of_rows(rows, options)
+
+
+def _of_rows(rows: Ids, options: Options) -> Options:
+    """The options of some rows of the probe."""
+    return replace(
+        options,
+        row_ids=None if options.row_ids is None else np.asarray(options.row_ids)[rows],
+        split=None if options.split is None else np.asarray(options.split)[rows],
+        rows=options.rows.of_samples(rows),
+    )

@@ -16,10 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from infoplane.errors import CaptureError
+from infoplane.types.arrays import Array, Digests
 
 Job = Callable[[], None]
 ROOM_BYTES = 256 * 2**20
@@ -132,8 +130,8 @@ class LayerRows(NamedTuple):
     """
 
     layer: str
-    values: NDArray[np.generic]
-    digests: NDArray[np.uint64] | None
+    values: Array
+    digests: Digests | None
     dtype: str
 
 

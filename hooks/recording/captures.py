@@ -13,8 +13,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.archive import RunWriter, ShardWriter
@@ -27,9 +25,9 @@ from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.probe_pass import Emit, Kept
 from infoplane.hooks.recording.run import capture_meta
-from infoplane.hooks.recording.unstored_buffers import UnstoredBuffers
-from infoplane.hooks.recording.weights import save_weights, set_weights_aside
+from infoplane.hooks.recording.weights import UnstoredBuffers, save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
+from infoplane.types.arrays import Digests
 
 Records = dict[str, Any]  # Any: JSON
 NewShard = Callable[[], AbstractContextManager[ShardWriter]]
@@ -284,7 +282,7 @@ def _append(
     shard: ShardWriter,
     kept: Kept,
     values: Tensor,
-    digests: NDArray[np.uint64] | None,
+    digests: Digests | None,
 ) -> None:
     watch.check()
     shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
@@ -295,16 +293,14 @@ def _send(
     write_queue: WriteQueue,
     kept: Kept,
     values: Tensor,
-    digests: NDArray[np.uint64] | None,
+    digests: Digests | None,
 ) -> None:
     watch.check()
     copied = values.clone().numpy()  # the network goes on and may overwrite its own
     write_queue.put(LayerRows(kept.site.name, copied, digests, kept.site.dtype))
 
 
-def _drop(
-    watch: InterruptWatch, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None
-) -> None:
+def _drop(watch: InterruptWatch, kept: Kept, values: Tensor, digests: Digests | None) -> None:
     """Another rank writes."""
     watch.check()
 

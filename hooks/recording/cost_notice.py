@@ -1,17 +1,14 @@
-"""What captures will cost and can show, said before them: bytes, time, and layers too wide."""
+"""What captures will cost, said before them: bytes and time."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from infoplane.display.progress import duration
-from infoplane.display.saturation import saturation_sentence
 from infoplane.display.sizes import size_text
 from infoplane.errors import BudgetExceeded
 from infoplane.hooks.options import Options
-from infoplane.types import LayerInfo
 from infoplane.user_warning import warn_user
 
 _LEAST_SECONDS = 1.0
@@ -41,22 +38,13 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def outlook(
-    infos: Sequence[LayerInfo], rows: int, seconds: float, captures: int | None
-) -> tuple[str, ...]:
-    """Return sentences for the user, printed below the table of layers.
+def expected_time(seconds: float, captures: int | None) -> str:
+    """Return what captures will take; empty where it is short.
 
     Args:
-        infos: the layer table.
-        rows: stored rows per capture.
         seconds: that one pass of the probe takes, judged by a few rows; batches are faster.
         captures: how many are scheduled; None for an endless schedule.
     """
-    said = [_time_at_most(seconds, captures), saturation_sentence(infos, rows)]
-    return tuple(text for text in said if text)
-
-
-def _time_at_most(seconds: float, captures: int | None) -> str:
     if seconds < _LEAST_SECONDS:
         return ""
     whole = f", {duration(seconds * captures)} in all" if captures and captures > 1 else ""

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from infoplane.archive import Archive
+from infoplane.display.saturation import saturation_sentence
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.choice.first_look import Look, look
@@ -22,7 +23,7 @@ from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
-from infoplane.hooks.recording.cost_notice import outlook
+from infoplane.hooks.recording.cost_notice import expected_time
 from infoplane.hooks.recording.layer_table import layer_table
 from infoplane.hooks.recording.probe_pass import Emit, Gathered, Kept, run_pass
 from infoplane.hooks.reduce import FIT_ROWS, Reduction, has_axes_for, over_positions, reduction
@@ -152,14 +153,12 @@ class Plan:
         )
         return gathered.values[site.name]
 
-    def outlook(self) -> tuple[str, ...]:
-        """Return what a capture will take, and what it cannot show.
-
-        See `infoplane.hooks.recording.cost_notice`.
-        """
+    def outlook(self) -> tuple[str, str]:
+        """Return sentences on what captures will take and cannot show; empty where all is well."""
         samples = self.row_kind.samples * self.options.draws
         seconds = self.seen.seconds_per_row * samples
-        return outlook(self.infos, self.rows, seconds, self.options.schedule.count())
+        time = expected_time(seconds, self.options.schedule.count())
+        return time, saturation_sentence(self.infos, self.rows)
 
     def describe(self) -> str:
         """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError
@@ -27,7 +26,7 @@ from infoplane.hooks.probing.probe import Forward, Probe, call
 from infoplane.hooks.reduce import Reduction
 from infoplane.hooks.rows.rows import Rows
 from infoplane.rows import row_digests
-from infoplane.types.arrays import Shape
+from infoplane.types.arrays import Digests, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ class Kept:
         return self.reduction is None and self.dtype.itemsize >= self.site.torch_dtype.itemsize
 
 
-Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]
+Emit = Callable[[Kept, Tensor, Digests | None], None]
 """Takes the next rows of a site: stored form on the host, and digests of the raw rows where these
 cannot be taken from it.
 
@@ -172,9 +171,7 @@ def _odd_batch_named(rows: int, size: int) -> Iterator[None]:
         raise
 
 
-def form(
-    kept: Kept, tensor: Tensor, rows: Rows, batch: slice
-) -> tuple[Tensor, NDArray[np.uint64] | None]:
+def form(kept: Kept, tensor: Tensor, rows: Rows, batch: slice) -> tuple[Tensor, Digests | None]:
     """Return a batch of a site as it is stored, and digests of raw rows that storing loses.
 
     Args:
@@ -229,7 +226,7 @@ class Gathered:
         }
         self._at = dict.fromkeys(self.values, 0)
 
-    def __call__(self, kept: Kept, tensor: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    def __call__(self, kept: Kept, tensor: Tensor, digests: Digests | None) -> None:
         name = kept.site.name
         self.values[name][self._at[name] : self._at[name] + len(tensor)] = tensor
         self._at[name] += len(tensor)

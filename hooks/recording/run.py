@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import RunWriter
@@ -20,58 +18,9 @@ from infoplane.hooks.recording.ranks import ProcessGroup
 from infoplane.hooks.recording.weights import forget_weights
 from infoplane.hooks.rows.rows import RowsInside
 from infoplane.kinds import kind_of_inputs
-from infoplane.positions import ChosenRows
+from infoplane.positions.archived_rows import ArchivedRows, rows_of_positions, rows_of_samples
 from infoplane.positions.samples import sample_labels
-from infoplane.row_info import DEFAULT_LABEL, RowInfo
-from infoplane.rows import row_codes, row_digests
 from infoplane.types import Chain, Kind
-
-
-@dataclass(frozen=True, eq=False)
-class ArchivedRows:
-    """The rows of a run as its archive has them: N of them.
-
-    Attributes:
-        x: shape ``(N, ...)``, None where X is no array (a prefix).
-        y: the first label set.
-        labels: the further ones.
-        ids: shape ``(N,)``, equal X, equal id.
-        info: what a row is.
-        positions: shape ``(N, 2)``, None of samples.
-        split: shape ``(N,)`` of ``train``/``test``, None where nobody said.
-    """
-
-    x: NDArray[Any] | None  # Any: dtype of the inputs
-    y: NDArray[Any] | None  # Any: dtype of the labels
-    ids: NDArray[np.int64]
-    labels: dict[str, NDArray[Any]]  # Any: dtype of the labels
-    info: RowInfo
-    positions: NDArray[np.int64] | None = None
-    split: NDArray[Any] | None = None  # Any: texts
-
-    def repeated(self, draws: int) -> ArchivedRows:
-        """Return the rows of several draws, one draw after another."""
-        if draws == 1:
-            return self
-        return replace(
-            self,
-            x=_repeated(self.x, draws),
-            y=_repeated(self.y, draws),
-            ids=np.tile(self.ids, draws),
-            labels={name: np.concatenate([y] * draws) for name, y in self.labels.items()},
-            positions=_repeated(self.positions, draws),
-            split=_repeated(self.split, draws),
-        )
-
-    def x_kind(self, probe: Probe, stated: str | None) -> Kind:
-        """Whether X are symbols or amounts: the inputs, or the tokens or features of a row."""
-        if self.positions is None or self.x is None:
-            return probe.kind_of_inputs(stated)
-        return kind_of_inputs(self.x.dtype.kind, stated)
-
-
-def _repeated(array: NDArray[Any] | None, draws: int) -> NDArray[Any] | None:  # Any: every dtype
-    return None if array is None else np.concatenate([array] * draws)
 
 
 def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
@@ -80,38 +29,28 @@ def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
     Raises:
         InputError: row ids that do not fit, or labels that do not pair with samples.
     """
-    wanted, rows = plan.options.rows, plan.row_kind
+    options, rows = plan.options, plan.row_kind
+    ids = None if options.row_ids is None else np.asarray(options.row_ids, dtype=np.int64)
+    split = None if options.split is None else np.asarray(options.split)
     if isinstance(rows, RowsInside):
-        return _of_positions(plan, rows.chosen)
-    x, options = probe.array(), plan.options
-    ids = (
-        row_codes(row_digests(x))
-        if options.row_ids is None
-        else np.asarray(options.row_ids, dtype=np.int64)
-    )
-    if len(ids) != probe.n:
+        if ids is not None:
+            raise InputError(
+                f"row_ids= belongs to samples: rows={rows.chosen.kind!r} makes its own, see x="
+            )
+        return rows_of_positions(rows.chosen, options.rows, rows.samples, split)
+    if ids is not None and len(ids) != probe.n:
         raise InputError(
             f"row_ids must hold one number for each of the {probe.n} probe rows, got {len(ids)}"
         )
-    labels = sample_labels(wanted.y, probe.y, probe.n, options.y_kind)
-    first = next(iter(labels), DEFAULT_LABEL)
-    split = None if options.split is None else np.asarray(options.split)
-    y = labels.pop(first, None)
-    return ArchivedRows(x, y, ids, labels, RowInfo(label=first), split=split)
+    labels = sample_labels(options.rows.y, probe.y, probe.n, options.y_kind)
+    return rows_of_samples(labels, probe.array(), ids, split)
 
 
-def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
-    if plan.options.row_ids is not None:
-        raise InputError(f"row_ids= belongs to samples: rows={chosen.kind!r} makes its own, see x=")
-    info = chosen.info(plan.options.rows, plan.row_kind.samples)
-    labels = dict(chosen.labels)
-    y = labels.pop(info.label, None)
-    split = plan.options.split
-    if split is not None:
-        split = np.asarray(split)
-        if len(split) == plan.row_kind.samples:  # a position has that of its sample
-            split = split[chosen.places[:, 0]]
-    return ArchivedRows(chosen.x_values, y, chosen.x_ids, labels, info, chosen.places, split)
+def _x_kind(rows: ArchivedRows, probe: Probe, stated: str | None) -> Kind:
+    """Whether X are symbols or amounts: the inputs, or the tokens or features of a row."""
+    if rows.positions is None or rows.x is None:
+        return probe.kind_of_inputs(stated)
+    return kind_of_inputs(rows.x.dtype.kind, stated)
 
 
 def create_run(
@@ -133,11 +72,14 @@ def create_run(
         ArchiveError: the run cannot be created there.
     """
     options = plan.options
-    rows = archived_rows(plan, probe).repeated(options.draws)
+    rows = archived_rows(plan, probe)
+    kind = _x_kind(rows, probe, options.x_kind)
     if team.split and options.draws > 1:
         raise InputError(
             "draws > 1 and ranks='split' cannot be combined: take the draws on one rank"
         )
+    if options.draws > 1:  # one draw after another
+        rows = rows.take(np.tile(np.arange(plan.row_kind.n), options.draws))
     if options.overwrite:
         forget_weights(options.to)
     return RunWriter.create(
@@ -146,7 +88,7 @@ def create_run(
         x=rows.x,
         y=rows.y,
         y_kind=options.y_kind,
-        x_kind=rows.x_kind(probe, options.x_kind),
+        x_kind=kind,
         row_ids=rows.ids,
         split=rows.split,
         chain=chain,

@@ -137,15 +137,19 @@ class Weights:
         self._written = [(parameter, version_of(parameter)) for parameter in model.parameters()]
         self._values = _some_values(model)
 
+    def _writes_since(self, now: Sequence[Tensor]) -> list[int | None]:
+        """How often each parameter was written since; None for one that was replaced."""
+        counts = []
+        for parameter, (before, version) in zip(now, self._written, strict=False):
+            counts.append(version_of(parameter) - version if parameter is before else None)
+        return counts
+
     def moved(self, model: nn.Module) -> bool:
         """Whether any parameter was written, or replaced, since."""
         now = list(model.parameters())
-        pairs = zip(now, self._written, strict=False)
-        same = all(
-            parameter is before and version_of(parameter) == version
-            for parameter, (before, version) in pairs
+        return len(now) != len(self._written) or any(
+            count != 0 for count in self._writes_since(now)
         )
-        return len(now) != len(self._written) or not same
 
     def loaded(self, model: nn.Module, step: int) -> bool:
         """Whether they were loaded since, rather than trained for ``step`` units.
@@ -154,17 +158,12 @@ class Weights:
         replaces, each just once. One update may be several units (samples, batches whose gradients
         are accumulated): it leaves the weights near where they were.
         """
-        now: list[Tensor] = list(model.parameters())
+        now = list(model.parameters())
         if step < 2 or not now or len(now) != len(self._written):
             return False
-        pairs = list(zip(now, self._written, strict=True))
-        replaced = all(parameter is not before for parameter, (before, _) in pairs)
-        once = all(
-            parameter is before and version_of(parameter) == version + 1
-            for parameter, (before, version) in pairs
-        )
+        counts = set(self._writes_since(now))
         unused = all(parameter.grad is None for parameter in now)
-        return replaced or (once and unused and not self._near(model))
+        return counts == {None} or (counts == {1} and unused and not self._near(model))
 
     def _near(self, model: nn.Module) -> bool:
         """Whether values moved, and have more in common with those before than another start."""

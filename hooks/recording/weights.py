@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from infoplane.archive.guarded_file import open_regular, refuse_link
 from infoplane.errors import InputError, NotAnArchive
-from infoplane.hooks.checkpoints.state_dicts import is_extra_state
+from infoplane.hooks.checkpoints.state_dicts import equal_values, is_extra_state
 from infoplane.hooks.recording.ranks import ProcessGroup
 from infoplane.new_file import new_file
+from infoplane.user_warning import warn_user
 
 FOLDER = "weights"
 
@@ -146,3 +147,38 @@ def _is_read_back(value: object) -> bool:
     except Exception:  # whatever pickling a user's object raises
         return False
     return True
+
+
+class UnstoredBuffers:
+    """The buffers that a state dict leaves out, as they were when recording began.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        stored = model.state_dict().keys()
+        self._first = {
+            name: buffer.detach().clone()
+            for name, buffer in model.named_buffers()
+            if name not in stored and not buffer.is_meta
+        }
+
+    def warn_of_changed(self, model: nn.Module) -> None:
+        """Warn of those that hold something else by now, once for each."""
+        now = dict(model.named_buffers())
+        changed = []
+        for name, first in self._first.items():
+            buffer = now.get(name)
+            if buffer is None or buffer.dtype != first.dtype or not equal_values(first, buffer):
+                changed.append(name)
+        if not changed:
+            return
+        for name in changed:
+            del self._first[name]
+        warn_user(
+            f"store='weights': the buffers {changed[:6]} have changed and are not part of the "
+            "state dict (persistent=False): a replay uses those of the network that it is given. "
+            "Register them as persistent, or store activations",
+            RuntimeWarning,
+        )

@@ -21,11 +21,11 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.hooks.reduce import over_positions
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
-from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
+from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, RowsInside, SampleRows
 from infoplane.patterns import plain_name
-from infoplane.positions import ChosenRows, Sequences, choose_rows
+from infoplane.positions import Sequences, choose_rows
 from infoplane.positions.masks import key_of, sequence_inputs, sequences_of, warn_of_padding
-from infoplane.rows import row_codes, row_digests
+from infoplane.rows import row_codes
 from infoplane.types.arrays import Array, Ids
 
 _FEW = 4
@@ -50,7 +50,10 @@ def settle_rows(
     """
     wish = _Wish(model, probe, found, options)
     kinds = {"node": wish.nodes, "pixel": wish.pixels, "token": wish.tokens}
-    return kinds.get(options.rows.kind, wish.whole_samples)()
+    kept, rows = kinds.get(options.rows.kind, wish.whole_samples)()
+    if isinstance(rows, RowsInside):
+        kept = replace(kept, notes=(*kept.notes, *rows.chosen.notes))
+    return kept, rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +83,9 @@ class _Wish:
         return {name: to_numpy(tensors[own]) for name, own in self.own_names.items()}
 
     @property
-    def labels(self) -> object:
-        """Labels of the probe, where no others were given."""
-        return self.probe.y if self.options.rows.y is None else None
-
-    @property
     def sample_ids(self) -> Ids:
         """Equal samples have equal numbers, shape ``(n,)``."""
-        return row_codes(row_digests(self.probe.array()))
+        return row_codes(self.probe.array())
 
     # ---- kinds of rows ---------------------------------------------------------------------------
 
@@ -126,9 +124,9 @@ class _Wish:
             (probe.n,),
             samples=np.arange(probe.n, dtype=np.int64),
             features=probe.array().reshape(probe.n, -1),
-            labels=self.labels,
+            labels=self.probe.y,
         )
-        return _noting(self.found, chosen), NodeRows(probe.n, chosen)
+        return self.found, NodeRows(probe.n, chosen)
 
     def pixels(self) -> tuple[Survey, Rows]:
         """Pixels of the grid of the image, or of most layers."""
@@ -151,9 +149,9 @@ class _Wish:
             (self.probe.n, *grid),
             samples=self.sample_ids,
             features=to_numpy(images[0].movedim(1, -1)) if own == grid else None,
-            labels=self.labels,
+            labels=self.probe.y,
         )
-        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
+        return kept, PositionRows(self.probe.n, chosen, axes)
 
     def tokens(self) -> tuple[Survey, Rows]:
         """Positions of an input that holds sequences, or else of most layers."""
@@ -170,10 +168,10 @@ class _Wish:
             rows,
             sequences.valid.shape,
             sequences=sequences,
-            labels=self.labels,
+            labels=self.probe.y,
             causal=self.causal(kept.sites, axes, sequences),
         )
-        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
+        return kept, PositionRows(self.probe.n, chosen, axes)
 
     def positions_of_layers(self) -> tuple[Survey, Rows]:
         """Rows of a network whose inputs have no positions (patches of an image).
@@ -194,9 +192,9 @@ class _Wish:
             self.options.rows,
             (self.probe.n, length),
             samples=self.sample_ids,
-            labels=self.labels,
+            labels=self.probe.y,
         )
-        return _noting(kept, chosen), PositionRows(self.probe.n, chosen, axes)
+        return kept, PositionRows(self.probe.n, chosen, axes)
 
     # ---- tokens ----------------------------------------------------------------------------------
 
@@ -211,9 +209,13 @@ class _Wish:
         following = following_axes(self.model, few, sites, members, valid, self.options.forward)
         if following is None:  # a network of one fixed length
             return first
-        axes = {name: found[0] for name, found in following.items() if len(found) == 1}
-        several = {name for name, found in following.items() if len(found) > 1}
-        return axes | {name: axis for name, axis in first.items() if name in several}
+        axes = {}
+        for name, found in following.items():
+            if len(found) == 1:
+                axes[name] = found[0]
+            elif found and name in first:  # several follow: the first of them
+                axes[name] = 0
+        return axes
 
     def causal(self, sites: Sequence[Site], axes: Mapping[str, int], sequences: Sequences) -> bool:
         """Whether positions see earlier ones only.
@@ -271,7 +273,3 @@ class _Wish:
         """Whether a layer was asked for by its name."""
         names = (site.name, plain_name(site.name), *site.aliases)
         return any(pattern in names for pattern in listed(self.options.layers))
-
-
-def _noting(found: Survey, chosen: ChosenRows) -> Survey:
-    return replace(found, notes=(*found.notes, *chosen.notes))

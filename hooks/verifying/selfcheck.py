@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import Archive
@@ -20,10 +19,11 @@ from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.probe_pass import Gathered
 from infoplane.hooks.recording.run import archived_rows
 from infoplane.rows import codes_of_digests, row_codes, row_digests
+from infoplane.types.arrays import Array
 
 TOLERANCE = 1e-5
 """Relative to the layer's largest absolute value, as for the rounding of exact codes."""
-Values = Mapping[str, NDArray[np.generic]]
+Values = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def check_live(
     """
     options = plan.options
 
-    def values(mode: Mode, seeds_of: int) -> dict[str, NDArray[np.generic]]:
+    def values(mode: Mode, seeds_of: int) -> dict[str, Array]:
         gathered = Gathered(plan.kept, plan.rows)
         isolation = plan.isolation(model, step=seeds_of, mode=mode)
         with isolation, isolation:
@@ -91,7 +91,7 @@ def check_live(
     live = values(options.mode, step)
     random = _differing(live, values(options.mode, step + 1))
     unseeded = _differing(live, values(options.mode, step)) if random else ()
-    train: dict[str, NDArray[np.generic]] = {}
+    train: dict[str, Array] = {}
     if options.mode == "eval":
         with contextlib.suppress(Exception):  # it need not run, or give these shapes, in train mode
             trained = values("train", step)
@@ -123,8 +123,8 @@ def compare(
     step: int,
     live: Values,
     train: Values,
-    y: NDArray[np.generic] | None,
-    x: NDArray[np.generic] | None,
+    y: Array | None,
+    x: Array | None,
     *,
     unrepeatable: Collection[str] = (),
 ) -> SelfCheck:
@@ -167,7 +167,7 @@ def compare(
     return SelfCheck(step, tuple(problems), bitwise, rounded)
 
 
-def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
+def _agreement(stored: Array, fresh: Array) -> str:
     if stored.shape != fresh.shape:
         return "different"
     if np.array_equal(stored, fresh, equal_nan=True):
@@ -178,7 +178,7 @@ def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
 
 
 def _cause(
-    archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values
+    archive: Archive, step: int, name: str, stored: Array, live: Values, train: Values
 ) -> str:
     own = live[name]
     if _is_finite(own) and not _is_finite(stored):
@@ -216,23 +216,23 @@ def _cause(
     )
 
 
-def _is_finite(values: NDArray[np.generic]) -> bool:
+def _is_finite(values: Array) -> bool:
     return bool(np.isfinite(values.astype(np.float64)).all())
 
 
-def _same_rows(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> bool:
+def _same_rows(stored: Array, fresh: Array) -> bool:
     """Whether both hold the same rows, in whatever order."""
     codes = codes_of_digests(np.concatenate([row_digests(stored), row_digests(fresh)]))
     return bool(np.array_equal(*np.sort(codes.reshape(2, -1))))
 
 
-def _same_inputs(stored: NDArray[np.generic], x: NDArray[np.generic]) -> bool:
+def _same_inputs(stored: Array, x: Array) -> bool:
     """Whether the stored rows are those of the probe, once for every draw."""
     draws = len(stored) // max(len(x), 1)
     return bool(np.array_equal(row_digests(stored), np.tile(row_digests(x), (draws, 1))))
 
 
-def _same_labels(archive: Archive, y: NDArray[np.generic]) -> bool:
+def _same_labels(archive: Archive, y: Array) -> bool:
     if archive.y is None or len(y) == 0 or len(archive.y) % len(y):
         return False
     stored = archive.y[: len(y)]

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, InputError
@@ -20,7 +19,7 @@ from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
 from infoplane.hooks.probing.probe import Probe, call, make_probe, to_numpy
 from infoplane.patterns import plain_name
 from infoplane.sources.rows import Rows
-from infoplane.types.arrays import Ids
+from infoplane.types.arrays import Floats, Ids
 
 ROWS = 32
 """Rows that are run again, spread over all."""
@@ -29,7 +28,7 @@ TOLERANCE = 1e-4
 _TOLERANCE_OF = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Of arrays that were stored in half precision: their last bit."""
 
-Values = NDArray[np.float64]
+Values = Floats
 
 
 def require_same(model: nn.Module, x: object, layers: Mapping[str, Rows]) -> None:

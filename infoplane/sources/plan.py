@@ -10,8 +10,7 @@ from typing import Any, SupportsIndex, TypeGuard
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
 from infoplane.sources.bridges import layers_of
-from infoplane.sources.memory_of_steps import warn_of_one_memory
-from infoplane.sources.rows import Rows, as_rows
+from infoplane.sources.rows import Rows, as_rows, warn_of_one_memory
 from infoplane.types import counted
 
 _STEP_IN_NAME = re.compile(

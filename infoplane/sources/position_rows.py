@@ -27,7 +27,7 @@ def choose_positions(wanted: WantedRows, layers: Layers, samples: Samples) -> Ch
     """
     if samples.ids is not None and samples.inputs:
         raise InputError("row_ids= replace inputs: leave one of the two out")
-    ids = _given_ids(wanted, samples.ids)
+    ids = samples.codes() if samples.inputs else _given_ids(wanted, samples.ids)
     if wanted.kind == "node":
         return _nodes(wanted, samples)
     if wanted.kind == "pixel":
@@ -40,8 +40,6 @@ def choose_positions(wanted: WantedRows, layers: Layers, samples: Samples) -> Ch
     _require_grid(layers, shape[1:], 1, "(samples, positions, units)")
     if sequences is None and isinstance(wanted.mask, str):
         raise InputError(f"mask={wanted.mask!r} names an input, and none is given: give inputs=")
-    if sequences is None and samples.inputs:
-        ids = samples.codes()
     causal = wanted.x == "prefix"
     return choose_rows(wanted, shape, sequences=sequences, samples=ids, causal=causal)
 
@@ -104,8 +102,6 @@ def _pixels(wanted: WantedRows, layers: Layers, samples: Samples, ids: Ids | Non
         raise InputError(f"rows='pixel' needs layers of shape {form}, got {shapes}")
     grid = own if own in grids else grids.most_common(1)[0][0]
     _require_grid(layers, grid, 2, form)
-    if samples.inputs:
-        ids = samples.codes()
     features = np.moveaxis(images[0], 1, -1) if own == grid else None
     return choose_rows(wanted, (samples.n, *grid), samples=ids, features=features)
 

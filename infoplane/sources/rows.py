@@ -11,6 +11,7 @@ import numpy as np
 
 from infoplane.errors import InputError
 from infoplane.types.arrays import Array, Shape, to_numpy
+from infoplane.user_warning import warn_user
 
 BLOCK_BYTES = 8 << 20
 ALIGNED_ROWS = 64
@@ -127,3 +128,37 @@ def _listed(array: object, name: str) -> Array:
         raise InputError(
             f"{name}: rows of different lengths cannot be stored; pad them to one length"
         ) from error
+
+
+def warn_of_one_memory(steps: Mapping[int, Layers]) -> None:
+    """Warn where all layers of two steps are one memory.
+
+    Args:
+        steps: layers by name; what is read from files has no address and is not compared.
+    """
+    first_of: dict[tuple[object, ...], int] = {}
+    for step, layers in steps.items():
+        addresses = tuple(_address(rows.array) for rows in layers.values())
+        if None in addresses:
+            continue
+        earlier = first_of.setdefault(addresses, step)
+        if earlier != step:
+            warn_user(
+                f"steps {earlier} and {step} are the same memory in every layer, so they hold the "
+                "same values: copy a buffer that is filled anew at every step (array.copy(), "
+                "tensor.clone())",
+                RuntimeWarning,
+            )
+
+
+def _address(array: Any) -> object:  # Any: an array of any library
+    """Where an array lies, and how it is laid out there; None where that is unknown."""
+    interface = getattr(array, "__array_interface__", None)
+    if isinstance(interface, Mapping):
+        return interface["data"][0], interface["shape"], interface.get("strides")
+    if hasattr(array, "data_ptr"):
+        try:
+            return array.data_ptr(), tuple(array.shape), tuple(array.stride())
+        except RuntimeError:  # a tensor without memory of its own
+            return None
+    return None
