@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,7 +52,7 @@ def gradient_statistics(
     """
     if probe.y is None:
         raise InputError("gradient statistics need labels: give probe=(x, y)")
-    if probe.n < 2 * 2:
+    if probe.n < 4:
         raise InputError(f"gradient statistics need at least 4 probe rows, got {probe.n}")
     weights = _trainable_weights(model)
     count = max(2, min(batches, probe.n // 2))
@@ -59,7 +60,7 @@ def gradient_statistics(
     spreads = {name: _Spread(weight) for name, weight in weights.items()}
     with torch.enable_grad():
         for batch in range(count):
-            part = probe.take(torch.arange(batch, count * size, count))
+            part = probe.take(np.arange(batch, count * size, count))
             output = call(model, part.whole(device), forward)
             loss = loss_fn(output, torch.as_tensor(part.y, device=device))
             if not isinstance(loss, Tensor) or loss.numel() != 1:
@@ -75,10 +76,11 @@ def gradient_statistics(
 
 def _trainable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     """The trainable parameters of two and more axes, by name."""
-    trainable = [
-        (name, weight) for name, weight in model.named_parameters() if weight.requires_grad
-    ]
-    weights = {name: weight for name, weight in trainable if weight.ndim >= 2}
+    weights = {
+        name: weight
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and weight.ndim >= 2
+    }
     if not weights:
         raise InputError(
             "gradient statistics need a trainable weight of two or more dimensions, the model has "

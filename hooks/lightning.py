@@ -18,6 +18,8 @@ from infoplane.hooks.probing.probe import call
 from infoplane.hooks.schedule import At
 from infoplane.user_warning import warn_user
 
+_PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+
 
 def callback(
     framework: ModuleType | None = None, *, by: Literal["epoch", "step"] = "epoch", **options: Any
@@ -112,10 +114,10 @@ def _compare_with_epochs(schedule: object, epochs: int | None) -> None:
 
 
 def _imported() -> ModuleType:
-    for name in ("lightning.pytorch", "pytorch_lightning"):
+    for name in _PACKAGES:
         if name in sys.modules:
             return sys.modules[name]
-    for name in ("lightning.pytorch", "pytorch_lightning"):
+    for name in _PACKAGES:
         try:
             return importlib.import_module(name)
         except ImportError as error:

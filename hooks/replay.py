@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.errors import CaptureError, NotAnArchive
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
@@ -101,10 +103,11 @@ def _verify(
             if not np.array_equal(old.row_digests(step, name), new.row_digests(step, name))
         ]
         for name in differing:
-            captured = np.asarray(old.z(step, name), dtype=np.float64)
-            replayed = np.asarray(new.z(step, name), dtype=np.float64)
-            worst, scale = float(np.abs(captured - replayed).max()), float(np.abs(captured).max())
-            if not worst <= tolerance * scale:
+            captured = old.z(step, name).astype(np.float64)
+            replayed = new.z(step, name).astype(np.float64)
+            if not same(torch.from_numpy(captured), torch.from_numpy(replayed), tolerance):
+                worst = float(np.abs(captured - replayed).max())
+                scale = float(np.abs(captured).max())
                 raise CaptureError(
                     f"step {step}, layer {name!r}: replayed activations differ from the captured "
                     f"ones by {worst:.3g} (largest value {scale:.3g}); the model, its probe or its "

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from builders import run_of
 
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
 from infoplane.archive.make_probe import make_probe
-from infoplane.errors import InfoplaneError, InputError
+from infoplane.errors import CaptureError, InfoplaneError, InputError
+from infoplane.hooks.replay import replay
 from infoplane.types import LayerInfo, Variable
 
 E = ip.estimators
@@ -267,8 +269,6 @@ def test_the_order_of_the_rows_does_not_matter_as_long_as_they_stay_paired(spec:
 def test_labels_misaligned_by_one_row_are_found_by_the_self_check(tmp_path: Path) -> None:
     import shutil
 
-    import torch
-
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     x = torch.as_tensor(Z, dtype=torch.float32)
@@ -286,6 +286,74 @@ def test_labels_misaligned_by_one_row_are_found_by_the_self_check(tmp_path: Path
         found = rec.selfcheck(open_archive(tmp_path / "off"))
     assert not found.passed and "label" in str(found)
     shutil.rmtree(tmp_path / "off")
+
+
+class Exponential(torch.nn.Module):
+    """Its last unit is infinite where the scale is large."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return torch.cat([rows, torch.exp(rows[:, :1].abs() * self.scale)], 1)
+
+
+def network_with_exponential(scale: float = 1.0) -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), Exponential(scale))
+
+
+INPUTS = torch.linspace(-1, 2, 36).reshape(12, 3)
+
+
+def test_a_self_check_finds_finite_numbers_where_the_network_gives_infinities(
+    tmp_path: Path,
+) -> None:
+    net = network_with_exponential()
+    options = {"layers": ["1"], "verbose": False, "chain": False}
+    with ip.Recorder(net, probe=INPUTS, to=tmp_path / "run", **options) as rec:
+        assert rec.selfcheck().passed
+        net[1].scale = 1e6
+        assert not rec.selfcheck().passed
+
+
+def test_a_replay_refuses_finite_numbers_where_infinities_were_captured(tmp_path: Path) -> None:
+    options = {"layers": ["1"], "verbose": False, "chain": False, "store": "weights"}
+    with (
+        pytest.warns(RuntimeWarning, match="NaN or infinity"),
+        ip.Recorder(network_with_exponential(1e6), probe=INPUTS, to=tmp_path / "run", **options),
+    ):
+        pass
+    with pytest.raises(CaptureError, match="differ from the captured ones"):
+        replay(tmp_path / "run", network_with_exponential(), to=tmp_path / "again")
+
+
+def test_an_import_is_refused_where_the_network_gives_infinities(tmp_path: Path) -> None:
+    net = network_with_exponential(1e6)
+    arrays = {"1": network_with_exponential()(INPUTS)}
+    with pytest.raises(CaptureError, match="not what this network gives"):
+        ip.from_arrays(arrays, x=INPUTS, to=tmp_path / "run", verify_with=net)
+
+
+class RunningSums(torch.nn.Module):
+    """A causal layer of which one unit is minus infinity, as masked scores are."""
+
+    def forward(self, stream: torch.Tensor) -> torch.Tensor:
+        masked = torch.full_like(stream[..., :1], -torch.inf)
+        return torch.cat([stream.cumsum(1), masked], 2)
+
+
+def test_a_causal_layer_with_infinities_has_prefixes_as_x(tmp_path: Path) -> None:
+    net = torch.nn.Sequential(torch.nn.Embedding(9, 4), RunningSums())
+    ids = torch.arange(30).reshape(6, 5) * 7 % 9
+    options = {"rows": "token", "layers": ["1"], "verbose": False, "chain": False}
+    with (
+        pytest.warns(RuntimeWarning, match="NaN or infinity"),
+        ip.Recorder(net, probe=ids, to=tmp_path / "run", **options),
+    ):
+        pass
+    assert open_archive(tmp_path / "run").row_info.x == "prefix"
 
 
 @pytest.mark.parametrize("spec", [s for s in ALL if s not in CRITICS and not s.startswith("vinfo")])

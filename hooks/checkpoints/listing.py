@@ -55,7 +55,7 @@ class Checkpoint:
             files = [path for path in self.source.rglob("*") if path.is_file()]
         states = [file.stat() for file in files if file.exists()]  # a broken link has no state
         return {
-            "name": "/".join(self.source.parts[-2:]),
+            "name": _shown(self.source),
             "bytes": sum(state.st_size for state in states),
             "modified": max((state.st_mtime_ns for state in states), default=0),
         }
@@ -184,7 +184,10 @@ def _without_links(paths: list[Path]) -> list[Path]:
 
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
-    steps = _steps_of(paths, step_from)
+    if step_from is None:
+        steps = [_step_of(name) for name in _names(paths)]
+    else:
+        steps = [_asked(path, step_from) for path in paths]
     if len(paths) == 1 and step_from is None and isinstance(steps[0], str):
         return [Checkpoint(0, paths[0])]  # one file has no order to be read
     by_step: dict[int, list[Path]] = {}
@@ -197,13 +200,6 @@ def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoin
     _refuse_unclear(unclear)
     _refuse_twice(by_step)
     return [Checkpoint(step, same[0]) for step, same in sorted(by_step.items())]
-
-
-def _steps_of(paths: list[Path], step_from: StepFrom | None) -> list[int | str]:
-    """The step of each path, or a text that says what was read instead."""
-    if step_from is None:
-        return [_step_of(name) for name in _names(paths)]
-    return [_asked(path, step_from) for path in paths]
 
 
 def _refuse_unclear(lines: list[str]) -> None:

@@ -97,13 +97,11 @@ class Probe:
 
         return replace(self, inputs=map_tensors(change_rows, self.inputs), y=None)
 
-    def take(self, rows: slice | Ids | Tensor) -> Probe:
+    def take(self, rows: slice | Ids) -> Probe:
         """Return some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         taken = self.changed(lambda _, tensor: tensor[index])
-        if self.y is None:
-            return taken
-        return replace(taken, y=self.y[rows.numpy() if isinstance(rows, Tensor) else rows])
+        return replace(taken, y=None if self.y is None else self.y[rows])
 
     def kind_of_inputs(self, stated: str | None = None) -> Kind:
         """Return whether inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""

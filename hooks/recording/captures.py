@@ -130,8 +130,8 @@ class Captures:
                 set_weights_aside(options.to, replaced)
             if outdated is None and (self.steps or not first):
                 return  # activations at the first capture only: what a replay is verified against
-        if writer is None:
-            self._pass(step, partial(_drop, watch))
+        if writer is None:  # another rank writes
+            self._pass(step, watch, lambda *_: None)
             return
         meta = capture_meta(self._plan, self._model)
         new_shard = partial(writer.step, step, metrics=metrics, meta=meta, again=again)
@@ -140,13 +140,20 @@ class Captures:
         else:
             self._write_later(self.background, step, new_shard, replaced, watch)
 
-    def _pass(self, step: int, emit: Emit) -> Records:
+    def _pass(self, step: int, watch: InterruptWatch, emit: Emit) -> Records:
         """The pass; returns what is to be attached to the step."""
         options = self._plan.options
+
+        def emit_unless_interrupted(kept: Kept, values: Tensor, digests: Digests | None) -> None:
+            watch.check()
+            emit(kept, values, digests)
+
         isolation = self._plan.isolation(self._model, step=step)
         with isolation, isolation:
             isolation.prepare()
-            ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
+            ragged = self._plan.run(
+                self._model, self._probe, emit_unless_interrupted, step, self._rows
+            )
         self._error_log.changed_for_good(step, isolation.network.lost)
         if options.gradients is not None:
             isolation = self._plan.isolation(self._model, step=step)
@@ -165,7 +172,7 @@ class Captures:
         self, step: int, new_shard: NewShard, replaced: int | None, watch: InterruptWatch
     ) -> None:
         with new_shard() as shard:
-            records = self._pass(step, partial(_append, watch, shard))
+            records = self._pass(step, watch, partial(_append, shard))
             _attach(shard, records)
         self.pending = {}
         self._written(step, shard, replaced)
@@ -181,7 +188,7 @@ class Captures:
         write_queue = WriteQueue()
         with write_queue, write_queue:
             background.submit(partial(self._unpack, step, new_shard, replaced, write_queue))
-            records = self._pass(step, partial(_send, watch, write_queue))
+            records = self._pass(step, watch, partial(_send, write_queue))
             if write_queue.end(records):
                 self.pending = {}
 
@@ -277,32 +284,13 @@ def merged(older: Records, newer: Records) -> Records:
     return both
 
 
-def _append(
-    watch: InterruptWatch,
-    shard: ShardWriter,
-    kept: Kept,
-    values: Tensor,
-    digests: Digests | None,
-) -> None:
-    watch.check()
+def _append(shard: ShardWriter, kept: Kept, values: Tensor, digests: Digests | None) -> None:
     shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
 
 
-def _send(
-    watch: InterruptWatch,
-    write_queue: WriteQueue,
-    kept: Kept,
-    values: Tensor,
-    digests: Digests | None,
-) -> None:
-    watch.check()
+def _send(write_queue: WriteQueue, kept: Kept, values: Tensor, digests: Digests | None) -> None:
     copied = values.clone().numpy()  # the network goes on and may overwrite its own
     write_queue.put(LayerRows(kept.site.name, copied, digests, kept.site.dtype))
-
-
-def _drop(watch: InterruptWatch, kept: Kept, values: Tensor, digests: Digests | None) -> None:
-    """Another rank writes."""
-    watch.check()
 
 
 def _attach(shard: ShardWriter, records: Records) -> None:

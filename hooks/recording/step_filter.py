@@ -109,7 +109,11 @@ class StepFilter:
             self._error_log.captured_already(count)
             return False
         if count < self.last:
-            captures.failed(count, _rolled_back(count, self.last))
+            error = InputError(
+                f"step {count} lies before the last captured step {self.last}; to record a "
+                "training that was rolled back, open the run with resume=True"
+            )
+            captures.failed(count, error)
             return False
         if self._too_slow():
             captures.skipped(count)
@@ -120,10 +124,3 @@ class StepFilter:
         if self._most is None:
             return False
         return self.probe_seconds > self._most * (time.perf_counter() - self._opened_at)
-
-
-def _rolled_back(count: int, last: int) -> InputError:
-    return InputError(
-        f"step {count} lies before the last captured step {last}; to record a training that was "
-        "rolled back, open the run with resume=True"
-    )

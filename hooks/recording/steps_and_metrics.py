@@ -44,7 +44,7 @@ def whole_step(step: object) -> int:
         >>> whole_step(3.0)
         3
     """
-    value = _single(step)
+    value = step.item() if holds_one(step) else step
     if (isinstance(value, numbers.Integral) and not isinstance(value, bool)) or (
         isinstance(value, float) and value.is_integer()
     ):
@@ -56,11 +56,6 @@ def whole_step(step: object) -> int:
     if not 0 <= whole < LARGEST:
         raise InputError(f"expected a step of 0 or more (below 10**18), got {whole}")
     return whole
-
-
-def _single(value: object) -> object:
-    """The Python number in a number, tensor or array of one element; anything else as it is."""
-    return value.item() if holds_one(value) else value
 
 
 def holds_one(value: object) -> TypeGuard[NumberArray]:

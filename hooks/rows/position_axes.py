@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
@@ -153,8 +154,7 @@ def _same_before(before: Tensor, after: Tensor, axis: int, last: Tensor) -> bool
         return False
     old, new = _by_position(before, axis), _by_position(after, axis)
     early = torch.arange(old.shape[1])[None] < last[:, None]
-    scale = max(float(old.abs().max()), 1e-30)
-    return bool(((old - new).abs()[early] <= TOLERANCE * scale).all())
+    return same(old, torch.where(early[..., None], new, old), TOLERANCE)
 
 
 def _by_position(value: Tensor, axis: int) -> Tensor:

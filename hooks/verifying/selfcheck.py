@@ -6,13 +6,15 @@ A stored step held against a fresh pass of the live model, with a name for what 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import nn
 
 from infoplane.archive import Archive
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.network.isolate import Mode
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.plan import Plan
@@ -101,21 +103,17 @@ def check_live(
     problems = list(found.problems)
     declared = options.draws > 1 or options.mode == "train" or options.noise == "independent"
     if random and not declared:
-        problems.append(_randomness(random, options.mode))
+        problems.append(
+            f"{', '.join(random)}: random in {options.mode} mode: two forwards of the same rows "
+            "differ. Noise is drawn in the network or in forward= (dropout as a function without "
+            "training=self.training, a sampling layer): switch it off, or record it with draws=k "
+            "and noise='independent'"
+        )
     return replace(found, problems=tuple(problems), random=random)
 
 
 def _differing(one: Values, two: Values) -> tuple[str, ...]:
     return tuple(name for name in one if _agreement(one[name], two[name]) == "different")
-
-
-def _randomness(layers: Sequence[str], mode: str) -> str:
-    return (
-        f"{', '.join(layers)}: random in {mode} mode: two forwards of the same rows differ. Noise "
-        "is drawn in the network or in forward= (dropout as a function without "
-        "training=self.training, a sampling layer): switch it off, or record it with draws=k and "
-        "noise='independent'"
-    )
 
 
 def compare(
@@ -168,13 +166,10 @@ def compare(
 
 
 def _agreement(stored: Array, fresh: Array) -> str:
-    if stored.shape != fresh.shape:
-        return "different"
     if np.array_equal(stored, fresh, equal_nan=True):
         return "bitwise"
-    apart = np.abs(stored.astype(np.float64) - fresh.astype(np.float64))
-    scale = float(np.abs(fresh.astype(np.float64)).max()) or 1.0
-    return "rounded" if bool((apart <= TOLERANCE * scale).all()) else "different"
+    rounded = same(torch.tensor(stored), torch.tensor(fresh), TOLERANCE)
+    return "rounded" if rounded else "different"
 
 
 def _cause(

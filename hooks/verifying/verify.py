@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.certificates.chosen_rows import evenly_spread
+from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
 from infoplane.hooks.probing.probe import Probe, call, make_probe, to_numpy
 from infoplane.patterns import plain_name
@@ -100,9 +102,12 @@ def _difference(
     plain = plain_name(name)
     own = live.get(plain)
     tolerance = _TOLERANCE_OF.get(stored.own_dtype, TOLERANCE)
-    matches = [other for other, there in live.items() if _same(values, there, tolerance)]
+    matches = []
+    for other, there in live.items():
+        if same(torch.from_numpy(values), torch.from_numpy(there), tolerance):
+            matches.append(other)
     claims_norm = "(normed)" in name
-    if own is not None and _same(values, own, tolerance):
+    if plain in matches:
         return ""
     if matches and own is None:
         normed = _norms(matches, kinds)
@@ -157,10 +162,3 @@ def _place(row: Values, whole: Values, tolerance: float) -> int | None:
     apart = np.abs(whole - row).max(axis=1)
     best = int(apart.argmin())
     return best if apart[best] <= tolerance * max(float(np.abs(row).max()), 1e-30) else None
-
-
-def _same(a: Values, b: Values, tolerance: float) -> bool:
-    if a.shape != b.shape:
-        return False
-    scale = max(float(np.abs(b).max(initial=0.0)), 1e-30)
-    return bool((np.abs(a - b) <= tolerance * scale).all())
