@@ -524,6 +524,21 @@ def test_a_dry_run_refuses_labels_that_the_import_would_refuse(
     assert "y: float32 of shape (60,), continuous labels" in told.output
 
 
+def test_a_dry_run_takes_row_ids_for_no_layer_and_refuses_labels_that_nobody_named(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    np.save(folder / "fc1.npy", np.eye(4))
+    np.save(folder / "same.npy", np.array([0, 1, 1, 2]))
+    command = ["import", str(folder), "-o", str(tmp_path / "run"), "--dry-run"]
+    told = CliRunner().invoke(app, [*command, "--row-ids", "same.npy"])
+    assert "1 layer, 4 rows" in told.output and "row_ids: int64 of shape (4,)" in told.output
+    np.save(folder / "labels.npy", np.arange(4))
+    refused = CliRunner().invoke(app, [*command, "--row-ids", "same.npy"])
+    assert "look like labels" in str(refused.exception)
+
+
 class Norm(nn.Module):
     """A network with a block that works in place, and a norm at its end."""
 

@@ -94,17 +94,14 @@ def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
     if is_structure(x) and not isinstance(x, (tuple, list)):  # one argument that holds several
         return (as_argument("0", x, dtype),)
     if isinstance(x, str) or (isinstance(x, list) and any(isinstance(row, str) for row in x)):
-        raise InputError(_TEXTS)
+        raise InputError(
+            "the probe holds texts, and a network takes numbers: give token ids, for example "
+            "dict(tokenizer(texts, padding=True, return_tensors='pt'))"
+        )
     value = as_argument("x", x, dtype)
     if not has_rows(value):
         raise InputError(f"probe inputs need a row axis, got a single {type(x).__name__}")
     return value  # type: ignore[no-any-return]  # a tensor, checked above
-
-
-_TEXTS = (
-    "the probe holds texts, and a network takes numbers: give token ids, for example "
-    "dict(tokenizer(texts, padding=True, return_tensors='pt'))"
-)
 
 
 def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:  # Any: see above

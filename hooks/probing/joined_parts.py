@@ -62,14 +62,10 @@ def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
     size, coming = 0, iter(parts)
     for part in coming:
         held.append(part)
-        size += _bytes_of(part)
+        size += sum(value.nbytes for _, value in named_values(part.inputs) if has_rows(value))
         if size > spool.SPOOL_BYTES:
             return _spooled(held, coming, what, how)
     return joined(held, what, how)
-
-
-def _bytes_of(part: Part) -> int:
-    return sum(value.nbytes for _, value in named_values(part.inputs) if has_rows(value))
 
 
 def _names_with_rows(part: Part, how: Reading) -> list[str]:

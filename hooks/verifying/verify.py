@@ -144,11 +144,10 @@ def _order(stored: Rows, candidates: list[Values]) -> str:
         if values.shape[1:] != stored.shape[1:]:
             return f"has rows of shape {stored.shape[1:]}, the network gives {values.shape[1:]}"
         fresh = values.reshape(len(values), -1)  # (K, D)
-        places = [_place(row, whole, tolerance) for row in fresh]
-        found = [place for place in places if place is not None]
-        if len(found) == len(places) and len(np.unique(fresh, axis=0)) <= distinct:
-            return "holds the right rows in another order: they were shuffled, or x was"
         several = len(np.unique(fresh, axis=0))
+        found = [row for row in fresh if _holds(whole, row, tolerance)]
+        if len(found) == len(fresh) and several <= distinct:
+            return "holds the right rows in another order: they were shuffled, or x was"
         if distinct < several or (found and distinct <= count // 2):
             return (
                 f"holds {distinct} different rows of {count}: a buffer that was reused, so that "
@@ -157,8 +156,7 @@ def _order(stored: Rows, candidates: list[Values]) -> str:
     return "no rows of it are those of the network: another checkpoint, mode or preprocessing"
 
 
-def _place(row: Values, whole: Values, tolerance: float) -> int | None:
-    """Where a row lies among all, up to rounding."""
-    apart = np.abs(whole - row).max(axis=1)
-    best = int(apart.argmin())
-    return best if apart[best] <= tolerance * max(float(np.abs(row).max()), 1e-30) else None
+def _holds(whole: Values, row: Values, tolerance: float) -> bool:
+    """Whether a row is among all, up to rounding."""
+    apart = float(np.abs(whole - row).max(axis=1).min())
+    return apart <= tolerance * max(float(np.abs(row).max()), 1e-30)

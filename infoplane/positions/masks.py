@@ -109,16 +109,14 @@ def sequences_of(arrays: Arrays, key: str, mask: object) -> Sequences:
 
     Args:
         arrays: the probe's inputs by name, samples first.
-        key: name of the input.
+        key: name of the input, see `key_of`.
         mask: a name, an array ``(n, T)`` (true where real), or None to look for a mask by its name.
 
     Raises:
-        InputError: no such input, or a mask that does not fit.
+        InputError: a mask that does not fit.
     """
     from infoplane.rows import row_codes
 
-    if key not in arrays:
-        raise InputError(f"no input {key!r} in the probe; it has {list(arrays)}")
     tokens = arrays[key]
     n, positions = tokens.shape[:2]
     mask_name, valid = _mask_of(arrays, key, (n, positions), mask)

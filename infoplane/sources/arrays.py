@@ -139,7 +139,9 @@ def from_arrays(
     found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
     _require_steps_of(found, metrics or {})
     if verify_with is not None:
-        verify(found, verify_with, given)
+        from infoplane.hooks.verifying.verify import require_same
+
+        require_same(verify_with, given, list(found.steps.values())[-1])
     samples = samples_of(
         found.n, given, row_ids=row_ids, split=split, y=y, y_kind=y_kind, x_kind=x_kind
     )
@@ -205,16 +207,3 @@ def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]
             "rows='token'"
         )
     return x, inputs
-
-
-def verify(found: Import, model: Any, inputs: object) -> None:  # Any: a module
-    """Compare the last step with the network that gave it, see `infoplane.hooks.verifying.verify`.
-
-    Args:
-        found: the import.
-        model: the network.
-        inputs: of all samples.
-    """
-    from infoplane.hooks.verifying.verify import require_same
-
-    require_same(model, inputs, list(found.steps.values())[-1])

@@ -106,7 +106,6 @@ def import_run(
             "split": files.array(split, "split"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
-        _refuse_labels(found, chosen=layers is not None)
         return from_arrays(
             found, to=to, x=shown_x, inputs=shown_inputs, rows=rows, **of_samples, **options
         )
@@ -120,6 +119,7 @@ def preview_import(
     x: Given = None,
     rows: str = "sample",
     mask: Given = None,
+    row_ids: Given = None,
     layers: Sequence[str] | None = None,
     step: int = 0,
     y_kind: str | None = None,
@@ -128,7 +128,8 @@ def preview_import(
     """Return what `import_run` would store, in words; nothing is written.
 
     Args:
-        path, pattern, y, x, rows, mask, layers, step, y_kind, chain: as for `import_run`.
+        path, pattern, y, x, rows, mask, row_ids: as for `import_run`.
+        layers, step, y_kind, chain: as for `import_run`.
 
     Raises:
         InputError: files, labels or a chain that `import_run` would refuse.
@@ -140,6 +141,7 @@ def preview_import(
             "y": files.read(y, "y", rules),
             "x": files.array(x, "x"),
             "mask": files.array(mask, "mask"),
+            "row_ids": files.array(row_ids, "row_ids"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
         declared_chain(list(found.first), chain)
@@ -258,19 +260,12 @@ def plan_files(
         pattern: of step and layer in a name.
         step: of files whose name has none.
         layers: names or globs of those to take.
+
+    Raises:
+        InputError: nothing fits, or a layer that nobody named looks like labels.
     """
-    if files.inside is not None:
-        inside = {}
-        for name, array in files.inside.items():
-            if name not in files.used:
-                inside[name or files.path.stem] = array
-        if pattern is None:
-            return plan_import(inside, step=step, layers=layers)
-        flat = layers_of(inside)[0]
-        places = _matched({name: files.path for name in flat}, pattern, step)
-        by_step = _by_step((place, flat[place.key]) for place in places)
-        _take_out_samples(by_step, files, pattern)
-    else:
+    arrays: dict[Any, Any]  # Any: by step or by name; of any library
+    if files.inside is None:
         listed = dict(files.listed(pattern))
         if not listed:
             raise InputError(f"{files.path}: holds no layers, in files of {' '.join(READERS)}")
@@ -278,9 +273,26 @@ def plan_files(
             refuse_steps_in_names(listed)
         pattern = pattern or _usual(listed)
         places = _matched(listed, pattern, step)
-        by_step = _by_step(_opened(place, files.stack) for place in places)
-        _take_out_samples(by_step, files, pattern)
-    return plan_import(by_step, layers=layers)
+        arrays = _by_step(_opened(place, files.stack) for place in places)
+    else:
+        arrays = {}
+        for name, array in files.inside.items():
+            if name not in files.used:
+                arrays[name or files.path.stem] = array
+        if pattern is not None:
+            flat = layers_of(arrays)[0]
+            places = _matched({name: files.path for name in flat}, pattern, step)
+            arrays = _by_step((place, flat[place.key]) for place in places)
+    if pattern is not None:
+        _take_out_samples(arrays, files, pattern)
+    found = plan_import(arrays, step=step, layers=layers)
+    names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
+    if names and layers is None:
+        raise InputError(
+            f"{names} look like labels and would be layers: give y={names[0]!r} (--labels "
+            f"{names[0]}), or choose the layers by layers=[...]"
+        )
+    return found
 
 
 def _take_out_samples(by_step: dict[int, dict[str, Any]], files: _Files, pattern: str) -> None:
@@ -310,20 +322,8 @@ def _take_out_samples(by_step: dict[int, dict[str, Any]], files: _Files, pattern
                 )
 
 
-def _refuse_labels(found: Import, *, chosen: bool) -> None:
-    """Refuse layers that look like labels, unless the user chose the layers."""
-    names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
-    if names and not chosen:
-        raise InputError(
-            f"{names} look like labels and would be layers: give y={names[0]!r} (--labels "
-            f"{names[0]}), or choose the layers by layers=[...]"
-        )
-
-
 def _usual(listed: Mapping[str, Path]) -> str:
     """The pattern of a folder without one: its files are the layers, or the steps."""
-    if not listed:
-        return "{layer}"
     endings = {file.suffix for file in listed.values()}
     if all("/" not in name for name in listed) and len(endings) == 1:
         return "{layer}" + endings.pop()
