@@ -1,12 +1,14 @@
 """Rows that are positions of samples: folds, halves and shuffled labels go by whole samples."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.dependent_rows import (
     groups_in_halves,
     groups_of_one_label,
@@ -19,6 +21,7 @@ from infoplane.analysis.estimators.surprise import folds_of
 from infoplane.analysis.estimators.vinfo import VInformation
 from infoplane.analysis.estimators.wide import Wide
 from infoplane.analysis.resampling.permutation_null import permutation_null
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.types import Variable
 
 TEXTS, TOKENS = 40, 12
@@ -184,3 +187,73 @@ def test_atoms_and_symbols_are_no_rows_that_come_again() -> None:
     rounded = ip.continuous(np.round(rng.normal(size=(200, 1)), 1))
     y = ip.discrete(rng.integers(0, 2, 200))
     assert groups_in_halves(relu, y) is None and groups_in_halves(rounded, y) is None
+
+
+def dependent_pair(rng: np.random.Generator) -> tuple[Variable, Variable]:
+    """Two scalars of correlation 0.7 of 480 tokens, most of whose variance is their text's."""
+    samples = np.repeat(np.arange(TEXTS), TOKENS)
+    of_text, of_token = rng.normal(size=(2, TEXTS)), rng.normal(size=(2, len(samples)))
+    x, noise = math.sqrt(0.8) * of_text[:, samples] + math.sqrt(0.2) * of_token
+    z = 0.7 * x + math.sqrt(1 - 0.49) * noise
+    return tuple(Variable("v", v[:, None], "continuous", samples=samples) for v in (x, z))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("spec", ["gauss", "gauss:copula=true", "plugin:population"])
+def test_tokens_have_no_error_that_counts_each_of_them(spec: str) -> None:
+    pair = dependent_pair(np.random.default_rng(0))
+    if spec.startswith("plugin"):
+        pair = tuple(positioned(v.values[:, 0] > 0, v.samples) for v in pair)  # type: ignore[assignment,arg-type]
+    alone = parse(spec).estimate(*(replace(v, samples=None) for v in pair))
+    found = parse(spec).estimate(*pair)
+    assert found.bits == alone.bits and alone.stderr is not None
+    assert (found.stderr, found.low, found.high) == (None, None, None)
+    assert any("no independent evidence" in note for note in found.notes)
+    by_texts = Resampled(parse(spec)).estimate(*pair, rng=np.random.default_rng(0))
+    assert by_texts.stderr is not None and by_texts.stderr > 1.5 * alone.stderr
+
+
+def test_the_error_of_a_gaussian_of_tokens_is_that_of_other_texts() -> None:
+    drawn = [dependent_pair(np.random.default_rng(seed)) for seed in range(30)]
+    found = [
+        Resampled(parse("gauss")).estimate(*pair, rng=np.random.default_rng(0)) for pair in drawn
+    ]
+    errors = [one.stderr for one in found if one.stderr is not None]
+    assert np.mean(errors) == pytest.approx(np.std([one.bits for one in found]), rel=0.4)
+
+
+def test_wide_of_few_texts_names_no_negative_bound() -> None:
+    rng = np.random.default_rng(0)
+    samples = np.repeat(np.arange(16), 40)
+    z = rng.normal(size=(16, 20))[samples] + 0.3 * rng.normal(size=(640, 20))
+    y = positioned(np.arange(16)[samples] % 2, samples)
+    try:
+        Wide().estimate(ip.continuous(z), y)
+    except ip.errors.EstimatorError as error:
+        assert "at least -" not in str(error)
+
+
+@pytest.mark.parametrize(("meaning", "verdict"), [(False, "sampling"), (True, "estimator")])
+def test_an_excess_is_chance_where_labels_of_texts_mean_nothing(
+    tmp_path: Path, meaning: bool, verdict: str
+) -> None:
+    """Cells of two units miss the text that the next layer shows; labels are of texts."""
+    verdicts = set()
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        of_text = rng.normal(size=(60, 1))
+        signal = of_text + 0.05 * rng.normal(size=(60, 15))
+        hidden = 3 * rng.normal(size=(60, 15))
+        layers = {"a": np.stack([signal + hidden, signal - hidden], -1), "b": signal[..., None]}
+        y = of_text[:, 0] > 0 if meaning else rng.permutation(np.arange(60) % 2)
+        tokens = rng.integers(0, 5000, (60, 15))
+        run = ip.from_arrays(
+            layers,
+            x=tokens,
+            y=y.astype(int),
+            to=str(tmp_path / f"run{seed}"),
+            rows="token",
+            chain="sequential",
+        )
+        found = ip.check_dpi(ip.measure(run, ["bin:quantile,n=4"])).findings
+        verdicts |= {one.verdict for one in found if one.law.startswith("I(Z;Y) pair")}
+    assert verdicts == {verdict}

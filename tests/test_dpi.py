@@ -134,6 +134,16 @@ def test_rounding_is_joined_and_reported_not_accused(tmp_path: Path) -> None:
     )
     assert report.passed and report.counts.get("fault", 0) == 0
     assert any("500 row codes differed in the last bits only" in limit for limit in report.limits)
+    assert not any("units of tiny values" in limit for limit in report.limits)
+
+
+def test_a_leak_into_a_unit_of_tiny_values_is_no_fault_but_named(tmp_path: Path) -> None:
+    a = np.repeat(np.tanh(X[: N // 2]), 2, axis=0)
+    b = np.c_[a, 1e-7 * X[:, :1]]
+    plane = ip.measure(write(tmp_path / "run", [{"a": a, "b": b}], chain=chain_of(["a", "b"])))
+    report = ip.check_dpi(plane)
+    assert report.counts.get("fault", 0) == 0
+    assert any("units of tiny values" in limit for limit in report.limits)
 
 
 def test_the_contracting_and_expanding_linear_chain_blames_the_estimator(tmp_path: Path) -> None:

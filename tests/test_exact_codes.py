@@ -45,3 +45,12 @@ def test_a_leak_is_told_from_rounding_row_by_row() -> None:
     assert leak(np.array([0, 0]), np.array([0, 1]), np.zeros((2, 1))).leak_bits == 0.0, (
         "all values 0: the same within any rounding"
     )
+
+
+def test_a_leak_into_a_unit_of_tiny_values_is_named_beside_rounding() -> None:
+    up, down = np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2])
+    tiny = np.array([[1.0, 1e-6], [1.0, 3e-6], [2.0, 2e-6], [2.0, 2e-6]])
+    found = leak(up, down, tiny)
+    assert (found.leak_bits, found.joined, found.in_small_units) == (0.0, 1, 1)
+    rounded = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-7], [2.0, 2.0], [2.0, 2.0]])
+    assert leak(up, down, rounded).in_small_units == 0

@@ -18,6 +18,8 @@ from infoplane.types.arrays import Codes
 
 ROUNDING = 1e-5
 """Relative to the layer's largest absolute value."""
+_BEYOND_ROUNDING = 100
+"""Times the tolerance, of a unit's own largest value, by which rounding alone moves few rows."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Leak:
         leak_bits: the part of it beyond rounding; above 0 the chain is broken.
         joined: rows whose code differs from their group's by rounding only.
         example: two row numbers that share the upstream code and truly differ downstream.
+        in_small_units: how many of ``joined`` differ by little for the layer, but by much for the
+            unit in which they differ: rounding, or a leak into a unit of tiny values.
     """
 
     surplus_bits: float
     leak_bits: float
     joined: int
     example: tuple[int, int] | None
+    in_small_units: int = 0
 
 
 NO_LEAK = Leak(0.0, 0.0, 0, None)
@@ -84,8 +89,11 @@ def leak(
     scale = float(np.abs(z).max()) or 1.0
     moved = z[differs].astype(np.float64) - z[head[differs]].astype(np.float64)
     far = np.abs(moved).max(axis=1) > tolerance * scale
+    of_unit = np.abs(z).max(axis=0).astype(np.float64)  # (dim,)
+    far_in_unit = (np.abs(moved) > _BEYOND_ROUNDING * tolerance * of_unit).any(axis=1)
     joined = downstream.copy()
     joined[differs[~far]] = downstream[head[differs[~far]]]
     true_leak = conditional_entropy_bits(joined, upstream)
     example = (int(head[differs[far][0]]), int(differs[far][0])) if far.any() else None
-    return Leak(surplus, true_leak, int((~far).sum()), example)
+    in_small_units = int((far_in_unit & ~far).sum())
+    return Leak(surplus, true_leak, int((~far).sum()), example, in_small_units)

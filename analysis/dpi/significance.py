@@ -29,6 +29,7 @@ from infoplane.analysis.measuring.variables import (
     input_variable,
     label_variable,
     layer_variable,
+    samples_in_probe,
 )
 from infoplane.analysis.resampling.half_samples import (
     balanced_halves,
@@ -185,6 +186,12 @@ class Resampler:
         return None if archive is None else copies_in_probe(archive)
 
     @cached_property
+    def _rows_depend(self) -> bool:
+        """Whether rows are positions of samples, which halves take whole."""
+        archive = self.evidence.archive
+        return archive is not None and samples_in_probe(archive) is not None
+
+    @cached_property
     def _groups(self) -> Codes | None:
         """As `groups_in_probe`; None without an archive."""
         archive = self.evidence.archive
@@ -241,6 +248,8 @@ class Resampler:
         if upstream is None or downstream is None or self._labels is None:
             return Chance(_one_sided_p(excess, stderr), stderr, half_bits)
         p_value, bias = self._shuffled(step, upstream, downstream, self._labels)
+        if self._rows_depend:  # no label of theirs may be exchanged
+            p_value = _one_sided_p(excess - bias, stderr)
         return Chance(p_value, stderr, half_bits, excess - bias)
 
     def _shuffled(

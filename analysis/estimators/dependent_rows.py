@@ -8,14 +8,22 @@ whole samples.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import copy_groups, first_of_every, groups_of_repeats
+from infoplane.analysis.estimators.upsampled import upsampled_groups
 from infoplane.rows import codes_of
-from infoplane.types import Variable
+from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Codes, Floats, Ids
 
+DEPENDENT = (
+    "rows of one sample are no independent evidence: no error but that of halves of samples "
+    "(errorbars=)"
+)
+"""A note."""
 _MOST_TIMES = 8
 """Times that a row comes at most, to be one that was repeated."""
 FEWEST_SAMPLES = 8
@@ -49,6 +57,19 @@ def dense_samples(numbers: Ids) -> Codes | None:
 def count_of(samples: Codes) -> int:
     """Return how many samples there are, by their dense codes."""
     return int(samples.max()) + 1
+
+
+def without_error_of_rows(estimate: Estimate, *variables: Variable) -> Estimate:
+    """Return an estimate without the error that counts each row, where rows of a sample depend.
+
+    Args:
+        estimate: of these variables.
+        variables: paired rows.
+    """
+    if estimate.stderr is None or samples_of(*variables) is None:
+        return estimate
+    notes = (*estimate.notes, DEPENDENT)
+    return replace(estimate, stderr=None, low=None, high=None, notes=notes)
 
 
 def label_of_sample(y: Variable) -> bool:
@@ -102,7 +123,9 @@ def _copies(layer: Variable, *others: Variable) -> Codes | None:
     """
     groups = copy_groups(layer, *others)
     if groups is None and others:
-        return groups_of_repeats(layer, others[-1], fewest_in_atom=_MOST_TIMES)
+        groups = groups_of_repeats(layer, others[-1], fewest_in_atom=_MOST_TIMES)
+    if groups is None and others and (layer.kind, others[-1].kind) == ("continuous", "discrete"):
+        groups = upsampled_groups(layer, others[-1])
     return groups
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.dependent_rows import without_error_of_rows
 from infoplane.analysis.estimators.entropies import (
     LN2,
     counts_of,
@@ -26,6 +27,7 @@ from infoplane.analysis.estimators.limits import require_possible
 from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.estimators.of_vectors import OfVectors
 from infoplane.analysis.estimators.rank_scores import rank_scores, standard_columns
+from infoplane.analysis.estimators.upsampled import without_upsampling
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
@@ -161,8 +163,9 @@ class Gaussian(OfVectors):
         self.require_supported(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
+        a, b, upsampled = without_upsampling(a, b)
         (first, dead), (second, more) = live_units(a), live_units(b)
-        left_out = (*copied, *dead, *more)
+        left_out = (*copied, *upsampled, *dead, *more)
         if first is None or second is None:
             return Estimate(0.0, n, self.name, target="population", notes=left_out)
         if a.kind == b.kind:
@@ -171,7 +174,8 @@ class Gaussian(OfVectors):
             found = self._labels(first, second)
         else:
             found = self._labels(second, first)
-        return replace(found, n=n, notes=(*left_out, *found.notes))
+        found = replace(found, n=n, notes=(*left_out, *found.notes))
+        return without_error_of_rows(found, a, b)
 
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
         x = self._prepared(a)

@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.ksg import (
 )
 from infoplane.analysis.estimators.neighbour_formulas import ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
+from infoplane.analysis.estimators.scales import comparable_columns, dwarfed_note
 from infoplane.types import Estimate, Variable
 from infoplane.types.arrays import Floats
 
@@ -102,7 +103,7 @@ class Neighbours(ByNeighbours):
                 alone with their symbol.
         """
         self.require_supported(a, b)
-        pair = prepare_pair(a, b, self.k, name=self.name, spread_lattices=not self.correct)
+        pair = self._prepared(a, b)
         bits, notes = self._bits(pair)
         if not self.correct or "discrete" in (a.kind, b.kind):
             notes = (*falls_short(a, b), *notes)
@@ -112,7 +113,17 @@ class Neighbours(ByNeighbours):
             self.name,
             ceiling_bits=symbol_entropy(a, b),
             target="population",
-            notes=(*pair.notes, *notes),
+            notes=(*pair.notes, *dwarfed_note(a, b, ranked=True), *notes),
+        )
+
+    def _prepared(self, a: Variable, b: Variable) -> Pair:
+        return prepare_pair(
+            a,
+            b,
+            self.k,
+            name=self.name,
+            scale=comparable_columns,
+            spread_lattices=not self.correct,
         )
 
     def _bits(self, pair: Pair) -> Noted:

@@ -30,6 +30,7 @@ from infoplane.analysis.estimators.neighbour_rows import (
 from infoplane.analysis.estimators.of_vectors import OfVectors
 from infoplane.analysis.estimators.rank_scores import rank_scores, standard_columns
 from infoplane.analysis.estimators.resolution import unresolved
+from infoplane.analysis.estimators.scales import dwarfed_note
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
@@ -196,6 +197,8 @@ class KSG(ByNeighbours):
         of_rows = falls_short(a, b)
         if self.jitter:
             of_rows += (f"jitter {self.jitter:g} added to tell equal rows apart",)
+        if not self.scores:
+            of_rows += dwarfed_note(a, b, ranked=False)
         return Estimate(
             bits,
             a.n,

@@ -20,6 +20,7 @@ from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spr
 from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.analysis.estimators.repeated_values import has_density
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
+from infoplane.analysis.estimators.upsampled import without_upsampling
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
@@ -117,6 +118,7 @@ def prepare_pair(
     """Make two variables, of which at least one is continuous, ready for neighbours.
 
     - Rows that all come equally often are taken once, and copies of a row of two vectors.
+    - Of rows that come oftener with some labels than with others each is taken once.
     - Rows whose symbol no other row has are left out: they have no neighbour within their class.
     - Units that are constant over the rows are left out.
     - Rounded values are spread over their cells (`infoplane.analysis.estimators.quantisation`).
@@ -138,7 +140,8 @@ def prepare_pair(
     a, b, copied = without_copies(a, b)
     a, b, repeated = without_repeats(a, b)
     a, b, alone = with_shared_symbols(a, b)
-    notes = [*copied, *repeated, *alone, *near_copies_note([a, b])]
+    a, b, upsampled = without_upsampling(a, b)
+    notes = [*copied, *repeated, *alone, *upsampled, *near_copies_note([a, b])]
     if a.n < k + 2:
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from infoplane.analysis.estimators.dependent_rows import without_error_of_rows
 from infoplane.analysis.estimators.entropies import (
     CORRECTIONS,
     Correction,
@@ -146,6 +147,7 @@ class Plugin(SpecString):
                 f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the "
                 "bias of unseen pairs is unknown"
             )
-            return replace(found, notes=(note,))
+            return without_error_of_rows(replace(found, notes=(note,)), a, b)
         apart = abs(bits - information_bits(codes_a, codes_b, "cwj"))
-        return replace(found, low=low - apart, high=high + apart)
+        found = replace(found, low=low - apart, high=high + apart)
+        return without_error_of_rows(found, a, b)

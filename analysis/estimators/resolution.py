@@ -28,6 +28,8 @@ _UNITS_SEEN = 2
 _REACH = 0.15
 _THIN_DEVIATIONS = 3.0
 _LEAST_ROWS_PER_UNIT = 8
+_MOST_IN_PAIRS = 0.05
+"""Share of rows in classes of 2, of which halves keep one or both, that chance may rest on."""
 _DOUBT = 0.1  # share of Gaussian rows that some moment speaks against
 
 
@@ -36,7 +38,7 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
 
     One can
 
-    - of at most two units;
+    - of at most two units, where at most a twentieth of the rows are in classes of 2;
     - of two vectors that nothing speaks against being Gaussian: there the reach of the neighbours
       is their whole bias, which fewer rows show;
     - where k neighbours of a class reach at most 0.15 of the scale of the rows:
@@ -50,6 +52,13 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
         ranked: whether the estimate reads ranks, so that these have to be Gaussian, not the values.
     """
     vectors = [side.values for side in (pair.a, pair.b) if side.values is not None]
+    if len(vectors) == 1:
+        sizes = counts_of(pair.vector_and_symbols()[1])
+        in_pairs = 2 * float((sizes == 2).sum()) / pair.n
+        if in_pairs > _MOST_IN_PAIRS:
+            return (
+                f"no interval: halves of classes of 2 rows, {in_pairs:.0%} of all, show no chance"
+            )
     units = sum(values.shape[1] for values in vectors)
     if units <= _UNITS_SEEN or pair.constant:
         return None

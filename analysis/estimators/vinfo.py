@@ -25,6 +25,7 @@ from infoplane.analysis.estimators.surprise import (
     predictor_columns,
     samples_in_folds,
 )
+from infoplane.analysis.estimators.upsampled import copies_as_samples
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
 )
@@ -157,8 +158,9 @@ class VInformation(SpecString):
         n = a.n
         a, b, copied = without_copies(a, b)
         a, b, alone = with_shared_symbols(a, b, of=b)
+        a, b, upsampled = copies_as_samples(a, b)
         base, used = both_surprises(a, b, self, generator_of(rng))
-        found = summary_of(base - used, b, self, (*copied, *alone))
+        found = summary_of(base - used, b, self, (*copied, *alone, *upsampled))
         return replace(found, n=n)
 
     def estimate_plane_point(

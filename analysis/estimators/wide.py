@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.entropies import LN2, counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.of_vectors import OfVectors
+from infoplane.analysis.estimators.upsampled import copies_as_samples
 from infoplane.analysis.estimators.wide_features import Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
@@ -128,6 +129,8 @@ class Wide(OfVectors):
         if a.kind == b.kind:
             a, b, repeated = without_repeats(a, b)
             copied += repeated
+        a, b, upsampled = copies_as_samples(a, b)
+        copied += upsampled
         if a.n < _FEWEST_ROWS:
             raise EstimatorError(
                 f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
@@ -216,9 +219,11 @@ class Wide(OfVectors):
             )
 
     def _refusal(self, reading: Reading, reason: str) -> EstimatorError:
+        shown = f"the information is at least {reading.lower_bits:.2f} bits"
+        if reading.lower_bits <= 0:
+            shown = "the held-out rows show no information"
         return EstimatorError(
-            f"{self.name}: {reason}; the information is at least {reading.lower_bits:.2f} bits "
-            f"(held out, by {reading.name}); use more probe rows"
+            f"{self.name}: {reason}; {shown} (held out, by {reading.name}); use more probe rows"
         )
 
     def _estimate(

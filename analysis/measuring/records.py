@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]  # Any: JSON, as a result line stores it
 
 
-RESULTS = "8"
+RESULTS = "9"
 """Of results in a run's log: a change of what estimators give changes it, and results of before are
 measured again.
 """

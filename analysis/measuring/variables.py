@@ -140,17 +140,25 @@ def _labels(archive: Archive, variable: Variable) -> Variable:
     return replace(labels, notes=(*labels.notes, note))
 
 
+def samples_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+    """Return the sample that each row is a position of, shape ``(n,)``.
+
+    None where rows are samples, and of samples too few for halves.
+    """
+    positions = archive.positions
+    samples = None if positions is None else dense_samples(positions[:, 0])
+    enough = samples is not None and count_of(samples) >= FEWEST_SAMPLES
+    return samples if enough else None
+
+
 def groups_in_probe(archive: Archive) -> NDArray[np.int64] | None:
     """Return which rows fall in one half of the rows, shape ``(n,)``.
 
     Positions of one sample, else copies of one row: one input with one label, see
     `groups_of_codes`. None where each row falls by itself.
     """
-    positions = archive.positions
-    samples = None if positions is None else dense_samples(positions[:, 0])
-    if samples is not None and count_of(samples) >= FEWEST_SAMPLES:
-        return samples
-    return copies_in_probe(archive)
+    samples = samples_in_probe(archive)
+    return copies_in_probe(archive) if samples is None else samples
 
 
 def copies_in_probe(archive: Archive) -> NDArray[np.int64] | None:
