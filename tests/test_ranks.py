@@ -53,6 +53,13 @@ if mode in ("ddp", "none", "split"):
         with ip.Recorder(model, **options, **({"ranks": "split"} if mode == "split" else {})) as rec:
             train(model, rec)
     torch.save(net.state_dict(), f"{folder}/{mode}-{rank}.pt")
+elif mode == "statistics":
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Linear(6, 3))
+    model = nn.parallel.DistributedDataParallel(net)
+    with ip.Recorder(model, **options, ranks="split") as rec:
+        train(model, rec)
+    torch.save(net.state_dict(), f"{folder}/{mode}-{rank}.pt")
 elif mode == "fsdp":
     from torch.distributed.fsdp import fully_shard
     from torch.distributed.device_mesh import init_device_mesh
@@ -123,6 +130,19 @@ def test_ddp_is_probed_on_the_bare_module_and_trains_as_alone(tmp_path: Path) ->
     assert np.allclose(
         archive.z(3, "2"), net(torch.as_tensor(archive.x)).detach().numpy(), atol=1e-6
     )
+
+
+def test_rows_split_over_ranks_come_from_one_network(tmp_path: Path) -> None:
+    run("statistics", tmp_path)
+    first, second = (
+        torch.load(tmp_path / f"statistics-{rank}.pt", weights_only=True) for rank in (0, 1)
+    )
+    assert not torch.equal(first["1.running_mean"], second["1.running_mean"])  # put back
+    net = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)).eval()
+    net.load_state_dict(first)
+    archive = ip.open_archive(tmp_path / "run")
+    want = net(torch.as_tensor(archive.x)).detach().numpy()
+    np.testing.assert_allclose(archive.z(3, "2"), want, atol=1e-5)
 
 
 def test_rows_split_over_ranks_merge_into_the_same_run(tmp_path: Path) -> None:

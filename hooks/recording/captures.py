@@ -24,6 +24,7 @@ from infoplane.hooks.recording.error_log import CaptureErrorLog
 from infoplane.hooks.recording.interrupts import InterruptWatch
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.probe_pass import Emit, Kept
+from infoplane.hooks.recording.ranks import copied_buffers
 from infoplane.hooks.recording.run import capture_meta
 from infoplane.hooks.recording.weights import UnstoredBuffers, save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
@@ -46,6 +47,7 @@ class Captures:
         error_log: keeps what goes wrong.
 
     Attributes:
+        buffers: values that the network's take while the probe runs; its own where empty.
         pending: JSON records that go with the next shard.
         bytes_written: of activations and row digests so far.
     """
@@ -69,6 +71,7 @@ class Captures:
         self._unstored = UnstoredBuffers(model) if plan.options.store == "weights" else None
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
+        self.buffers: list[Tensor] = []
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
         self._failed: queue.SimpleQueue[tuple[int, Exception, Records]] = queue.SimpleQueue()
         if self.background is not None:
@@ -151,6 +154,7 @@ class Captures:
         isolation = self._plan.isolation(self._model, step=step)
         with isolation, isolation:
             isolation.prepare()
+            self._fill_buffers()
             ragged = self._plan.run(
                 self._model, self._probe, emit_unless_interrupted, step, self._rows
             )
@@ -159,6 +163,7 @@ class Captures:
             isolation = self._plan.isolation(self._model, step=step)
             with isolation, isolation:
                 isolation.prepare()
+                self._fill_buffers()
                 self.pending["gradients"] = gradient_statistics(
                     self._model,
                     options.gradients,
@@ -167,6 +172,12 @@ class Captures:
                     forward=options.forward,
                 )
         return self.pending | ({"lengths": ragged} if ragged else {})
+
+    def _fill_buffers(self) -> None:
+        """Give the network the buffers that it is to be captured with; isolation puts its back."""
+        if self.buffers:
+            for own, shared in zip(copied_buffers(self._model), self.buffers, strict=True):
+                own.data.copy_(shared)
 
     def _write_now(
         self, step: int, new_shard: NewShard, replaced: int | None, watch: InterruptWatch

@@ -14,16 +14,20 @@ rank is required for the other.
 
 from __future__ import annotations
 
+import base64
 import datetime
+import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from infoplane.errors import CaptureError
+from infoplane.hooks.network.saved_values import can_be_copied
 
 Ranks = Literal["auto", "rank0", "all", "split"]
 TIMEOUT = 60.0
@@ -57,8 +61,28 @@ class ProcessGroup:
             return 0, n
         return n * self.rank // self.world, n * (self.rank + 1) // self.world
 
-    def barrier(self, what: str) -> None:
-        """Wait for the other ranks that take part.
+    def buffers_of_rank_0(self, model: nn.Module, what: str) -> list[Tensor]:
+        """Wait for the others, and return rank 0's buffers where rows are split; else none.
+
+        Batch statistics are each rank's own between two forwards of DDP, which then takes those of
+        rank 0. Rows of several ranks are to come from one network.
+
+        Args:
+            model: the bare network.
+            what: for messages.
+        """
+        if not self.split:
+            self.barrier(what)
+            return []
+        packed = io.BytesIO()
+        torch.save([buffer.cpu() for buffer in copied_buffers(model)], packed)
+        brought = base64.b64encode(packed.getvalue()).decode() if self.rank == 0 else ""
+        shared = base64.b64decode(self.barrier(what, brought))
+        found: list[Tensor] = torch.load(io.BytesIO(shared), weights_only=True)
+        return found
+
+    def barrier(self, what: str, brought: str = "") -> str:
+        """Wait for the other ranks that take part, and return what rank 0 brought.
 
         Over the store, so that it works on every backend and can time out.
 
@@ -66,10 +90,10 @@ class ProcessGroup:
             CaptureError: a rank did not come in time.
         """
         if not (self.split or self.probes_together):
-            return
+            return brought
         number = next(_meeting)
         store = dist.distributed_c10d._get_default_store()
-        store.set(f"infoplane/{number}/{self.rank}", what)
+        store.set(f"infoplane/{number}/{self.rank}", brought or what)
         keys = [f"infoplane/{number}/{rank}" for rank in range(self.world)]
         try:
             store.wait(keys, datetime.timedelta(seconds=self.timeout))
@@ -80,11 +104,19 @@ class ProcessGroup:
                 "recording is collective, so every rank must create the Recorder and call step() "
                 "at the same steps (sharded parameters are gathered in every forward)"
             ) from error
+        if self.rank == 0 and number > 1:  # every rank has read it
+            store.delete_key(f"infoplane/{number - 1}/0")
+        return store.get(keys[0]).decode()
 
 
 def _are_several() -> bool:
     """Whether several processes train together."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def copied_buffers(model: nn.Module) -> list[Tensor]:
+    """Return the buffers that are their numbers and nothing else, in order."""
+    return [buffer.detach() for buffer in model.buffers() if can_be_copied(buffer)]
 
 
 def decided_by_rank_0(decide: Callable[[], int]) -> int:

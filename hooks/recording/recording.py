@@ -57,6 +57,7 @@ class Recording:
         self.is_open = True
         self._training = training
         self._plan = plan
+        self._model = model
         self._steps = steps
         self._certification = certification
         self._error_log = error_log
@@ -108,9 +109,10 @@ class Recording:
         return True
 
     def _take(self, step: AcceptedStep, metrics: Metrics) -> None:
-        self._team.barrier(f"step {step.count}")
+        buffers = self._team.buffers_of_rank_0(self._model, f"step {step.count}")
         if self._plan.options.on_error == "raise":
             metrics.require_numbers()
+        self.captures.buffers = buffers
         self.captures.take(step.count, metrics.values, first=step.first, outdated=step.outdated)
         self._certification.captured(step.count, anew=step.outdated is not None)
 
