@@ -307,6 +307,15 @@ def test_a_training_reads_on_as_if_the_probe_had_not_read(workers: int) -> None:
     assert epochs(shown) == epochs(loader())
 
 
+def test_a_shuffled_loader_gives_the_same_rows_whenever_it_is_read() -> None:
+    loader = DataLoader(TensorDataset(X, Y), batch_size=5, shuffle=True)
+    first = make_probe(loader)
+    torch.manual_seed(9)
+    again = make_probe(loader)
+    assert torch.equal(first.tensors()["x"], again.tensors()["x"])
+    assert sorted(first.tensors()["x"][:, 0].tolist()) == X[:, 0].tolist()
+
+
 def test_a_data_set_is_left_as_it_was() -> None:
     data = _Noisy()
     make_probe(data)

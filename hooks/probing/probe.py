@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from infoplane.errors import InputError, UnsupportedModel
-from infoplane.hooks.network.isolate import random_state_kept
+from infoplane.hooks.network.isolate import random_state_kept, seed_all
 from infoplane.hooks.probing import spool
 from infoplane.hooks.probing.batches import (
     Part,
@@ -221,6 +221,7 @@ def make_probe(
         if _is_maker(given):
             given = given()  # type: ignore[operator]  # a callable, checked there
         with loader_kept(given):
+            seed_all(0)  # a shuffled loader gives the same rows to a training that goes on
             part = _read(given, Reading(dtype, tuple(fixed)))
     have = [name for name, _ in named_values(part.inputs)]
     if fixed and (isinstance(part.inputs, Tensor) or set(fixed) - set(have)):
