@@ -261,9 +261,9 @@ def _read(given: object, how: Reading) -> Part:
     )
 
 
-def _rows_of(data: Dataset[Any]) -> Iterator[object]:
+def _rows_of(data: Any) -> Iterator[object]:  # Any: a data set of torch or of `datasets`
     """Every row of a data set that is read by number."""
-    for place in range(len(data)):  # type: ignore[arg-type]  # such a data set has a length
+    for place in range(len(data)):
         yield data[place]
 
 
