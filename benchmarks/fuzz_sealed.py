@@ -128,7 +128,7 @@ class LineMutants:
             self.log.path.write_bytes(bytes(text))
 
     def use(self) -> None:
-        shown, _ = RunSource(self.run).plane()
+        shown = RunSource(self.run).plane()
         require_sound(shown)
         page_data(shown, None, title="t")
         plane = ip.measure(self.run, SPECS)

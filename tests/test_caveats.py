@@ -18,7 +18,7 @@ from torch import nn
 import infoplane as ip
 from infoplane.analysis import caveats
 from infoplane.analysis.caveats import lower_bound_bits, warnings_of
-from infoplane.analysis.report.summary import summarise
+from infoplane.analysis.report.content import page_data
 from infoplane.types import Null
 
 
@@ -30,7 +30,7 @@ def capture(path: Path, net: nn.Module, x: np.ndarray, y: np.ndarray, layers: li
 
 def says(plane: ip.Plane, words: str) -> None:
     assert any(words in sentence for sentence in warnings_of(plane)), warnings_of(plane)
-    assert any(words in sentence for sentence in summarise(plane)[1])
+    assert any(words in sentence["text"] for sentence in page_data(plane)["cannot"])
     assert words.split(maxsplit=1)[0] in ip.plot_plane(plane).get_title(loc="left")
     plt.close("all")
 

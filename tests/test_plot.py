@@ -29,7 +29,8 @@ from infoplane.analysis.plot import (
     style,
 )
 from infoplane.analysis.plot.caption import caption_of
-from infoplane.analysis.plot.labels import axis_label, wrap_label
+from infoplane.analysis.plot.fonts import wrap_label
+from infoplane.analysis.plot.labels import axis_label
 from infoplane.analysis.plot.layout import beside, is_narrow, settle
 from infoplane.analysis.plot.matrix import plot_dpi_matrix
 from infoplane.analysis.plot.names import named, short_names
@@ -168,10 +169,8 @@ def test_a_law_of_one_layer_is_a_ring() -> None:
 
 def test_a_finding_at_an_unmeasured_step_or_layer_is_left_out() -> None:
     paths = trajectories(make_plane(), "bin:szt")
-    assert (
-        flag_segments(paths, [finding("fault", step=3), finding("fault", up="zz")], ("fault",))
-        == {}
-    )
+    report = DPIReport(9, (finding("fault", step=3), finding("fault", up="zz")))
+    assert flag_segments(paths, report, "bin:szt") == {}
 
 
 def test_colours_follow_steps_on_a_log_scale_that_has_a_place_for_step_zero() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.plot import caption_of, plot_curves, plot_plane, style
-from infoplane.analysis.plot.ceilings import ceilings_of
+from infoplane.analysis.plot.labels import ceilings_of
 from infoplane.plane import Plane
 
 ROWS = 300

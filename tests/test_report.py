@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from builders import plane_with, point
 
+from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.report import write_report
-from infoplane.analysis.report.content import MOST_FINDINGS, page_data
-from infoplane.analysis.report.summary import summarise
+from infoplane.analysis.report.content import page_data
+from infoplane.analysis.report.findings import MOST_FINDINGS
 from infoplane.analysis.report.write import embed, page
 from infoplane.errors import ArchiveExists, InputError
 from infoplane.plane import Failure, Plane, Point
@@ -150,8 +151,15 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_stays_under_6_megabyte
     )
 
 
+def head_of(plane: Plane, report: DPIReport | None = None) -> tuple[list[str], list[str]]:
+    """What the head of a page says that the run shows, and that it cannot show."""
+    data = page_data(plane, report)
+    shows, cannot = data["shows"], data["cannot"]
+    return [sentence["text"] for sentence in shows], [sentence["text"] for sentence in cannot]
+
+
 def test_the_summary_reports_the_drop_and_its_limits() -> None:
-    shows, cannot = summarise(
+    shows, cannot = head_of(
         make_plane(), DPIReport(4, (), counts={"ok": 4}, limits=("no archive",))
     )
     assert "falls most in layer b: 3 bits from its peak (step 0)" in " ".join(shows)
@@ -164,8 +172,8 @@ def test_the_summary_reports_the_drop_and_its_limits() -> None:
 def test_the_summary_says_whether_labels_are_continuous_or_missing() -> None:
     plane = replace(make_plane(), h_y_bits=None)
     unlabelled = replace(plane, points=tuple(p for p in plane if p.quantity == "i_xz"))
-    assert "Y is continuous" in summarise(plane)[0][0]
-    assert "no labels" in summarise(unlabelled)[0][0]
+    assert "Y is continuous" in head_of(plane)[0][0]
+    assert "no labels" in head_of(unlabelled)[0][0]
 
 
 def test_the_summary_names_saturation_reduction_and_failures() -> None:
@@ -182,7 +190,7 @@ def test_the_summary_names_saturation_reduction_and_failures() -> None:
     plane = Plane(
         saturated, ("a",), N, reductions={"a": "gap"}, failures=(Failure(0, "a", "ksg", "ties"),)
     )
-    text = " ".join(summarise(plane)[1])
+    text = " ".join(head_of(plane)[1])
     assert (
         "100% of the X-values are saturated" in text
         and "1 layers were reduced" in text
@@ -219,7 +227,8 @@ def test_a_thousand_findings_of_one_pair_are_one_sentence() -> None:
         Finding("I(X;Z) pair", step, "a", "b", step / 1e4, "estimator", "why", estimator="bin:szt")
         for step in range(1000)
     )
-    (row,) = page_data(make_plane(), DPIReport(1000, found))["dpi"]["episodes"]
+    report = DPIReport(1000, found, episodes_of(found, range(1000)))
+    (row,) = page_data(make_plane(), report)["dpi"]["episodes"]
     assert row["text"] == (
         "From step 0 to 999 (1000 checkpoints), b exceeds a, which it is computed from, "
         "by up to 0.0999 bits (I(X;Z) pair, bin:szt)."
@@ -228,7 +237,8 @@ def test_a_thousand_findings_of_one_pair_are_one_sentence() -> None:
 
 
 def test_a_chance_of_nothing_is_a_bound_and_not_zero() -> None:
-    report = DPIReport(9, (replace(finding(0.5), p=0.0),))
+    found = (replace(finding(0.5), p=0.0),)
+    report = DPIReport(9, found, episodes_of(found, [found[0].step]))
     assert "p < 1e-6" in json.dumps(page_data(make_plane(), report))
 
 
@@ -276,5 +286,5 @@ def test_failures_of_one_kind_are_one_row() -> None:
 
 def test_a_drop_is_not_spoken_of_where_there_is_one_checkpoint() -> None:
     points = [point("a", "i_xz", 3.0, step) for step in (0, 1)]
-    assert any("Drops from a peak" in text for text in summarise(plane_with(points))[1])
-    assert not any("Drops from a peak" in text for text in summarise(plane_with(points[:1]))[1])
+    assert any("Drops from a peak" in text for text in head_of(plane_with(points))[1])
+    assert not any("Drops from a peak" in text for text in head_of(plane_with(points[:1]))[1])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.report import Judged, write_report
 from infoplane.analysis.report.content import page_data
 from infoplane.analysis.report.write import page
@@ -99,9 +100,8 @@ def make_report(plane: Plane) -> DPIReport:
             deficit_bits=0.1,
         ),
     )
-    return DPIReport(
-        20, found, counts={"fault": 1, "estimator": 1, "ok": 18}, limits=("nothing else",)
-    )
+    counts = {"fault": 1, "estimator": 1, "ok": 18}
+    return DPIReport(20, found, episodes_of(found, (10, 100)), counts, ("nothing else",))
 
 
 @pytest.fixture(scope="module")

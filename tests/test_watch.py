@@ -17,7 +17,7 @@ from infoplane.analysis.live import application
 from infoplane.analysis.live.guard import LOOPBACK, is_loopback
 from infoplane.errors import InputError, NotAnArchive
 from infoplane.plane import Plane, Point
-from infoplane.types import DPIReport, Estimate
+from infoplane.types import Estimate
 
 
 class Growing:
@@ -29,7 +29,7 @@ class Growing:
     def version(self) -> str:
         return f"{self.steps}{self.broken}"
 
-    def plane(self) -> tuple[Plane, DPIReport | None]:
+    def plane(self) -> Plane:
         if self.broken:
             raise NotAnArchive("run: no run.json yet")
         points = tuple(
@@ -37,7 +37,7 @@ class Growing:
             for s in range(self.steps)
             for q in ("i_xz", "i_zy")
         )  # type: ignore[arg-type]
-        return Plane(points, ("fc",), 8), None
+        return Plane(points, ("fc",), 8)
 
 
 @contextmanager

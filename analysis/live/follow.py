@@ -9,18 +9,16 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.records import Result, checked_result
+from infoplane.analysis.measuring.variables import entropy_of_rows
 from infoplane.display.terminal import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import DPIReport, entropy_of_counts
 
 if TYPE_CHECKING:
-    from infoplane.analysis.measuring.records import Record
     from infoplane.archive import Archive, ResultLog
 
 WAIT_SECONDS = 0.5
@@ -38,7 +36,6 @@ class RunSource:
         self.run = Path(run)
         self._archive: Archive | None = None
         self._log: ResultLog | None = None
-        self._read: dict[str, tuple[Record, Result | None]] = {}
 
     def version(self) -> str:
         """Return names and sizes of the files that a new result or checkpoint touches."""
@@ -52,11 +49,8 @@ class RunSource:
                 seen.append(folder)
         return f"{hash(tuple(seen)):x}"
 
-    def plane(self) -> tuple[Plane, DPIReport | None]:
-        """Return everything measured so far, the newest result of each cell.
-
-        No verdicts while a run is growing.
-        """
+    def plane(self) -> Plane:
+        """Return everything measured so far, the newest result of each cell."""
         from infoplane.archive import ResultLog, open_archive
 
         self._archive = archive = (
@@ -64,10 +58,8 @@ class RunSource:
         )
         self._log = self._log or ResultLog(self.run)
         cells: dict[tuple[int, str, str], Result] = {}
-        for key, record in self._log.read().items():
-            if self._read.get(key, (None,))[0] is not record:
-                self._read[key] = (record, checked_result(record))
-            found = self._read[key][1]
+        for record in self._log.read().values():
+            found = checked_result(record)
             if found is None:
                 continue
             step, layer = int(record["step"]), str(record["layer"])
@@ -79,31 +71,20 @@ class RunSource:
             points += result.points
             failures += result.failures
         points.sort(key=lambda point: (point.step, archive.layers.index(point.layer)))
-        return replace(_empty(archive), points=tuple(points), failures=tuple(failures)), None
-
-
-def _empty(archive: Archive) -> Plane:
-    """Return the plane of an archive without its points."""
-    import numpy as np
-
-    labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
-    h_y = (
-        None
-        if labels is None
-        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1])
-    )
-    reductions = {info.name: info.reduction for info in archive.infos}
-    return Plane(
-        (),
-        archive.layers,
-        archive.n_rows,
-        h_y,
-        chain=archive.chain,
-        metrics=archive.metrics,
-        reductions=reductions,
-        provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid},
-        row_info=archive.row_info,
-    )
+        labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
+        return Plane(
+            tuple(points),
+            archive.layers,
+            archive.n_rows,
+            None if labels is None else entropy_of_rows(labels),
+            entropy_of_rows(archive.row_ids),
+            chain=archive.chain,
+            metrics=archive.metrics,
+            reductions={info.name: info.reduction for info in archive.infos},
+            failures=tuple(failures),
+            provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid},
+            row_info=archive.row_info,
+        )
 
 
 def measure_beside(

@@ -71,26 +71,11 @@ class Guard:
         self.app, self.hosts, self.token = app, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.responses import PlainTextResponse
+
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
-            return
-        refusal = self.refusal(scope)
-        if refusal is not None:
-            status, text = refusal
-            body = text.encode()
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": status,
-                    "headers": [
-                        *HEADERS,
-                        (b"content-type", b"text/plain; charset=utf-8"),
-                        (b"content-length", str(len(body)).encode()),
-                    ],
-                }
-            )
-            await send({"type": "http.response.body", "body": body})
             return
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
@@ -98,26 +83,27 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *HEADERS]
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        refusal = self.refusal(scope)
+        answer = self.app
+        if refusal is not None:
+            status, text = refusal
+            answer = PlainTextResponse(text, status)
+        await answer(scope, receive, with_headers)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and reason when a request is refused, None when it may pass."""
-        headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        hosts = [
-            value.decode("latin-1") for key, value in scope["headers"] if key.lower() == b"host"
-        ]
+        from starlette.datastructures import Headers
+
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
         name = host_name(hosts[0]) if len(hosts) == 1 else ""
         if self.hosts is not None and name not in self.hosts:
-            return (
-                421,
-                f"this page answers only to {', '.join(sorted(self.hosts))}, not to {name!r}",
-            )
+            known = ", ".join(sorted(self.hosts))
+            return 421, f"this page answers only to {known}, not to {name!r}"
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "read only"
-        if (
-            headers.get(b"sec-fetch-site") == "cross-site"
-            and headers.get(b"sec-fetch-mode") != "navigate"
-        ):
+        is_foreign = headers.get("sec-fetch-site") == "cross-site"
+        if is_foreign and headers.get("sec-fetch-mode") != "navigate":
             return 403, "other sites may not read this page"
         if self.token is not None:
             given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from html import escape
 from typing import Any, Protocol
 
 from infoplane.analysis.live.guard import LOOPBACK, App, Guard, is_loopback
@@ -20,7 +21,6 @@ from infoplane.analysis.report.content import page_data
 from infoplane.analysis.report.write import page, plotly_source
 from infoplane.errors import InfoplaneError, InputError, MissingExtra
 from infoplane.plane import Plane
-from infoplane.types import DPIReport
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
@@ -39,7 +39,7 @@ class Source(Protocol):
     def version(self) -> str:
         """Return what changes whenever `plane` would; cheap, and never raises."""
 
-    def plane(self) -> tuple[Plane, DPIReport | None]:
+    def plane(self) -> Plane:
         """Return what has been measured so far."""
 
 
@@ -75,14 +75,12 @@ class _Pages:
         with self._lock:
             version = self.source.version()
             if self._made is None or self._made[0] != version:
-                plane, report = self.source.plane()
-                data = page_data(plane, report, title=self.title)
+                plane = self.source.plane()
+                data = page_data(plane, title=self.title)
                 data["count"] = len(plane)
                 data["status"] = time.strftime("last change seen %H:%M:%S")
-                self._made = (
-                    version,
-                    json.dumps(data, allow_nan=False, separators=(",", ":")).encode(),
-                )
+                text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+                self._made = (version, text.encode())
             return self._made[1]
 
 
@@ -124,7 +122,7 @@ def application(
     def home(request: Request) -> Response:
         query = f"?{request.url.query}" if token else ""
         return HTMLResponse(
-            page(None, policy=POLICY, plotly=f'<script src="plotly.js{_quoted(query)}"></script>'),
+            page(None, policy=POLICY, plotly=f'<script src="plotly.js{escape(query)}"></script>'),
             headers={"content-security-policy": POLICY},
         )
 
@@ -143,7 +141,7 @@ def application(
             return Response(json.dumps(words), 503, media_type="application/json")
 
     def events(request: Request) -> Response:
-        return StreamingResponse(_events(source, looking), media_type="text/event-stream")
+        return StreamingResponse(_changes(source, looking), media_type="text/event-stream")
 
     def which(request: Request) -> Response:
         question = request.query_params.get("question", "")
@@ -164,33 +162,24 @@ def application(
     )
 
 
-def _quoted(text: str) -> str:
-    return "".join(c for c in text if c.isalnum() or c in "?&=-_.~%")
-
-
-async def _events(source: Source, viewers: Viewers) -> AsyncIterator[str]:
+async def _changes(source: Source, viewers: Viewers) -> AsyncIterator[str]:
     """One ``change`` event now and at every later change.
 
     Comments in between keep the connection open.
     """
     with viewers:
-        async for text in _changes(source):
-            yield text
-
-
-async def _changes(source: Source) -> AsyncIterator[str]:
-    yield "retry: 1000\n\n"
-    last, quiet = "", 0.0
-    while True:
-        version = await asyncio.to_thread(source.version)
-        if version != last:
-            last, quiet = version, 0.0
-            yield f"event: change\ndata: {json.dumps(version)}\n\n"
-        elif quiet > KEEP_ALIVE_SECONDS:
-            quiet = 0.0
-            yield ": still here\n\n"
-        await asyncio.sleep(POLL_SECONDS)
-        quiet += POLL_SECONDS
+        yield "retry: 1000\n\n"
+        last, quiet = "", 0.0
+        while True:
+            version = await asyncio.to_thread(source.version)
+            if version != last:
+                last, quiet = version, 0.0
+                yield f"event: change\ndata: {json.dumps(version)}\n\n"
+            elif quiet > KEEP_ALIVE_SECONDS:
+                quiet = 0.0
+                yield ": still here\n\n"
+            await asyncio.sleep(POLL_SECONDS)
+            quiet += POLL_SECONDS
 
 
 def serve(

@@ -71,8 +71,9 @@ def save_animation(
         view=view,
     )
     paths = trajectories(plane, spec, sense)
-    look: style.Look = {"color": "#222222", "lw": 1.0, "ls": ":", "zorder": 8}
-    (joined,) = ax.plot([], [], marker="o", ms=5, mfc="white", gid="now", **look)
+    (joined,) = ax.plot(
+        [], [], "o:", color="#222222", lw=1.0, ms=5, mfc="white", zorder=8, gid="now"
+    )
     text = ax.text(0.02, 0.9, "", transform=ax.transAxes, fontsize=9, gid="step")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames

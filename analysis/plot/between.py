@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.fonts import drawable_short_names
 from infoplane.analysis.plot.layout import is_narrow, width_points
-from infoplane.analysis.plot.matrix import name_cells, title_cells
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.matrix import name_cells, title_cells, write_cell
 from infoplane.analysis.plot.tones import heat_map
 from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.studies.layer_information import LayerMatrix
 
 MOST_NUMBERS = 12
 """Layers up to which every cell holds its number."""
@@ -21,24 +23,8 @@ _LEAST_CELL = 14.0
 """Points from which on a cell has room for its number."""
 
 
-class Matrix(Protocol):
-    """A symmetric matrix of bits between layers.
-
-    As `infoplane.analysis.studies.layer_information.layer_information` gives it; pairs without a
-    number are masked.
-    """
-
-    @property
-    def step(self) -> int: ...
-    @property
-    def estimator(self) -> str: ...
-    @property
-    def layers(self) -> tuple[str, ...]: ...
-    def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]: ...  # Any: numpy's shape
-
-
 @style.styled
-def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
+def plot_layer_information(matrix: LayerMatrix, *, ax: Axes | None = None) -> Axes:
     """Layer x layer heat map of I(Z_i;Z_j) in bits at one checkpoint.
 
     Cells without a number stay grey.
@@ -66,13 +52,13 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     bar.set_label("[bits] (grey: no number)")
     letters = 13 if is_narrow(ax) else 18
-    name_cells(ax, drawable_names(short_names(matrix.layers, letters)))
+    name_cells(ax, drawable_short_names(matrix.layers, letters))
     title_cells(ax, f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}")
     cell = width_points(ax) / len(matrix.layers)
     if len(matrix.layers) <= MOST_NUMBERS and cell > _LEAST_CELL:
         middle = low + 0.55 * (high - low)
         for (row, column), bits in np.ndenumerate(np.ma.filled(values, np.nan)):
             if np.isfinite(bits):
-                text = ax.text(column, row, f"{bits:.2f}", ha="center", va="center", fontsize=6)
-                text.set(color="white" if bits > middle else "black", gid=f"cell-{row}-{column}")
+                text = write_cell(ax, (row, column), f"{bits:.2f}", dark=bits > middle)
+                text.set_fontsize(6)
     return ax

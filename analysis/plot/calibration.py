@@ -73,8 +73,15 @@ def _draw_errors(
                 errors[cases.index(score.where) + shift] = score.bias
         shown = np.clip(list(errors.values()), -_LIMIT, _LIMIT)
         tone = colours(index / max(1, len(names) - 1))
-        look: style.Look = {"color": tone, "ms": 4, "ls": "none", "label": name}
-        ax.plot(shown, list(errors), marker(index), gid=f"errors {name}", **look)
+        ax.plot(
+            shown,
+            list(errors),
+            marker(index),
+            color=tone,
+            ms=4,
+            label=name,
+            gid=f"errors {name}",
+        )
         for place, bias in errors.items():
             if abs(bias) > _LIMIT:
                 _write_beyond(ax, place, bias)

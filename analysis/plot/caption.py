@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.plot.ceilings import Ceilings, ceilings_of
 from infoplane.analysis.plot.depth import depth_of
-from infoplane.analysis.plot.labels import QUANTITIES, UNITS, axis_of, choose_estimator
+from infoplane.analysis.plot.labels import (
+    QUANTITIES,
+    Ceilings,
+    axis_of,
+    ceiling_name,
+    ceiling_text,
+    ceilings_of,
+    choose_estimator,
+)
 from infoplane.analysis.plot.marks import MARKS, marks_of
 from infoplane.analysis.plot.names import layer_labels, layer_marks
-from infoplane.analysis.plot.trajectory import (
-    Trajectory,
-    concerns,
-    flag_segments,
-    trajectories,
-)
+from infoplane.analysis.plot.trajectory import Trajectory, flag_segments, trajectories
 from infoplane.plane import Plane
-from infoplane.types import FLAGS, DPIReport
+from infoplane.types import DPIReport
 
 if TYPE_CHECKING:
     from infoplane.analysis.caveats import Caveats
@@ -69,8 +71,8 @@ def caption_of(
     sentences = [
         _subject(plane, kind, spec, paths, by_depth=by_depth and kind == "plane"),
         *_axes(plane, kind, spec, sense),
+        _lines(ceilings_of(plane, spec), kind, unit),
     ]
-    sentences.append(_lines(ceilings_of(plane, spec), kind, unit))
     if kind == "plane":
         if len(plane.steps) > 1:
             sentences.append("Open ring: first checkpoint; large shape: last.")
@@ -120,18 +122,10 @@ def _axes(plane: Plane, kind: str, spec: str, sense: str | None) -> list[str]:
 
 def _lines(ceilings: Ceilings, kind: str, unit: str) -> str:
     """Return what the dashed lines are."""
-    lines = []
-    for ceiling in ceilings.values():
-        if ceiling.bits is not None:
-            name = _named(ceiling.name, unit)
-            lines.append(f"{name} = {ceiling.bits * UNITS[unit]:.4g} {unit}")
-    shaded = f"; shaded: within half a bit of {_named(ceilings['i_xz'].name, unit)}"
+    known = [ceiling for ceiling in ceilings.values() if ceiling.bits is not None]
+    lines = [f"{ceiling_text(ceiling, unit)} {unit}" for ceiling in known]
+    shaded = f"; shaded: within half a bit of {ceiling_name(ceilings['i_xz'], unit)}"
     return f"Dashed: {', '.join(lines)}{shaded if kind != 'curves' else ''}."
-
-
-def _named(name: str, unit: str) -> str:
-    """Return the name of a ceiling in a unit: ``log2 N``, or ``ln N`` in nats."""
-    return name.replace("log2", "ln") if unit == "nats" else name
 
 
 def _marks(paths: list[Trajectory], caveats: Caveats | None) -> list[str]:
@@ -142,11 +136,7 @@ def _marks(paths: list[Trajectory], caveats: Caveats | None) -> list[str]:
 
 def _findings(paths: list[Trajectory], spec: str, report: DPIReport | None) -> list[str]:
     """Return what the segments between layers are, where any are drawn."""
-    if report is None or not paths:
-        return []
-    sense = paths[0].senses[0]
-    found = [finding for finding in report.findings if concerns(finding, spec, sense)]
-    segments = flag_segments(paths, found, FLAGS)
+    segments = flag_segments(paths, report, spec)
     if not segments:
         return []
     tally = ", ".join(f"{len(pairs)} {verdict}" for verdict, pairs in segments.items())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -23,11 +24,6 @@ from infoplane.errors import InputError
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
-
-
-def pooled_label(pooled: Pooled, sense: str = "point") -> str:
-    """Return the label of an axis of pooled runs: what is drawn, its unit, bound and spec."""
-    return drawable(short_label(pooled.quantity, pooled.estimator, sense))
 
 
 @style.styled
@@ -50,23 +46,33 @@ def plot_cloud(
         InputError: a step that not all runs have, or no layer with both quantities.
     """
     pairs = pairs_of(pooled)
-    steps = pairs[0][0].steps
-    step = steps[-1] if step is None else step
-    if step not in steps:
-        raise InputError(f"no such step in all runs: {step}; they share {list(steps)}")
+    across, up = pairs[0]
+    step = across.steps[-1] if step is None else step
+    _require_steps(across, [step])
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.42)
+    handles = _draw_step(ax, pairs, step)
+    runs = len(across.names)
+    ax.set_title(f"step {step}, {runs} runs: every run, median", fontsize=8, loc="left")
+    settle(style.figure_of(ax))
+    label_across(ax, _label(across))
+    label_up(ax, _label(up))
+    plain_legend(ax, handles, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def _require_steps(pooled: Pooled, steps: Sequence[int]) -> None:
+    for step in steps:
+        if step not in pooled.steps:
+            raise InputError(f"no such step in all runs: {step}; they share {list(pooled.steps)}")
+
+
+def _draw_step(ax: Axes, pairs: Sequence[tuple[Pooled, Pooled]], step: int) -> list[Artist]:
+    """Draw all layers at one checkpoint; returns their legend entries."""
     layers = [across.layer for across, _ in pairs]
     tones = layer_tones(layers)
     for index, (across, up) in enumerate(pairs):
         _draw_cloud(ax, across, up, step, tones[across.layer], index)
-    runs = len(pairs[0][0].names)
-    ax.set_title(f"step {step}, {runs} runs: every run, median", fontsize=8, loc="left")
-    across, up = pairs[0]
-    settle(style.figure_of(ax))
-    label_across(ax, pooled_label(across))
-    label_up(ax, pooled_label(up))
-    plain_legend(ax, layer_handles(ax, layers), loc="center left", bbox_to_anchor=(1.01, 0.5))
-    return ax
+    return layer_handles(ax, layers)
 
 
 def _draw_cloud(ax: Axes, across: Pooled, up: Pooled, step: int, tone: Tone, index: int) -> None:
@@ -77,8 +83,16 @@ def _draw_cloud(ax: Axes, across: Pooled, up: Pooled, step: int, tone: Tone, ind
     for x, y in zip(xs, ys, strict=True):
         ax.plot([x, middle[0]], [y, middle[1]], color=tone, lw=0.4, alpha=0.5, zorder=1)
     ax.scatter(xs, ys, s=9, color=[tone], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{index}")
-    look: style.Look = {"ms": 7, "mfc": tone, "mec": "black", "mew": 0.8, "ls": "none"}
-    ax.plot(*middle, marker=marker(index), zorder=4, gid=f"median-{index}", **look)
+    ax.plot(
+        *middle,
+        marker(index),
+        ms=7,
+        mfc=tone,
+        mec="black",
+        mew=0.8,
+        zorder=4,
+        gid=f"median-{index}",
+    )
 
 
 @style.styled
@@ -90,22 +104,25 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
         steps: checkpoints that all runs share; the first, those at a third and two thirds, and the
             last when left out.
     """
-    across, up = pairs_of(pooled)[0]
+    pairs = pairs_of(pooled)
+    across, up = pairs[0]
     chosen = _four_of(across.steps) if steps is None else list(steps)
+    _require_steps(across, chosen)
     figure = style.new_figure(style.PAGE, style.PAGE / len(chosen) + 0.7)
     axes = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
     for ax, step in zip(axes, chosen, strict=True):
-        plot_cloud(pooled, step=step, ax=ax)
-        handles = list(ax.get_legend().legend_handles)
-        ax.get_legend().remove()
+        handles = _draw_step(ax, pairs, step)
         ax.set_title(f"step {step}", fontsize=8, loc="left")
-        ax.set_xlabel("")
-        ax.set_ylabel("")
-    label_up(axes[0], pooled_label(up))
-    words = f"{pooled_label(across)}; {len(across.names)} runs, median marked"
+    label_up(axes[0], _label(up))
+    words = f"{_label(across)}; {len(across.names)} runs, median marked"
     figure.supxlabel(words, fontsize=8, parse_math=False)
     plain_legend(figure, handles, loc="outside right center")
     return figure
+
+
+def _label(pooled: Pooled) -> str:
+    """Return the label of an axis of pooled runs: what is drawn, its unit and spec."""
+    return drawable(short_label(pooled.quantity, pooled.estimator))
 
 
 def _four_of(steps: Sequence[int]) -> list[int]:

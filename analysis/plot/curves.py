@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.end_names import name_ends
 from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import draw_ceiling_up, draw_heading, label_up, with_margins
-from infoplane.analysis.plot.labels import QUANTITIES, choose_estimator, short_axis
+from infoplane.analysis.plot.labels import QUANTITIES, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.legend import draw_marks
 from infoplane.analysis.plot.marks import MARKS, NULL
@@ -45,11 +46,6 @@ class Curve:
     estimates: Sequence[Estimate]
     band: Mapping[int, Interval]
     band_mark: str = ""
-
-    @property
-    def highest_bits(self) -> float:
-        """The largest of its values."""
-        return max(estimate.bits for estimate in self.estimates)
 
     def marks(self) -> set[str]:
         """Return keys of the marks that its picture holds."""
@@ -135,8 +131,9 @@ def _draw_panel(
 ) -> None:
     """Draw the curves of a plane of one estimator and quantity, without their names."""
     (spec,) = plane.estimators
-    tones = layer_tones([curve.layer for curve in curves]).values()
-    for index, (curve, tone) in enumerate(zip(curves, tones, strict=True)):
+    tones = layer_tones([curve.layer for curve in curves])
+    for index, curve in enumerate(curves):
+        tone = tones[curve.layer]
         _draw_curve(ax, curve, tone, index, alpha=0.13 * min(1.0, 4 / len(curves)))
     step_axis(ax, plane.steps, log)
     _set_limits(ax, ceilings_of(plane, spec)[quantity], curves, view)
@@ -184,20 +181,38 @@ def _draw_curve(ax: Axes, curve: Curve, tone: Tone, index: int, *, alpha: float)
     """
     bits = [estimate.bits for estimate in curve.estimates]
     shape = marker(index) if len(bits) == 1 else ""
-    look: style.Look = {"color": tone, "lw": 1.3, "ls": dashes(index)}
-    ax.plot(curve.steps, bits, marker=shape, ms=4, zorder=3, gid=f"curve-{index}", **look)
-    if curve.band:
-        low, high = zip(*curve.band.values(), strict=True)
-        shaded = ax.fill_between(list(curve.band), low, high, color=tone, alpha=alpha, lw=0)
-        shaded.set(zorder=1, gid=f"band-{index}")
-    if shuffled := curve.shuffled():
-        low, high = zip(*shuffled.values(), strict=True)
-        shaded = ax.fill_between(list(shuffled), low, high, color=NULL, alpha=0.3, lw=0.8)
-        shaded.set(edgecolor=tone, zorder=0.5, gid=f"null-{index}")
+    ax.plot(
+        curve.steps,
+        bits,
+        color=tone,
+        lw=1.3,
+        ls=dashes(index),
+        marker=shape,
+        ms=4,
+        zorder=3,
+        gid=f"curve-{index}",
+    )
+    _shade(ax, curve.band, color=tone, alpha=alpha, lw=0, zorder=1, gid=f"band-{index}")
+    _shade(
+        ax,
+        curve.shuffled(),
+        facecolor=NULL,
+        edgecolor=tone,
+        alpha=0.3,
+        lw=0.8,
+        zorder=0.5,
+        gid=f"null-{index}",
+    )
     for key, points in curve.hollow().items():
-        look = {"ms": 3.2, "mfc": "white", "mec": tone, "mew": 0.6, "ls": "none", "zorder": 4}
-        shape = MARKS[key].look["marker"]
-        ax.plot(*zip(*points, strict=True), marker=shape, gid=f"{key}-{index}", **look)
+        look = {**MARKS[key].look, "ms": 3.2, "mec": tone, "mew": 0.6}
+        ax.plot(*zip(*points, strict=True), zorder=4, gid=f"{key}-{index}", **look)
+
+
+def _shade(ax: Axes, bands: Mapping[int, Interval], **look: Any) -> None:
+    """Shade what lies between the edges at the steps. Any: keywords of a polygon."""
+    if bands:
+        low, high = zip(*bands.values(), strict=True)
+        ax.fill_between(list(bands), low, high, **look)
 
 
 def _set_limits(ax: Axes, ceiling: Ceiling, curves: Sequence[Curve], view: View) -> None:
@@ -205,25 +220,19 @@ def _set_limits(ax: Axes, ceiling: Ceiling, curves: Sequence[Curve], view: View)
 
     From 0 to it or to the highest value, or as asked for.
     """
-    highest = max(curve.highest_bits for curve in curves)
-    if ceiling.bits is not None:
-        draw_ceiling_up(ax, ceiling, view, gid="reference")
-    if view.fit:
-        _fit(ax, curves)
-    else:
-        top = max(highest, ceiling.bits or 0.0)
-        ax.set_ylim(min(0.0, ax.get_ylim()[0]), top * 1.1 if top > 0 else None)
-    view.set_limits(ax, steps_across=True)
-    view.set_ticks(ax.yaxis)
-
-
-def _fit(ax: Axes, curves: Sequence[Curve]) -> None:
     values: list[float] = []
     for curve in curves:
         values += [estimate.bits for estimate in curve.estimates]
-        for ends in curve.band.values():
-            values += ends
-    ax.set_ylim(with_margins(values, 0.05, 0.08))
+    draw_ceiling_up(ax, ceiling, view, gid="reference")
+    if view.fit:
+        for curve in curves:
+            values += itertools.chain(*curve.band.values())
+        ax.set_ylim(with_margins(values, 0.05, 0.08))
+    else:
+        top = max(*values, ceiling.bits or 0.0)
+        ax.set_ylim(min(0.0, ax.get_ylim()[0]), top * 1.1 if top > 0 else None)
+    view.set_limits(ax, steps_across=True)
+    view.set_ticks(ax.yaxis)
 
 
 @style.styled
@@ -250,10 +259,8 @@ def draw_curves(
     """
     spec = choose_estimator(plane, estimator, in_bits=False)
     view = view or View()
-    panels = {}
-    for quantity in QUANTITIES:
-        if curves := curves_of(plane, quantity, spec, sense):
-            panels[quantity] = curves
+    by_quantity = {quantity: curves_of(plane, quantity, spec, sense) for quantity in QUANTITIES}
+    panels = {quantity: curves for quantity, curves in by_quantity.items() if curves}
     has_metrics = bool(logged_metrics(plane))
     rows = len(panels) + has_metrics
     figure = style.new_figure(width, (2.3 if width > 5 else 1.9) * rows)

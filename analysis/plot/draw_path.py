@@ -12,9 +12,9 @@ from matplotlib.colors import Colormap, Normalize
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.marks import GREY, NULL
+from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.tones import layer_tone, marker, pale
-from infoplane.analysis.plot.trajectory import Interval, Trajectory
+from infoplane.analysis.plot.trajectory import Trajectory
 
 Tones = NDArray[np.float64]
 """Colours of the checkpoints of one path, shape (steps, 4)."""
@@ -63,7 +63,8 @@ def draw_path(
         _draw_ranges(ax, path, index)
     _draw_bars(ax, path, index, tones)
     if path.null is not None:
-        _draw_null(ax, path, path.null, index)
+        x = path.x[-1]
+        ax.plot([x, x], path.null, zorder=1, gid=f"null-{index}", **MARKS["null"].look)
     _draw_ends(ax, path, index, tones, size, index if shape is None else shape)
 
 
@@ -71,10 +72,15 @@ def _draw_line(ax: Axes, path: Trajectory, index: int, norm: Normalize, colours:
     points = np.column_stack([path.x, path.y])  # (steps, 2)
     segments = np.stack([points[:-1], points[1:]], axis=1)  # (steps - 1, 2, 2)
     lines = LineCollection(
-        list(segments), cmap=colours, norm=norm, linewidths=1.1, alpha=0.85, zorder=2
+        list(segments),
+        cmap=colours,
+        norm=norm,
+        array=path.steps[1:],
+        linewidths=1.1,
+        alpha=0.85,
+        zorder=2,
+        gid=f"path-{index}",
     )
-    lines.set_array(np.asarray(path.steps[1:], float))
-    lines.set_gid(f"path-{index}")
     ax.add_collection(lines)
 
 
@@ -131,19 +137,18 @@ def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
     pairs = list(itertools.pairwise(path.runs)) or [(path.runs[0], ())]
     hulls = [convex_hull([*first, *second]) for first, second in pairs]
     tone = layer_tone(index)
-    shade = pale(tone)
-    ax.add_collection(
-        PolyCollection(
-            hulls,
-            facecolors=shade,
-            edgecolors=shade,
-            linewidths=0.5,
-            zorder=0.5,
-            gid=f"range-{index}",
-        )
+    bands = PolyCollection(
+        hulls, color=pale(tone), linewidths=0.5, zorder=0.5, gid=f"range-{index}"
     )
-    lines = LineCollection(list(np.swapaxes(path.runs, 0, 1)), colors=[tone])  # (runs, steps, 2)
-    lines.set(linewidths=0.4, alpha=0.4, zorder=1, gid=f"runs-{index}")
+    ax.add_collection(bands)
+    lines = LineCollection(
+        list(np.swapaxes(path.runs, 0, 1)),  # (runs, steps, 2)
+        colors=[tone],
+        linewidths=0.4,
+        alpha=0.4,
+        zorder=1,
+        gid=f"runs-{index}",
+    )
     ax.add_collection(lines)
 
 
@@ -179,20 +184,6 @@ def _turns_left(before: Corner, at: Corner, then: Corner) -> bool:
     return (at_x - x) * (then_y - y) > (at_y - y) * (then_x - x)
 
 
-def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
-    x = path.x[-1]
-    ax.plot(
-        [x, x],
-        null,
-        color=NULL,
-        lw=3,
-        alpha=0.7,
-        solid_capstyle="butt",
-        zorder=1,
-        gid=f"null-{index}",
-    )
-
-
 def _draw_ends(
     ax: Axes, path: Trajectory, index: int, tones: Tones, size: float, shape: int
 ) -> None:
@@ -202,8 +193,8 @@ def _draw_ends(
     """
     look: style.Look = {"ls": "none", "mew": 0.8, "zorder": 5}
     if len(path.steps) > 1:
-        first = {"marker": "o", "ms": size, "mfc": "none", "mec": GREY, "gid": f"first-{index}"}
-        ax.plot(path.x[0], path.y[0], **look | first | {"zorder": 4})
+        ring = {**MARKS["first"].look, "ms": size}
+        ax.plot(path.x[0], path.y[0], zorder=4, gid=f"first-{index}", **ring)
     face = "white" if hollow_points(path)[-1] else tones[-1]
     last = {"marker": marker(shape), "ms": size, "mfc": face, "mec": "black"}
     ax.plot(*path.end, **look | last, gid=f"last-{index}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
@@ -15,21 +16,14 @@ from infoplane.analysis.plot.place import spread
 from infoplane.analysis.plot.small import layer_tones
 from infoplane.analysis.plot.tones import Tone
 from infoplane.plane import Plane
-from infoplane.types import Estimate
+
+if TYPE_CHECKING:
+    from infoplane.analysis.plot.curves import Curve
 
 _SMALLEST = 5.5
 """Points of the smallest names of layers."""
-
-
-class Curve(Protocol):
-    """A layer's numbers over the steps."""
-
-    @property
-    def layer(self) -> str: ...
-    @property
-    def steps(self) -> Sequence[int]: ...
-    @property
-    def estimates(self) -> Sequence[Estimate]: ...
+_START = 1.035
+"""Where names begin, as a share of the width of the Axes; their length does not change with it."""
 
 
 def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
@@ -53,22 +47,31 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
     slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
     for index, slot in zip(places, slots, strict=True):
         _write_name(ax, labels[index], curves[index], tones[layers[index]], slot, size)
-    settle(style.figure_of(ax))  # the names have taken room from the Axes
+    figure = style.figure_of(ax)
+    settle(figure)  # the names have taken room from the Axes
     right = max(text.get_window_extent().x1 for text in ax.texts)
-    edge = float(ax.transAxes.inverted().transform((right, 0.0))[0])
+    inches = (right - ax.transAxes.transform((_START, 0.0))[0]) / figure.dpi
+    ends = ax.transAxes + ScaledTranslation(inches, 0, figure.dpi_scale_trans)
     legend = ax.get_legend()
     if legend is not None:
-        legend.set_bbox_to_anchor((edge, 1), transform=ax.transAxes)
+        legend.set_bbox_to_anchor((_START, 1), transform=ends)
     if len(places) < len(curves):
-        _write_share(ax, f"{len(places)} of {len(curves)} layers named", edge)
+        _write_share(ax, f"{len(places)} of {len(curves)} layers named", ends)
 
 
-def _write_share(ax: Axes, words: str, edge: float) -> None:
-    """Write how many layers are named, beside the label of the steps and up to an edge."""
+def _write_share(ax: Axes, words: str, ends: Transform) -> None:
+    """Write how many layers are named, beside the label of the steps, up to the names' ends."""
     label = ax.xaxis.label.get_window_extent()
     height = float(ax.transAxes.inverted().transform((0.0, label.y0))[1])
-    look: style.Look = {"fontsize": 6.0, "color": ax.xaxis.label.get_color(), "gid": "named"}
-    ax.annotate(words, (edge, height), xycoords="axes fraction", ha="right", **look)
+    ax.annotate(
+        words,
+        (_START, height),
+        xycoords=ends,
+        ha="right",
+        fontsize=6.0,
+        color=ax.xaxis.label.get_color(),
+        gid="named",
+    )
 
 
 def _height_of_end(ax: Axes, curve: Curve) -> float:
@@ -82,11 +85,10 @@ def _height_of_end(ax: Axes, curve: Curve) -> float:
 
 def _write_name(ax: Axes, name: str, curve: Curve, tone: Tone, slot: float, size: float) -> None:
     """Write a layer's name right of the Axes at the height ``slot``, joined to its curve's end."""
-    line = {"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1}
     ax.annotate(
         name,
         (curve.steps[-1], curve.estimates[-1].bits),
-        xytext=(1.035, slot),
+        xytext=(_START, slot),
         textcoords="axes fraction",
         fontsize=size,
         va="center",
@@ -95,5 +97,13 @@ def _write_name(ax: Axes, name: str, curve: Curve, tone: Tone, slot: float, size
         parse_math=False,
         annotation_clip=False,
         gid="name",
-        arrowprops=line | {"relpos": (0, 0.5)},
+        arrowprops={
+            "arrowstyle": "-",
+            "lw": 0.5,
+            "color": tone,
+            "alpha": 0.7,
+            "shrinkA": 1,
+            "shrinkB": 1,
+            "relpos": (0, 0.5),
+        },
     )

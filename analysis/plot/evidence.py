@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import wrap_label
+from infoplane.analysis.plot.fonts import wrap_label
 from infoplane.analysis.plot.step_axis import step_axis
 from infoplane.analysis.plot.tones import VERDICT_COLOURS, colour_map, marker
 
@@ -56,8 +56,8 @@ def _strip(ax: Axes, numbers: Mapping[str, Sequence[float]], limits: Mapping[str
     for row, (name, values) in enumerate(numbers.items()):
         finite = [value for value in values if np.isfinite(value)]
         shown += finite
-        dots: style.Look = {"s": 16, "color": TONE, "alpha": 0.8, "linewidths": 0}
-        ax.scatter(finite, np.full(len(finite), row), zorder=3, **dots)
+        heights = np.full(len(finite), row)
+        ax.scatter(finite, heights, s=16, color=TONE, alpha=0.8, linewidths=0, zorder=3)
         if finite:
             _draw_bar(ax, float(np.median(finite)), row, 0.3, color=TONE, lw=1.5)
         if name in limits:

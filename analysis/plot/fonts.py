@@ -1,13 +1,14 @@
-"""Fonts that hold the characters of layer names."""
+"""Words that can be drawn: fonts with their characters, short names of layers, lines that fit."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
-from infoplane.analysis.plot.names import numbered_names
+from infoplane.analysis.plot.names import numbered_names, short_names
 
 FIRST = "DejaVu Sans"
 ASIAN = (
@@ -51,3 +52,25 @@ def drawable_names(names: Sequence[str]) -> list[str]:
     """Return layer names as `drawable` has them, numbered where two look alike then."""
     shown = [drawable(name) for name in names]
     return shown if len(set(shown)) == len(set(names)) else numbered_names(names, shown)
+
+
+def drawable_short_names(layers: Sequence[str], width: int = 24) -> list[str]:
+    """Return `short_names` of layers as `drawable_names` has them."""
+    return drawable_names(short_names(layers, width))
+
+
+def wrap_label(text: str, width: int) -> str:
+    """Return a label in lines of at most about ``width`` characters.
+
+    Broken at its commas, and at spaces where a part is longer.
+    """
+    lines = [""]
+    for whole in text.split(", "):
+        part = textwrap.fill(whole, max(width, 18), break_long_words=False, break_on_hyphens=False)
+        joined = f"{lines[-1]}, {part}" if lines[-1] else part
+        if len(joined) > width and lines[-1]:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return "\n".join(lines)

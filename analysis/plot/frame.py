@@ -13,13 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import Ceilings
 from infoplane.analysis.plot.depth import Depth
-from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.labels import UNITS, wrap_label
+from infoplane.analysis.plot.fonts import drawable, wrap_label
+from infoplane.analysis.plot.labels import Ceilings, ceiling_text
 from infoplane.analysis.plot.layout import below, height_points, settle, width_points
 from infoplane.analysis.plot.legend import DEPTH_LINE
-from infoplane.analysis.plot.marks import FLOOR
+from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.step_axis import step_norm, step_text, step_ticks
@@ -62,7 +61,7 @@ def draw_frame(
     _draw_ceiling_across(ax, ceilings["i_xz"], view)
     draw_ceiling_up(ax, ceilings["i_zy"], view)
     if proved_bits > 0:
-        ax.axhline(proved_bits, color=FLOOR, lw=0.9, ls=":", zorder=0, gid="floor")
+        ax.axhline(proved_bits, zorder=0, gid="floor", **MARKS["floor"].look)
     view.set_ticks(ax.xaxis, ax.yaxis)
 
 
@@ -113,7 +112,7 @@ def _draw_ceiling_across(ax: Axes, ceiling: Ceiling, view: View) -> None:
     left, right = ax.get_xlim()
     beyond = ceiling.bits < right - 0.05 * (right - left)  # room beyond the line, clear of marks
     ax.annotate(
-        _reference(ceiling, view),
+        ceiling_text(ceiling, view.unit),
         (ceiling.bits, 0.02),
         xycoords=("data", "axes fraction"),
         xytext=(2 if beyond else -3, 0),
@@ -139,7 +138,7 @@ def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") 
         return
     ax.axhline(ceiling.bits, gid=gid, **_LINE)
     ax.annotate(
-        _reference(ceiling, view),
+        ceiling_text(ceiling, view.unit),
         (0.01, ceiling.bits),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
@@ -156,13 +155,6 @@ def lower_ceiling(ax: Axes) -> None:
     for text in ax.texts:
         if text.get_gid() == "ceiling" and text.get_window_extent().y1 > top:
             text.set(va="top", position=(0, -2))
-
-
-def _reference(ceiling: Ceiling, view: View) -> str:
-    """Words of a reference line: ``log2 N = 12``, or ``ln N = 8.318`` in nats."""
-    assert ceiling.bits is not None
-    name = ceiling.name.replace("log2", "ln") if view.unit == "nats" else ceiling.name
-    return f"{name} = {ceiling.bits * UNITS[view.unit]:.4g}"
 
 
 def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:

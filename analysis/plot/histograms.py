@@ -6,7 +6,6 @@ Per layer and per unit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable, drawable_names
-from infoplane.analysis.plot.labels import wrap_label
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.fonts import drawable_short_names, wrap_label
 from infoplane.analysis.plot.step_axis import is_log, step_axis
 from infoplane.analysis.plot.tones import heat_map
 from infoplane.errors import InputError
@@ -67,7 +64,7 @@ def plot_histogram(
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.36)
     mesh = _mesh(ax, found, unit, log)
     ax.set_ylabel("activation" if unit is None else f"activation of unit {unit}")
-    name = drawable(short_names([found.layer], 40)[0])
+    (name,) = drawable_short_names([found.layer], 40)
     ax.set_title(
         f"{name}, {found.width} units" if unit is None else f"{name}, unit {unit}",
         loc="left",
@@ -90,11 +87,12 @@ def draw_histograms(
     """
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
-    names = drawable_names(short_names([of_layer.layer for of_layer in found]))
-    panels = []
-    for name, of_layer in zip(names, found, strict=True):
-        panels.append(_Panel(f"{name}, {of_layer.width} units", of_layer))
-    return _draw_panels(panels, columns, log, "activation")
+    names = drawable_short_names([of_layer.layer for of_layer in found])
+    figure, axes = style.new_panels(len(found), columns, 1.35, 0.5, sharex=True)
+    for ax, name, of_layer in zip(axes, names, found, strict=False):
+        mesh = _mesh(ax, of_layer, None, log)
+        ax.set_title(f"{name}, {of_layer.width} units", fontsize=7.5, parse_math=False)
+    return _finished(figure, mesh, axes[: len(found)], "activation")
 
 
 @style.styled
@@ -106,45 +104,35 @@ def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | Non
         columns: panels in a row, at most.
         log: logarithmic step axis; None decides from the steps.
     """
-    panels = [_Panel(f"unit {unit}", found, unit) for unit in found.units]
     shown = len(found.units)
+    figure, axes = style.new_panels(shown, columns, 1.35, 0.5, sharex=True, sharey=True)
+    for ax, unit in zip(axes, found.units, strict=False):
+        mesh = _mesh(ax, found, unit, log)
+        ax.set_title(f"unit {unit}", fontsize=7.5)
     more = "" if shown == found.width else f" ({shown} of {found.width} units)"
-    label = wrap_label(f"activation of {drawable(short_names([found.layer], 40)[0])}{more}", 24)
-    return _draw_panels(panels, columns, log, label, sharey=True)
+    (name,) = drawable_short_names([found.layer], 40)
+    label = wrap_label(f"activation of {name}{more}", 24)
+    return _finished(figure, mesh, axes[:shown], label)
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """A histogram over training, of a layer or of one unit."""
+def _finished(figure: Figure, mesh: QuadMesh, panels: NDArray[np.object_], label: str) -> Figure:
+    """Return a figure of panels with its labels and the scale of shares.
 
-    title: str
-    found: Histograms
-    unit: int | None = None
-
-
-def _draw_panels(
-    panels: Sequence[_Panel],
-    columns: int,
-    log: bool | None,
-    label: str,
-    sharey: bool = False,
-) -> Figure:
-    figure, axes = style.new_panels(len(panels), columns, 1.35, 0.5, sharex=True, sharey=sharey)
-    for ax, panel in zip(axes, panels, strict=False):
-        mesh = _mesh(ax, panel.found, panel.unit, log)
-        ax.set_title(panel.title, fontsize=7.5, parse_math=False)
+    Args:
+        figure: the figure.
+        mesh: of any panel.
+        panels: row by row.
+        label: of the upright axes.
+    """
+    for ax in panels[: -panels[0].get_gridspec().ncols]:  # all but the lowest of a column
         ax.set_xlabel("")
-    below = axes[0].get_gridspec().ncols
-    for ax in axes[max(0, len(panels) - below) : len(panels)]:  # the lowest of each column
-        ax.tick_params(labelbottom=True)
-        ax.set_xlabel("training step")
     figure.supylabel(label, fontsize=8, parse_math=False)
-    _scale(figure, mesh, list(axes))
+    _scale(figure, mesh, figure.axes)
     return figure
 
 
 def _mesh(ax: Axes, found: Histograms, unit: int | None, log: bool | None) -> QuadMesh:
-    edges = step_edges(found.steps, is_log(found.steps) if log is None else log)
+    edges = step_edges(found.steps, is_log(found.steps, log))
     mesh = ax.pcolormesh(
         edges,
         found.edges,

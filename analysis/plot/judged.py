@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.fonts import drawable_short_names
 from infoplane.analysis.plot.frame import label_across
 from infoplane.analysis.plot.layout import beside, height_points, is_narrow, settle
-from infoplane.analysis.plot.names import named, short_names
+from infoplane.analysis.plot.names import named
 from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane, widen
 from infoplane.analysis.plot.tones import layer_tone, marker
 from infoplane.errors import InputError
@@ -48,8 +48,8 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
     ax.set_ylim(row - 0.3, -1.0)
     ax.grid(False, axis="y")
     entries = [Line2D([], [], label=spec, **look) for spec, look in looks.items()]
-    hollow: style.Look = {"color": "#555555", "mfc": "white", "ls": "none"}
-    entries.append(Line2D([], [], marker="o", label="hollow: no compression", **hollow))
+    words = "hollow: no compression"
+    entries.append(Line2D([], [], color="#555555", ls="none", marker="o", mfc="white", label=words))
     ax.legend(handles=entries, **beside(ax))
     _name_phases(ax, phases, centres)
     label_across(ax, "fall of I(X;Z) from its split-half peak [bits], 95 %")
@@ -62,10 +62,10 @@ def _looks(phases: Phases) -> dict[str, style.Look]:
     specs: dict[str, None] = {}
     for phase in phases.layers:
         specs |= dict.fromkeys(curve.estimator for curve in phase.curves)
-    looks = {}
-    for index, spec in enumerate(specs):
-        looks[spec] = {"marker": marker(index), "color": layer_tone(index)}
-    return looks
+    return {
+        spec: {"marker": marker(index), "color": layer_tone(index)}
+        for index, spec in enumerate(specs)
+    }
 
 
 def _draw_fall(ax: Axes, row: float, curve: Compression, look: style.Look) -> None:
@@ -87,7 +87,7 @@ def _name_phases(ax: Axes, phases: Phases, centres: Sequence[float]) -> None:
 
 
 def _row_names(ax: Axes, layers: Sequence[str]) -> list[str]:
-    return drawable_names(short_names(layers, 14 if is_narrow(ax) else 24))
+    return drawable_short_names(layers, 14 if is_narrow(ax) else 24)
 
 
 def _name_rows(ax: Axes, centres: Sequence[float], words: Sequence[str]) -> None:
@@ -158,9 +158,6 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     for ax, spec in zip(axes, specs, strict=False):
         small_plane(ax, plane, spec)
         ax.set_title(spec, fontsize=6.5)
-    in_a_row = axes[0].get_gridspec().ncols
-    for ax in axes[: len(specs)][-in_a_row:]:  # the lowest of its column, also above a blank place
-        ax.tick_params(labelbottom=True)
     widen(axes[0])
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
     words = "I(Z;Y) as each\nestimator defines it [bits]"

@@ -1,17 +1,17 @@
-"""Words of a picture: axis labels that state the convention. Pure functions, no matplotlib."""
+"""Words of a picture: axis labels that state the convention, ceilings. No matplotlib."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import re
-import textwrap
+from collections.abc import Mapping
 
 from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
 from infoplane.analysis.units import carries_bits, specs_in_bits
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
-from infoplane.plane import Plane, require_plane
+from infoplane.plane import Ceiling, Plane, require_plane
 from infoplane.row_info import RowInfo
 from infoplane.types import Quantity
 
@@ -21,6 +21,9 @@ QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
 
 UNITS = {"bits": 1.0, "nats": math.log(2)}
 """How much of a unit of information one bit is."""
+
+Ceilings = Mapping[Quantity, Ceiling]
+"""What no estimate can honestly exceed, as the pictures of one estimator show it."""
 
 
 def axis_label(
@@ -101,15 +104,9 @@ def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "p
     return _short(axis_of(plane, quantity, estimator, sense), estimator, sense)
 
 
-def short_label(quantity: Quantity, estimator: str, sense: str = "point") -> str:
-    """Return `short_axis` where no plane is at hand.
-
-    Args:
-        quantity: ``i_xz`` or ``i_zy``.
-        estimator: its spec.
-        sense: exact, point, upper or lower.
-    """
-    return _short(axis_label(quantity, estimator, 2, sense), estimator, sense)
+def short_label(quantity: Quantity, estimator: str) -> str:
+    """Return `short_axis` where no plane is at hand."""
+    return _short(axis_label(quantity, estimator, 2), estimator, "point")
 
 
 def _short(definition: str, estimator: str, sense: str) -> str:
@@ -120,21 +117,44 @@ def _short(definition: str, estimator: str, sense: str) -> str:
     return ", ".join([symbol, *(part for part in (*bound, estimator) if part not in stated)])
 
 
-def wrap_label(text: str, width: int) -> str:
-    """Return a label in lines of at most about ``width`` characters.
+def ceilings_of(plane: Plane, estimator: str) -> Ceilings:
+    """Return log2 N and H(Y); of a continuous Y, the most that this estimator can give.
 
-    Broken at its commas, and at spaces where a part is longer.
+    That is the entropy of the labels in bins where it counts cells, log2 N where every row is a
+    symbol of its own, and nothing where its numbers have no ceiling.
+
+    Example:
+        >>> from infoplane.plane import Point
+        >>> from infoplane.types import Estimate
+        >>> point = Point(0, "fc", "i_zy", Estimate(1.2, 600, "bin:szt", ceiling_bits=3.9069))
+        >>> ceilings_of(Plane((point,), ("fc",), 600), "bin:szt")["i_zy"]
+        Ceiling(name='H(bin(Y))', bits=3.9069)
     """
-    lines = [""]
-    for whole in text.split(", "):
-        part = textwrap.fill(whole, max(width, 18), break_long_words=False, break_on_hyphens=False)
-        joined = f"{lines[-1]}, {part}" if lines[-1] else part
-        if len(joined) > width and lines[-1]:
-            lines[-1] += ","
-            lines.append(part)
-        else:
-            lines[-1] = joined
-    return "\n".join(lines)
+    ceilings = plane.ceilings
+    if plane.h_y_bits is not None:
+        return ceilings
+    found = set()
+    for point in plane:
+        if point.estimator == estimator and point.quantity == "i_zy":
+            found.add(point.estimate.ceiling_bits)
+    stated = [bits for bits in found if bits is not None]
+    if not stated or len(stated) < len(found):
+        return ceilings
+    highest = max(stated)
+    rows = abs(highest - plane.log2_n) < 1e-6
+    name = "log2 N" if rows else f"H(bin({plane.row_info.y}))"
+    return {**ceilings, "i_zy": Ceiling(name, highest)}
+
+
+def ceiling_text(ceiling: Ceiling, unit: str) -> str:
+    """Return a ceiling that is known in a unit: ``log2 N = 12``, or ``ln N = 8.318`` in nats."""
+    assert ceiling.bits is not None
+    return f"{ceiling_name(ceiling, unit)} = {ceiling.bits * UNITS[unit]:.4g}"
+
+
+def ceiling_name(ceiling: Ceiling, unit: str) -> str:
+    """Return the name of a ceiling in a unit: ``log2 N``, or ``ln N`` in nats."""
+    return ceiling.name.replace("log2", "ln") if unit == "nats" else ceiling.name
 
 
 def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = True) -> str:

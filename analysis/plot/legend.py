@@ -75,9 +75,7 @@ def _size(ax: Axes) -> str:
     return "column" if is_narrow(ax) else "page"
 
 
-def draw_legend(
-    ax: Axes, plane: Plane, legend: Legend, spec: str = "", *, cut: bool = False
-) -> list[int]:
+def draw_legend(ax: Axes, plane: Plane, legend: Legend, spec: str, *, cut: bool) -> list[int]:
     """Draw a legend under the labels of an Axes; returns the places of the layers that it names.
 
     Args:
@@ -168,7 +166,7 @@ def keep_shape(ax: Axes) -> None:
 
 
 def legend_entries(
-    plane: Plane, legend: Legend, places: Sequence[int], spec: str = "", size: str = "page"
+    plane: Plane, legend: Legend, places: Sequence[int], spec: str, size: str = "page"
 ) -> list[Line2D]:
     """Return the entries of a legend.
 

@@ -30,10 +30,8 @@ class Mark:
     symbol: str = ""
 
 
-GREY, FLOOR, RAISED, NOTATION, NULL = "#444444", "#8a6d00", "#009e73", "#d55e00", "#8a8a8a"
-"""Colours of what is no layer: small marks, proved floor, raised bound, invariance error, shuffled
-labels.
-"""
+GREY, NULL = "#444444", "#8a8a8a"
+"""Colours of small marks and of shuffled labels."""
 
 MARKS: Mapping[str, Mark] = {
     "first": Mark(
@@ -66,13 +64,13 @@ MARKS: Mapping[str, Mark] = {
         "shuffled labels, 95 %", {"color": NULL, "lw": 3, "alpha": 0.7, "solid_capstyle": "butt"}
     ),
     "notation": Mark(
-        "invariance error", {"color": NOTATION, "lw": 5, "alpha": 0.3, "solid_capstyle": "butt"}
+        "invariance error", {"color": "#d55e00", "lw": 5, "alpha": 0.3, "solid_capstyle": "butt"}
     ),
     "raised": Mark(
         "lower bound, raised by layers downstream",
-        {"color": RAISED, "lw": 0.9, "marker": "^", "ms": 4},
+        {"color": "#009e73", "lw": 0.9, "marker": "^", "ms": 4},
     ),
-    "floor": Mark("floor: proved by the predictions", {"color": FLOOR, "lw": 0.9, "ls": ":"}),
+    "floor": Mark("floor: proved by the predictions", {"color": "#8a6d00", "lw": 0.9, "ls": ":"}),
 }
 """By key, in the order of legends."""
 

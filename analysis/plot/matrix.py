@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable, drawable_names
-from infoplane.analysis.plot.labels import choose_estimator, wrap_label
+from infoplane.analysis.plot.fonts import drawable, drawable_names, wrap_label
+from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.layout import height_points, is_narrow, settle, width_points
 from infoplane.analysis.plot.names import layer_labels, named
 from infoplane.analysis.plot.tones import VERDICT_COLOURS, heat_map
@@ -95,7 +96,8 @@ def plot_dpi_matrix(
     for (row, column), bits in np.ndenumerate(excess):
         name = verdict[row][column]
         if lettered and name:
-            _write_letter(ax, (row, column), name, dark=bool(bits > 0.55 * top))
+            text = write_cell(ax, (row, column), LETTERS.get(name, ""), dark=bits > 0.55 * top)
+            text.set_fontweight("bold" if name in FAILING else "normal")
         elif name in FAILING:
             _draw_square(ax, (row, column), name)
     title_cells(ax, f"worst DPI finding, {spec or 'all estimators'}")
@@ -108,16 +110,23 @@ Cell = tuple[int, int]
 """Row and column of a pair: upstream and downstream layer."""
 
 
-def _write_letter(ax: Axes, cell: Cell, verdict: str, *, dark: bool) -> None:
+def write_cell(ax: Axes, cell: Cell, words: str, *, dark: bool | np.bool_) -> Text:
+    """Write words into a cell of a heat map, white on a dark one.
+
+    Args:
+        ax: of the heat map.
+        cell: row and column.
+        words: what to write.
+        dark: whether the cell is dark.
+    """
     row, column = cell
-    ax.text(
+    return ax.text(
         column,
         row,
-        LETTERS.get(verdict, ""),
+        words,
         ha="center",
         va="center",
         color="white" if dark else "black",
-        fontweight="bold" if verdict in FAILING else "normal",
         gid=f"cell-{row}-{column}",
     )
 
@@ -143,11 +152,12 @@ def _key(verdict: Sequence[Sequence[str]], lettered: bool) -> str:
     The unit, and what the letters or squares in the cells mean.
     """
     found = set[str]().union(*verdict)
-    used = [key for key in LETTERS if key in found]
-    failing = [key for key in used if key in FAILING]
+    parts = ["excess [bits]"]
     if lettered:
-        return ", ".join(["excess [bits]", *(f"{LETTERS[key]}={key}" for key in used)])
-    return f"excess [bits], squares: {' and '.join(failing)}" if failing else "excess [bits]"
+        parts += [f"{letter}={key}" for key, letter in LETTERS.items() if key in found]
+    elif failing := [key for key in FAILING if key in found]:
+        parts.append(f"squares: {' and '.join(failing)}")
+    return ", ".join(parts)
 
 
 def name_cells(ax: Axes, names: Sequence[str]) -> bool:

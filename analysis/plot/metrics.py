@@ -9,8 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.fonts import drawable_short_names
 from infoplane.analysis.plot.step_axis import step_axis
 from infoplane.analysis.plot.tones import dashes, marker
 from infoplane.errors import InputError
@@ -69,7 +68,7 @@ def plot_metrics(
     step_axis(ax, sorted(plane.metrics), log)
     left = [name for name in chosen if not _is_accuracy(name)]
     if left:
-        ax.set_ylabel(drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
+        ax.set_ylabel(", ".join(drawable_short_names(left[:3], 16)), parse_math=False)
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return ax
 
@@ -104,9 +103,15 @@ def _draw_metric(ax: Axes, plane: Plane, name: str, index: int) -> list[Artist]:
     if not finite:
         return []
     shape = marker(index) if len(finite) == 1 else ""
-    look: style.Look = {"color": TONES[index % len(TONES)], "ls": dashes(index)}
-    label = drawable(short_names([name])[0])
-    steps, values = list(finite), list(finite.values())
     return list(
-        ax.plot(steps, values, marker=shape, ms=4, label=label, gid=f"metric-{index}", **look)
+        ax.plot(
+            list(finite),
+            list(finite.values()),
+            color=TONES[index % len(TONES)],
+            ls=dashes(index),
+            marker=shape,
+            ms=4,
+            label=drawable_short_names([name])[0],
+            gid=f"metric-{index}",
+        )
     )

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable, drawable_names
-from infoplane.analysis.plot.labels import wrap_label
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.fonts import drawable, drawable_short_names, wrap_label
 from infoplane.analysis.plot.small import layer_tones, plain_legend
 from infoplane.analysis.plot.step_axis import step_axis
 from infoplane.analysis.plot.tones import dashes, marker
@@ -30,14 +28,22 @@ def draw_over_steps(label: str, rows: Sequence[Row]) -> Figure:
     ax = figure.add_subplot()
     lines: dict[str, list[tuple[int, float]]] = {}
     layers = list(dict.fromkeys(row[0] for row in rows))
-    shorts = dict(zip(layers, drawable_names(short_names(layers)), strict=True))
+    shorts = dict(zip(layers, drawable_short_names(layers), strict=True))
     for layer, kind, step, value in rows:
         lines.setdefault(f"{shorts[layer]} {kind}".strip(), []).append((step, value))
     tones = layer_tones(list(lines))
     for index, (name, points) in enumerate(lines.items()):
         steps, values = zip(*sorted(points), strict=True)
-        look: style.Look = {"color": tones[name], "ls": dashes(index), "lw": 1.1, "ms": 4}
-        ax.plot(steps, values, marker=marker(index), label=name, **look)
+        ax.plot(
+            steps,
+            values,
+            color=tones[name],
+            ls=dashes(index),
+            lw=1.1,
+            marker=marker(index),
+            ms=4,
+            label=name,
+        )
     step_axis(ax, [step for _, _, step, _ in rows])
     ax.set_ylabel(wrap_label(drawable(label), 40), parse_math=False)
     plain_legend(figure, ax.get_lines(), loc="outside right center")

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.draw_path import MARK_POINTS
-from infoplane.analysis.plot.marks import NOTATION, RAISED
+from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.tones import VERDICT_COLOURS
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
 from infoplane.types import Verdict
@@ -36,15 +36,11 @@ _MOST_HARMLESS = 60
 """Segments of a verdict that fails no check; more would bury the points. These are evenly taken."""
 
 
-def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line2D]:
-    """Draw the flagged segments; returns their legend entries.
+def draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
+    """Draw the flagged segments of a verdict; returns their legend entry.
 
     A ring stands where a mark would cover the segment, as that of a law of one layer.
     """
-    return [_draw_flag(ax, verdict, pairs) for verdict, pairs in segments.items()]
-
-
-def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     colour = VERDICT_COLOURS.get(verdict, "#7f7f7f")
     failing = verdict in ("fault", "violation")
     look = _FAILING if failing else _OTHER
@@ -54,9 +50,8 @@ def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     ends = ax.transData.transform(points.reshape(-1, 2)).reshape(points.shape)
     lengths = np.hypot(*(ends[:, 1] - ends[:, 0]).T) / style.figure_of(ax).dpi * 72
     covered = lengths < MARK_POINTS
-    ax.add_collection(
-        LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
-    )
+    lines = LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
+    ax.add_collection(lines)
     drawn = f" ({len(points)} drawn)" if apart > 1 else ""
     label = f"{verdict}: {len(pairs)}{drawn}"
     entry = Line2D([], [], color=colour, lw=width, ls=dash, label=label)
@@ -82,17 +77,8 @@ def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str,
         raised = raised_bits.get(path.layer)
         if raised is not None:
             x, y = path.end
-            ax.plot(
-                [x, x],
-                [y, raised],
-                color=RAISED,
-                lw=0.9,
-                marker="^",
-                markevery=[1],
-                ms=4,
-                zorder=4,
-                gid=f"tightened-{index}",
-            )
+            arrow = MARKS["raised"].look
+            ax.plot([x, x], [y, raised], markevery=[1], zorder=4, gid=f"tightened-{index}", **arrow)
 
 
 def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
@@ -105,15 +91,11 @@ def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invaria
     """
     places = {path.layer: index for index, path in enumerate(paths)}
     for result in found:
-        if result.layer in places:
-            index = places[result.layer]
-            path = paths[index]
-            _draw_band(ax, path.end, result, f"notation-{index}")
-
-
-def _draw_band(ax: Axes, end: tuple[float, float], result: Invariance, gid: str) -> None:
-    x, y = end
-    xs, ys = [x, x], [y - result.error, y + result.error]
-    if result.quantity == "i_xz":
-        xs, ys = [x - result.error, x + result.error], [y, y]
-    ax.plot(xs, ys, color=NOTATION, lw=5, alpha=0.3, solid_capstyle="butt", zorder=1, gid=gid)
+        if result.layer not in places:
+            continue
+        index = places[result.layer]
+        x, y = paths[index].end
+        xs, ys = [x, x], [y - result.error, y + result.error]
+        if result.quantity == "i_xz":
+            xs, ys = [x - result.error, x + result.error], [y, y]
+        ax.plot(xs, ys, zorder=1, gid=f"notation-{index}", **MARKS["notation"].look)

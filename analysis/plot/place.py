@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from statistics import fmean
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -36,35 +35,20 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
         step = (high - low) / max(count - 1, 1)
         slots = [low + rank * step for rank in range(count)]
     else:
-        pools: list[_Pool] = []
+        pools: list[list[float]] = []  # wishes of neighbours that would collide, less their ranks
         for rank, index in enumerate(order):
-            pools.append(_Pool(wanted[index] - rank * gap))
-            while len(pools) > 1 and pools[-2].mean > pools[-1].mean:
-                pools[-2].take(pools.pop())
+            pools.append([wanted[index] - rank * gap])
+            while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
+                last = pools.pop()
+                pools[-1] += last
         slots = []
         for pool in pools:
-            base = min(max(pool.mean, low), high - space)
-            slots += [base + rank * gap for rank in range(len(slots), len(slots) + pool.members)]
+            base = min(max(fmean(pool), low), high - space)
+            slots += [base + rank * gap for rank in range(len(slots), len(slots) + len(pool))]
     placed = [0.0] * count
     for slot, index in zip(slots, order, strict=True):
         placed[index] = slot
     return placed
-
-
-@dataclass
-class _Pool:
-    """Neighbours that would collide: the sum of their wishes less their ranks; their number."""
-
-    total: float
-    members: int = 1
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.members
-
-    def take(self, other: _Pool) -> None:
-        self.total += other.total
-        self.members += other.members
 
 
 def overlap(first: Box, second: Box) -> bool:
@@ -98,36 +82,28 @@ def place_labels(
     centres = []
     for anchor, size in zip(anchors, sizes, strict=True):
         best_cost, centre = math.inf, anchor
-        for place in _rings(anchor, size, pad):
-            box = _box(place.centre, size)
-            covered = sum(overlap(box, other) for other in taken)
-            cost = 1e6 * _leaves(box, frame) + 1e3 * covered + place.ring
-            if cost < best_cost:
-                best_cost, centre = cost, place.centre
-            if place.is_last and best_cost < 1e3:
+        for ring in range(1, 14):
+            for place in _around(anchor, size, ring * pad):
+                box = _box(place, size)
+                covered = sum(overlap(box, other) for other in taken)
+                cost = 1e6 * _leaves(box, frame) + 1e3 * covered + ring
+                if cost < best_cost:
+                    best_cost, centre = cost, place
+            if best_cost < 1e3:
                 break
         centres.append(centre)
         taken.append(_box(centre, size))
     return centres
 
 
-class _Place(NamedTuple):
-    """A centre of a label, and the ring around its anchor on which it lies."""
-
-    centre: Point
-    ring: int
-    is_last: bool
-
-
-def _rings(anchor: Point, size: Point, pad: float) -> Iterator[_Place]:
-    """Yield sixteen places on each ring around an anchor, the nearest ring first."""
+def _around(anchor: Point, size: Point, distance: float) -> Iterator[Point]:
+    """Yield sixteen centres of a label on a ring around its anchor."""
     (x, y), (width, height) = anchor, size
-    for ring in range(1, 14):
-        for turn in range(16):
-            angle = math.pi / 4 + 2 * math.pi * turn / 16
-            across = math.cos(angle) * (width / 2 + ring * pad)
-            up = math.sin(angle) * (height / 2 + ring * pad)
-            yield _Place((x + across, y + up), ring, turn == 15)
+    for turn in range(16):
+        angle = math.pi / 4 + 2 * math.pi * turn / 16
+        across = math.cos(angle) * (width / 2 + distance)
+        up = math.sin(angle) * (height / 2 + distance)
+        yield x + across, y + up
 
 
 def _box(centre: Point, size: Point) -> Box:

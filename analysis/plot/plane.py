@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import Ceilings, ceilings_of
 from infoplane.analysis.plot.depth import Depth, depth_of
 from infoplane.analysis.plot.draw_path import draw_path, mark_points
 from infoplane.analysis.plot.frame import (
@@ -23,17 +22,15 @@ from infoplane.analysis.plot.frame import (
     lower_ceiling,
     number_ends,
 )
-from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.labels import Ceilings, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import is_narrow, width_points
 from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape, layers_to_name
 from infoplane.analysis.plot.marks import marks_of
-from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_raised
+from infoplane.analysis.plot.overlays import draw_flag, draw_notation, draw_raised
 from infoplane.analysis.plot.step_axis import step_norm
 from infoplane.analysis.plot.tones import colour_map
 from infoplane.analysis.plot.trajectory import (
-    Segment,
     Trajectory,
-    concerns,
     flag_segments,
     require_paths,
     steps_of,
@@ -117,7 +114,8 @@ def plot_plane(
     depth = depth_of(shown, [path.layer for path in paths])
     canvas = Canvas(style.new_axes(ax), view or View(), log, steps, colour_bar, depth=depth)
     canvas.draw(paths, ceilings_of(shown, spec), known, axes_labels(shown, paths[0], spec))
-    flagged = draw_flags(canvas.ax, _segments(report, paths, spec, flags))
+    segments = flag_segments(paths, report, spec, flags)
+    flagged = [draw_flag(canvas.ax, verdict, pairs) for verdict, pairs in segments.items()]
     draw_raised(canvas.ax, paths, known.raised_bits)
     draw_notation(canvas.ax, paths, notation)
     places = layers_to_name(canvas.ax, len(paths), depth)
@@ -143,16 +141,6 @@ def axes_labels(plane: Plane, path: Trajectory, spec: str) -> tuple[str, str]:
     """
     across, up = path.senses
     return short_axis(plane, "i_xz", spec, across), short_axis(plane, "i_zy", spec, up)
-
-
-def _segments(
-    report: DPIReport | None, paths: Sequence[Trajectory], spec: str, flags: Collection[Verdict]
-) -> Mapping[Verdict, list[Segment]]:
-    if report is None:
-        return {}
-    sense = paths[0].senses[0]
-    findings = [finding for finding in report.findings if concerns(finding, spec, sense)]
-    return flag_segments(paths, findings, flags)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.caveats import Caveats
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import ceilings_of
+from infoplane.analysis.plot.labels import ceilings_of
 from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.plane import Canvas, axes_labels

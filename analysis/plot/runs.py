@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.clouds import pooled_label
-from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.labels import QUANTITIES, short_axis, wrap_label
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.fonts import drawable, drawable_short_names, wrap_label
+from infoplane.analysis.plot.labels import QUANTITIES, short_axis
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
 from infoplane.analysis.plot.step_axis import step_axis
 from infoplane.analysis.plot.tones import Tone
@@ -47,12 +45,11 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     """Draw the first planes on equal axes, and say how many there are."""
     shown = list(planes)[:MOST_PLANES]
     axes = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
-    titles = short_names(shown, 24)
     spec = pooled[0].estimator
     senses = {curve.quantity: sense_of(curve, planes) for curve in pooled}
-    for ax, title, name in zip(axes, titles, shown, strict=True):
+    for ax, title, name in zip(axes, drawable_short_names(shown), shown, strict=True):
         small_plane(ax, planes[name], spec)
-        ax.set_title(drawable(title), fontsize=8, parse_math=False)
+        ax.set_title(title, fontsize=8, parse_math=False)
     first = planes[shown[0]]
     up = short_axis(first, "i_zy", spec, senses.get("i_zy", "point"))
     axes[0].set_ylabel(drawable(wrap_label(up, 24)), parse_math=False)
@@ -66,13 +63,15 @@ def _draw_pooled(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     layers = list(dict.fromkeys(curve.layer for curve in pooled))
     steps = sorted(set[int]().union(*(curve.steps for curve in pooled)))
     axes = figure.subplots(1, 2)
+    first = next(iter(planes.values()))
     for ax, quantity in zip(axes, QUANTITIES, strict=True):
         curves = [curve for curve in pooled if curve.quantity == quantity]
         _draw_curves(ax, curves, layer_tones(layers))
         ax.set_title(f"{len(planes)} runs: median, every run, range", fontsize=8)
         if curves:
-            label = wrap_label(pooled_label(curves[0], sense_of(curves[0], planes)), 24)
-            ax.set_ylabel(label, parse_math=False)
+            sense = sense_of(curves[0], planes)
+            label = short_axis(first, quantity, curves[0].estimator, sense)
+            ax.set_ylabel(drawable(wrap_label(label, 24)), parse_math=False)
         step_axis(ax, steps)
     plain_legend(figure, layer_handles(axes[0], layers, marks=False), loc="outside right center")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import fit_labels_across
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.legend import Legend, layers_to_name, legend_entries
-from infoplane.analysis.plot.marks import MARKS, marks_of
+from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
@@ -99,16 +100,13 @@ def draw_shared_legend(
         estimator: spec that is drawn; None for each plane's first.
         sense: exact, point, upper or lower; None for the first that is present.
     """
-    used: set[str] = set()
-    for plane in planes:
-        used.update(marks_of(trajectories(plane, choose_estimator(plane, estimator), sense)))
+    paths = [trajectories(plane, choose_estimator(plane, estimator), sense) for plane in planes]
     first = planes[0]
-    spec = choose_estimator(first, estimator)
-    names = [path.layer for path in trajectories(first, spec, sense)]
-    marks = [key for key in MARKS if key in used]
+    names = [path.layer for path in paths[0]]
+    marks = marks_of(list(itertools.chain(*paths)))
     listed = Legend(names, marks, depth=depth_of(first, names))
     places = layers_to_name(figure.axes[0], len(names), listed.depth)
-    handles = legend_entries(first, listed, places, spec)
+    handles = legend_entries(first, listed, places, choose_estimator(first, estimator))
     plain_legend(
         figure,
         handles,

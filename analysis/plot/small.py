@@ -15,9 +15,9 @@ from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable_names
+from infoplane.analysis.plot.fonts import drawable_short_names
 from infoplane.analysis.plot.layout import is_narrow
-from infoplane.analysis.plot.names import named, short_names
+from infoplane.analysis.plot.names import named
 from infoplane.analysis.plot.tones import Tone, colour_map, marker
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.plane import Plane
@@ -48,14 +48,15 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
     for path in paths:
         index, tone = plane.layers.index(path.layer), tones[path.layer]
         ax.plot(path.x, path.y, "-", lw=0.9, color=tone, gid=f"path-{index}")
-        shape: style.Look = {
-            "marker": marker(index),
-            "ms": 4,
-            "mec": "black",
-            "mew": 0.4,
-            "ls": "none",
-        }
-        ax.plot(*path.end, color=tone, gid=f"last-{index}", **shape)
+        ax.plot(
+            *path.end,
+            marker(index),
+            color=tone,
+            ms=4,
+            mec="black",
+            mew=0.4,
+            gid=f"last-{index}",
+        )
 
 
 def _write_missing(ax: Axes, plane: Plane, spec: str) -> None:
@@ -63,8 +64,17 @@ def _write_missing(ax: Axes, plane: Plane, spec: str) -> None:
     given = {point.quantity for point in plane if point.estimator == spec}
     absent = [name for key, name in (("i_xz", "I(X;Z)"), ("i_zy", "I(Z;Y)")) if key not in given]
     words = "no " + " and no ".join(absent or ["layer has both I(X;Z) and I(Z;Y)"])
-    look: style.Look = {"ha": "center", "va": "center", "fontsize": 7, "color": "black"}
-    ax.text(0.5, 0.5, words, transform=ax.transAxes, gid="missing", **look)
+    ax.text(
+        0.5,
+        0.5,
+        words,
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=7,
+        color="black",
+        gid="missing",
+    )
 
 
 def widen(ax: Axes) -> None:
@@ -84,14 +94,20 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
         marks: whether panels draw the shapes.
     """
     letters = 14 if is_narrow(ax) else 24
-    named_tones = zip(
-        drawable_names(short_names(layers, letters)), layer_tones(layers).values(), strict=True
-    )
+    names, tones = drawable_short_names(layers, letters), layer_tones(layers).values()
     entries: list[Artist] = []
-    for index, (name, tone) in enumerate(named_tones):
-        shape = marker(index) if marks else None
-        look: style.Look = {"color": tone, "marker": shape, "ms": 4, "mec": "black", "mew": 0.4}
-        entries += ax.plot([], [], "-", label=name, **look)
+    for index, (name, tone) in enumerate(zip(names, tones, strict=True)):
+        entries += ax.plot(
+            [],
+            [],
+            "-",
+            color=tone,
+            marker=marker(index) if marks else None,
+            ms=4,
+            mec="black",
+            mew=0.4,
+            label=name,
+        )
     return entries
 
 

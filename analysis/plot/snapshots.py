@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.frame import (
     draw_frame,
     draw_heading,
@@ -19,7 +17,7 @@ from infoplane.analysis.plot.frame import (
     lower_ceiling,
     number_ends,
 )
-from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.labels import ceilings_of, choose_estimator
 from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.legend import Legend, draw_legend
 from infoplane.analysis.plot.plane import axes_labels
@@ -85,19 +83,25 @@ def _draw_lines(
         found = [path.at(step) for path in paths]
         points = [point for point in found if point is not None]
         joined.append(points)
-        ax.plot(
-            *zip(*points, strict=True),
-            ls="none",
-            marker="o",
-            ms=3,
-            color=colours(norm(step)),
-            gid=f"step-{step}",
-        )
+        tone = colours(norm(step))
+        ax.plot(*zip(*points, strict=True), "o", ms=3, color=tone, gid=f"step-{step}")
     lines = LineCollection(
-        joined, cmap=colours, norm=norm, linewidths=0.8, alpha=0.7, gid="snapshots"
+        joined,
+        cmap=colours,
+        norm=norm,
+        array=steps,
+        linewidths=0.8,
+        alpha=0.7,
+        gid="snapshots",
     )
-    lines.set_array(np.asarray(steps, float))
     ax.add_collection(lines)
     for index, path in enumerate(paths):
-        look: style.Look = {"ms": 5, "mfc": colours(norm(path.steps[-1])), "mec": "black"}
-        ax.plot(*path.end, marker(index), mew=0.7, gid=f"last-{index}", **look)
+        ax.plot(
+            *path.end,
+            marker(index),
+            ms=5,
+            mfc=colours(norm(path.steps[-1])),
+            mec="black",
+            mew=0.7,
+            gid=f"last-{index}",
+        )

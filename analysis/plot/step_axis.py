@@ -10,15 +10,17 @@ from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 
-def is_log(steps: Sequence[int]) -> bool:
-    """Return whether steps are better read on a logarithmic axis.
+def is_log(steps: Sequence[int], asked: bool | None = None) -> bool:
+    """Return whether steps are shown on a logarithmic axis: as asked for.
 
-    Their positive part spans more than a factor of 30.
+    Else where it is better read: their positive part spans more than a factor of 30.
 
     Example:
         >>> is_log([0, 1, 10, 100]), is_log([0, 10, 20, 30])
         (True, False)
     """
+    if asked is not None:
+        return asked
     positive = [step for step in steps if step > 0]
     return len(positive) > 2 and max(positive) / min(positive) > 30
 
@@ -27,7 +29,7 @@ def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
     """Return the colour scale of steps: linear, or log(1 + step) so that step 0 has its place."""
     low, high = min(steps), max(steps)
     high = high if high > low else low + 1
-    if is_log(steps) if log is None else log:
+    if is_log(steps, log):
         return FuncNorm((np.log1p, np.expm1), vmin=low, vmax=high)
     return Normalize(low, high)
 
@@ -44,7 +46,7 @@ def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
     low, high = min(steps), max(steps)
     if low == high:
         return [low]
-    if is_log(steps) if log is None else log:
+    if is_log(steps, log):
         powers = [10**power for power in range(19) if low <= 10**power <= high]
         if powers and high < 5 * powers[-1]:  # the two labels would touch
             powers = powers[:-1]
@@ -73,7 +75,7 @@ def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
         steps: that are drawn.
         log: logarithmic; None decides from the steps.
     """
-    logarithmic = is_log(steps) if log is None else log
+    logarithmic = is_log(steps, log)
     if logarithmic:
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.xaxis.set_minor_locator(NullLocator())

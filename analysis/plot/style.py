@@ -78,23 +78,19 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _sizes() if kwargs.get("ax") is not None else context():
+        with context(inks=kwargs.get("ax") is None):
             return draw(*args, **kwargs)
 
     return inside
 
 
-def context() -> AbstractContextManager[None]:
-    """Our rcParams for a with block, e.g. around ``savefig``.
+def context(*, inks: bool = True) -> AbstractContextManager[None]:
+    """Our rcParams for a with block, e.g. around ``savefig``; `INKS` among them.
 
     Text stays text in SVG, fonts are embedded in PDF.
     """
-    inks: Any = {key: mpl.rcParamsDefault[key] for key in INKS}
-    return mpl.rc_context({**RC, **inks, "font.family": families()})
-
-
-def _sizes() -> AbstractContextManager[None]:
-    return mpl.rc_context({**RC, "font.family": families()})
+    ours: Any = {key: mpl.rcParamsDefault[key] for key in INKS if inks}
+    return mpl.rc_context({**RC, **ours, "font.family": families()})
 
 
 def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE * 0.5) -> Axes:
@@ -143,10 +139,13 @@ def new_panels(
         shared: ``sharex`` and ``sharey`` of matplotlib.
     """
     rows = -(-count // columns)
+    in_a_row = -(-count // rows)
     figure = new_figure(PAGE, height * rows + extra)
-    axes = figure.subplots(rows, -(-count // rows), squeeze=False, **shared).ravel()  # type: ignore[call-overload]  # sharex, sharey
+    axes = figure.subplots(rows, in_a_row, squeeze=False, **shared).ravel()  # type: ignore[call-overload]  # sharex, sharey
     for ax in axes[count:]:
         ax.set_axis_off()
+    for ax in axes[:count][-in_a_row:]:  # the lowest of its column, also above a blank place
+        ax.tick_params(labelbottom=True)
     return figure, axes
 
 

@@ -54,11 +54,18 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
         for index, (layer, results) in enumerate(by_layer.items()):
             steps = [result.step for result in results]
             values = [getattr(result, key) for result in results]
-            look: style.Look = {"color": tones[layer], "ls": dashes(index)}
-            ax.plot(steps, values, gid=f"{key}-{index}", **look)
+            gid = f"{key}-{index}"
+            ax.plot(steps, values, color=tones[layer], ls=dashes(index), gid=gid)
         if key == "saturated" and all(np.isnan(result.saturated) for result in found):
-            words: style.Look = {"ha": "center", "color": "#666666", "fontsize": 7}
-            ax.text(0.5, 0.5, "no bounded activation", transform=ax.transAxes, **words)
+            ax.text(
+                0.5,
+                0.5,
+                "no bounded activation",
+                transform=ax.transAxes,
+                ha="center",
+                color="#666666",
+                fontsize=7,
+            )
         _panel(ax, title, sorted({result.step for result in found}))
         if key != "spread":
             ax.set_ylim(-0.03, 1.03)
@@ -137,8 +144,13 @@ def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> N
             if np.isfinite(value) and value > 0:
                 values[step] = value
         if values:
-            look: style.Look = {"color": tone, "ls": dashes(index), "gid": f"{key}-{index}"}
-            ax.plot(list(values), list(values.values()), **look)
+            ax.plot(
+                list(values),
+                list(values.values()),
+                color=tone,
+                ls=dashes(index),
+                gid=f"{key}-{index}",
+            )
     ax.set_yscale("log")
 
 

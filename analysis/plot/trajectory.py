@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import VERDICTS, Estimate, Finding, Verdict
+from infoplane.types import FLAGS, VERDICTS, DPIReport, Estimate, Finding, Verdict
 
 COVERED = 0.95
 """Coverage below which a point is drawn hollow."""
@@ -161,7 +161,7 @@ def is_sparse(estimate: Estimate) -> bool:
     return estimate.coverage is not None and estimate.coverage < COVERED
 
 
-def concerns(finding: Finding, estimator: str, sense: str) -> bool:
+def _concerns(finding: Finding, estimator: str, sense: str) -> bool:
     """Return whether a finding is about the numbers drawn.
 
     It is of their estimator and bound, or a fault of the pipeline, which is about all of them.
@@ -178,22 +178,28 @@ def concerns(finding: Finding, estimator: str, sense: str) -> bool:
 
 
 def flag_segments(
-    paths: Sequence[Trajectory], findings: Collection[Finding], verdicts: Collection[Verdict]
+    paths: Sequence[Trajectory],
+    report: DPIReport | None,
+    estimator: str,
+    verdicts: Collection[Verdict] = FLAGS,
 ) -> dict[Verdict, list[Segment]]:
     """Per verdict, the segments from the upstream to the downstream point of each finding.
 
-    One of no length for a law of a single layer.
+    One of no length for a law of a single layer; none without a report.
 
     Args:
         paths: of the layers.
-        findings: of the DPI check.
+        report: the DPI check.
+        estimator: the spec that is drawn.
         verdicts: that are drawn.
     """
     known = {path.layer: path for path in paths}
     segments: dict[Verdict, list[Segment]] = {}
-    for finding in findings:
+    for finding in () if report is None else report.findings:
         above, below = known.get(finding.upstream), known.get(finding.downstream)
         if finding.verdict not in verdicts or above is None or below is None:
+            continue
+        if not _concerns(finding, estimator, above.senses[0]):
             continue
         start, end = above.at(finding.step), below.at(finding.step)
         if start is not None and end is not None:

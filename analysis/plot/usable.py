@@ -9,10 +9,14 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.ceilings import ceilings_of
 from infoplane.analysis.plot.fonts import drawable
-from infoplane.analysis.plot.frame import draw_ceiling_up, draw_step_scale, label_up
-from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.frame import (
+    draw_ceiling_up,
+    draw_step_scale,
+    label_up,
+    lower_ceiling,
+)
+from infoplane.analysis.plot.labels import ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import width_points
 from infoplane.analysis.plot.marks import GREY
 from infoplane.analysis.plot.names import named, numbered_names, short_names
@@ -80,6 +84,7 @@ def plot_profile(
     _name_layers(ax, plane.layers)
     shown_sense = next(iter(estimates[last].values())).sense
     label_up(ax, short_axis(plane, "i_zy", spec, shown_sense))
+    lower_ceiling(ax)
     return ax
 
 

@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.estimators.binned import SAXE_WIDTH
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable_names
-from infoplane.analysis.plot.names import short_names
+from infoplane.analysis.plot.fonts import drawable_short_names
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.analysis.plot.step_axis import step_norm
 from infoplane.analysis.plot.tones import Tone, colour_map
@@ -38,7 +37,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
     tones = _step_tones(found)
-    names = drawable_names(short_names([sweep.layer for sweep in found]))
+    names = drawable_short_names([sweep.layer for sweep in found])
     for ax, sweep, name in zip(axes, found, names, strict=False):
         _draw_sweep(ax, sweep, tones)
         ax.set_title(name, fontsize=7.5, parse_math=False)

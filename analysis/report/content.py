@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from infoplane.analysis.plot.caption import caption_of
-from infoplane.analysis.plot.ceilings import ceilings_of
-from infoplane.analysis.plot.labels import axis_of, choose_estimator, short_axis
+from infoplane.analysis.plot.labels import axis_of, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.names import layer_labels, layer_marks
-from infoplane.analysis.report.findings import MOST_FINDINGS, dpi_data, failures_data
+from infoplane.analysis.report.findings import dpi_data, failures_data
 from infoplane.analysis.report.json_values import number, numbers
 from infoplane.analysis.report.sections import Judged, sections_data
 from infoplane.analysis.report.summary import Sentence, sentences_of
@@ -18,8 +17,6 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Estimate
 from infoplane.types.arrays import Json
-
-__all__ = ["MOST_FINDINGS", "page_data"]
 
 Table = Mapping[str, Sequence[Mapping[str, object]]]
 """Extra tables of a page: title -> rows."""

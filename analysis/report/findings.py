@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.report.json_values import number
 from infoplane.plane import Failure, Plane
 from infoplane.types import VERDICTS, DPIReport, Episode, Finding
@@ -34,7 +33,7 @@ def dpi_data(report: DPIReport, plane: Plane) -> Json:
         "limits": list(report.limits),
         "texts": list(texts),
         "omitted": len(report.findings) - len(worst),
-        "episodes": _episodes(report, plane, texts),
+        "episodes": _episodes(report, layers, texts),
         "findings": [_finding(finding, layers, texts) for finding in worst],
     }
 
@@ -57,16 +56,18 @@ def _finding(finding: Finding, layers: Mapping[str, int], texts: Mapping[str, in
     }
 
 
-def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[Json]:
-    """Return the worst episodes, each with a sentence, its worst finding and its meaning."""
+def _episodes(report: DPIReport, layers: Mapping[str, int], texts: Mapping[str, int]) -> list[Json]:
+    """Return the worst episodes, each with a sentence, its worst finding and its meaning.
+
+    Args:
+        report: the DPI check.
+        layers, texts: places of layers and explanations on the page.
+    """
     findings: dict[tuple[str, ...], list[Finding]] = {}
     for finding in report.findings:
         findings.setdefault(_subject(finding), []).append(finding)
-    steps = sorted({*plane.steps, *(finding.step for finding in report.findings)})
-    episodes = report.episodes or episodes_of(report.findings, steps)
-    layers = {name: index for index, name in enumerate(plane.layers)}
     rows = []
-    for episode in episodes[:MOST_FINDINGS]:
+    for episode in report.episodes[:MOST_FINDINGS]:
         worst = _worst(findings.get(_subject(episode), ()), episode)
         row: Json = {
             "v": episode.verdict,

@@ -15,4 +15,4 @@ def number(value: float | None, digits: int = 6) -> float | None:
 
 def numbers(values: Any, digits: int = 6) -> list[float | None]:  # Any: an array or a sequence
     """Return `number` of every value."""
-    return [number(None if value is None else float(value), digits) for value in values]
+    return [number(value, digits) for value in values]

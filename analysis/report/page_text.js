@@ -89,10 +89,6 @@ function markOf(layer) {
   return D.layers[layer] ? Number(D.layers[layer].mark) : layer + 1;
 }
 
-function layerName(layer) {
-  return typeof layer === "number" ? D.layers[layer].name : String(layer);
-}
-
 function symbolOf(s, k) {
   if (isSaturated(s, k)) return D.marks.saturated.symbol;
   const sparse = s.cov && s.cov[k] !== null && s.cov[k] < 0.95;

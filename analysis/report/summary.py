@@ -26,9 +26,9 @@ class Sentence:
     estimator: str = ""
 
 
-def summarise(
+def sentences_of(
     plane: Plane, report: DPIReport | None = None, *, tested: bool = False
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Sentence], list[Sentence]]:
     """Return sentences on what the run shows and on what it cannot show.
 
     Each holds for the numbers given, none generalises.
@@ -38,18 +38,6 @@ def summarise(
         report: the DPI check; None where there was none.
         tested: falls were judged (`infoplane.phases`), so the warning that they are raw is left
             out.
-    """
-    shows, cannot = sentences_of(plane, report, tested=tested)
-    return [sentence.text for sentence in shows], [sentence.text for sentence in cannot]
-
-
-def sentences_of(
-    plane: Plane, report: DPIReport | None = None, *, tested: bool = False
-) -> tuple[list[Sentence], list[Sentence]]:
-    """Return the sentences of `summarise`, each with the estimator that it is about.
-
-    Args:
-        plane, report, tested: see `summarise`.
     """
     if not len(plane):
         return [Sentence("Nothing has been measured yet.")], []

@@ -53,14 +53,13 @@ def log_tensorboard(
             so far at each one (about a second each), ``none`` nothing.
         estimator: spec that figures show; None takes the plane's first.
     """
-    count = 0
+    drawn = _figures(plane, figures, estimator)
     for step in plane.steps:
         for name, bits in scalars(plane, step).items():
             writer.add_scalar(name, bits, step)
-            count += 1
-    for step, figure in _figures(plane, figures, estimator):
+    for step, figure in drawn:
         writer.add_figure("infoplane/plane", figure, step, close=False)
-    return count
+    return len(plane)
 
 
 def log_wandb(
@@ -86,16 +85,13 @@ def log_wandb(
     from infoplane.analysis.plot.save import pixels
 
     run.define_metric("infoplane/*", step_metric=step_metric)
-    drawn = dict(_figures(plane, figures, estimator)) if image is not None else {}
-    count = 0
+    drawn = dict(_figures(plane, "none" if image is None else figures, estimator))
     for step in plane.steps:
-        values = scalars(plane, step)
         picture = {}
         if image is not None and step in drawn:
             picture["infoplane/plane"] = image(pixels(drawn[step]))
-        run.log({step_metric: step, **values, **picture})
-        count += len(values)
-    return count
+        run.log({step_metric: step, **scalars(plane, step), **picture})
+    return len(plane)
 
 
 def log_mlflow(
@@ -113,16 +109,15 @@ def log_mlflow(
         plane: what was measured.
         figures, estimator: see `log_tensorboard`.
     """
-    count = 0
+    drawn = _figures(plane, figures, estimator)
     for step in plane.steps:
         values = scalars(plane, step)
         names = mlflow_names(list(values))
         mlflow.log_metrics({names[name]: bits for name, bits in values.items()}, step=step)
-        count += len(values)
-    for step, figure in _figures(plane, figures, estimator):
+    for step, figure in drawn:
         which = "" if figures == "last" else f"-{step}"
         mlflow.log_figure(figure, f"infoplane/plane{which}.png")
-    return count
+    return len(plane)
 
 
 def mlflow_names(names: Sequence[str]) -> dict[str, str]:
@@ -147,12 +142,15 @@ def mlflow_names(names: Sequence[str]) -> dict[str, str]:
 def _figures(
     plane: Plane, figures: Figures, estimator: str | None
 ) -> Iterator[tuple[int, Any]]:  # Any: a matplotlib figure
-    """Return the plane so far, at the checkpoints asked for."""
+    """Return the plane so far, at the checkpoints asked for, each drawn when its turn comes."""
     from infoplane.analysis.plot.save import draw
 
     if figures not in ("last", "every", "none"):
         raise InputError(f"figures is last, every or none, got {figures!r}")
     steps = {"last": plane.steps[-1:], "every": plane.steps, "none": ()}[figures]
-    for step in steps:
+
+    def draw_at(step: int) -> tuple[int, Any]:  # Any: a matplotlib figure
         so_far = plane.steps[: plane.steps.index(step) + 1]
-        yield step, draw(plane.select(step=so_far), estimator=estimator)
+        return step, draw(plane.select(step=so_far), estimator=estimator)
+
+    return map(draw_at, steps)

@@ -82,10 +82,6 @@ class CompanionProcess:
             with contextlib.suppress(OSError):
                 stdin.close()
 
-    def wait(self) -> int:
-        """Wait until it has ended; return its exit code."""
-        return self._process.wait()
-
     def stop(self) -> None:
         """End it, and wait for that."""
         self.tell()

@@ -74,7 +74,7 @@ class MeasuringProcess(CompanionProcess):
             return
         try:
             self.tell(OVER)
-            code = self.wait()
+            code = self._process.wait()
         except BaseException:  # interrupted while waiting
             self.stop()
             raise

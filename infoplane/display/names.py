@@ -9,11 +9,11 @@ LEAST = 6
 
 
 def fold_names(names: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the dotted start that all names share, empty for a short one, and the rest.
+    """Return words on the dotted start that all names share, empty for a short one, and the rest.
 
     Example:
         >>> fold_names(["transformer.h.0", "transformer.h.1"])
-        ('transformer.h.', {'transformer.h.0': '.0', 'transformer.h.1': '.1'})
+        ('; layers of transformer.h.', {'transformer.h.0': '.0', 'transformer.h.1': '.1'})
         >>> fold_names(["fc1", "fc2"])
         ('', {'fc1': 'fc1', 'fc2': 'fc2'})
     """
@@ -25,4 +25,4 @@ def fold_names(names: Sequence[str]) -> tuple[str, dict[str, str]]:
     prefix = "".join(f"{part}." for part in shared) if len(names) > 1 else ""
     if len(prefix) < LEAST:
         return "", {name: name for name in names}
-    return prefix, {name: name[len(prefix) - 1 :] for name in names}
+    return f"; layers of {prefix}", {name: name[len(prefix) - 1 :] for name in names}

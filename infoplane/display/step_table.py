@@ -26,14 +26,13 @@ def print_steps(title: str, rows: Sequence[Row]) -> None:
     from rich.text import Text
 
     console = console_here()
-    prefix, short = fold_names(list(dict.fromkeys(layer for layer, *_ in rows)))
+    where, short = fold_names(list(dict.fromkeys(layer for layer, *_ in rows)))
     several = len({kind for _, kind, *_ in rows}) > 1
     lines: dict[str, dict[int, str]] = {}
     for layer, kind, step, text in rows:
         name = f"{short[layer]} {kind if several else ''}".strip()
         lines.setdefault(name, {})[step] = text
-    head = printable(title, 200) + (f"; layers of {prefix}" if prefix else "")
-    console.print(Text(head))
+    console.print(Text(printable(title, 200) + where))
     for block in _blocks(lines, console.width):
         table = Table("layer")
         for step in block:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infoplane.analysis.studies.compression import Compression
     from infoplane.analysis.studies.phases import Phases
     from infoplane.plane import Plane
-    from infoplane.types import DPIReport, Episode
+    from infoplane.types import DPIReport
 
 COLOURS = {
     "fault": "bold red",
@@ -87,12 +87,11 @@ def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     """
     console = console_here()
     layers = list(dict.fromkeys(str(row["layer"]) for row in rows if row.get("layer")))
-    prefix, short = fold_names(layers)
-    if prefix:
-        title = f"{title}; layers of {prefix}"
+    where, short = fold_names(layers)
+    if where:
         rows = [{**row, "layer": short.get(str(row.get("layer", "")), "")} for row in rows]
     numbers = [key for key in rows[0] if _is_number(rows[0][key])] if rows else []
-    console.print(table_of(title, rows, right=numbers))
+    console.print(table_of(title + where, rows, right=numbers))
 
 
 def _is_number(text: object) -> bool:
@@ -109,9 +108,8 @@ def print_plane(plane: Plane, console: Console | None = None) -> None:
     console.print(str(plane), markup=False, highlight=False, soft_wrap=True)
     rows = _last_rows(plane)
     if console.is_terminal and rows:
-        prefix, short = fold_names(plane.layers)
+        where, short = fold_names(plane.layers)
         rows = [{**row, "layer": short.get(row["layer"], "")} for row in rows]
-        where = f"; layers of {prefix}" if prefix else ""
         title = f"bits at step {plane.steps[-1]}; * saturated{where}"
         heads = [key for key in rows[0] if key not in ("layer", "estimator")]
         console.print(table_of(title, rows, right=heads))
@@ -177,13 +175,16 @@ def print_report(
 
 def _print_episodes(console: Console, report: DPIReport) -> None:
     """Print the episodes as a table; in a narrow terminal as one for each estimator."""
-    rows = _episode_rows(report)
+    names: dict[str, None] = {}
+    for episode in report.episodes:
+        names |= {episode.upstream: None, episode.downstream: None}
+    where, short = fold_names(list(names))
     groups: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
+    for row, episode in zip(report.rows(), report.episodes, strict=True):
+        pair = [short[episode.upstream], short[episode.downstream]]
+        row["layers"] = " -> ".join(dict.fromkeys(pair))
         under = "" if console.width >= WIDE else f" under {row.pop('estimator')}"
         groups.setdefault(under, []).append(row)
-    prefix, _ = fold_names(_episode_layers(report.episodes))
-    where = f"; layers of {prefix}" if prefix else ""
     for under, some in groups.items():
         title = f"episodes{under}, the worst first{where}"
         console.print(table_of(title, some, right=("worst [bits]",), whole=()))
@@ -194,31 +195,13 @@ def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
         console.print(printable(sentence, 1000), markup=False, highlight=False)
 
 
-def _episode_layers(episodes: Sequence[Episode]) -> list[str]:
-    """Return the layers of some episodes."""
-    names: dict[str, None] = {}
-    for episode in episodes:
-        names |= {episode.upstream: None, episode.downstream: None}
-    return list(names)
-
-
-def _episode_rows(report: DPIReport) -> list[dict[str, str]]:
-    """Return the episodes as rows of text, the common start of layers folded away."""
-    _, short = fold_names(_episode_layers(report.episodes))
-    rows = report.rows()
-    for row, episode in zip(rows, report.episodes, strict=True):
-        pair = [short[episode.upstream], short[episode.downstream]]
-        row["layers"] = " -> ".join(dict.fromkeys(pair))
-    return rows
-
-
 def print_phases(phases: Phases, console: Console | None = None) -> None:
     """Print the phases; in a terminal as a table with one row per layer and estimator."""
     console = console or console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
         return
-    prefix, short = fold_names([phase.layer for phase in phases.layers])
+    where, short = fold_names([phase.layer for phase in phases.layers])
     rows = []
     for phase in phases.layers:
         of_layer = list(map(_curve_row, phase.curves))
@@ -228,15 +211,9 @@ def print_phases(phases: Phases, console: Console | None = None) -> None:
     if console.width < WIDE:  # the verdict stands in the sentences below
         for row in rows:
             del row["verdict"], row["fitted by"]
-    where = f"; layers of {prefix}" if prefix else ""
-    console.print(
-        table_of(
-            f"phases of {phases.path}; * compression: beyond chance, lasting{where}",
-            rows,
-            right=("fall [bits]",),
-            whole=("layer", "estimator", "fall [bits]"),
-        )
-    )
+    title = f"phases of {phases.path}; * compression: beyond chance, lasting{where}"
+    whole = ("layer", "estimator", "fall [bits]")
+    console.print(table_of(title, rows, right=("fall [bits]",), whole=whole))
     sentences = [f"{phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers]
     _print_sentences(console, [*sentences, *filter(None, [phases.caveat])])
 
