@@ -17,7 +17,7 @@ import torch
 from builders import companion_of, numbers_of
 
 import infoplane as ip
-from infoplane.analysis.live import measure_beside
+from infoplane.analysis.live.follow import measure_beside
 from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.archive import ResultLog, RunWriter, result_log
 from infoplane.background import measuring as live

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +96,19 @@ def test_hostile_names_are_text_in_every_notebook_view(tmp_path: Path) -> None:
         assert len(shown) < 20_000 and "שלום" in shown, type(view)
 
 
+def printed(console: Console, show: Callable[[Any], None], what: object) -> str:
+    """What a console holds once something was shown on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("infoplane.display.tables.console_here", lambda: console)
+        show(what)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_hostile_names_write_no_control_character_to_a_terminal() -> None:
     for force in (True, False):
         console = Console(file=io.StringIO(), force_terminal=force, width=100, color_system=None)
-        print_plane(plane_of(HOSTILE), console)
-        print_report(report_of(HOSTILE), console)
+        printed(console, print_plane, plane_of(HOSTILE))
+        printed(console, print_report, report_of(HOSTILE))
         console.print(table_of("t", [{"layer": name} for name in HOSTILE]))
         shown = console.file.getvalue()  # type: ignore[attr-defined]
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", shown)
@@ -144,8 +154,8 @@ def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:
         for f in (False, True)
     )
     for console in (pipe, screen):
-        print_plane(plane, console)
-        print_report(report, console)
+        printed(console, print_plane, plane)
+        printed(console, print_report, report)
     plain, drawn = pipe.file.getvalue(), screen.file.getvalue()  # type: ignore[attr-defined]
     assert plain == f"{plane}\n{report}\n"
     assert (
@@ -163,8 +173,8 @@ def test_phases_are_a_table_in_a_terminal() -> None:
 
     curve = Compression("a", "bin:szt", 1.0, 0.9, 1.1, 5, 4, 6, 1.2, True, 3, 0.05)
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
-    print_phases(Phases((LayerPhase("a", "robust", "falls", (curve,)),), "run"), console)
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    phases = Phases((LayerPhase("a", "robust", "falls", (curve,)),), "run")
+    shown = printed(console, print_phases, phases)
     assert "1.000 *" in shown and "[0.900, 1.100]" in shown and "a: robust: falls" in shown
 
 
@@ -186,9 +196,7 @@ def test_phases_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
             Compression(name, s, 1.0, 0.9, 1.1, 1500, 1400, 2600, 1.2, True, 3, 0.05) for s in SPECS
         ]
         phases.append(LayerPhase(name, "estimator-dependent", "one falls", tuple(curves)))
-    console = narrow_console()
-    print_phases(Phases(tuple(phases), "run"), console)
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = printed(narrow_console(), print_phases, Phases(tuple(phases), "run"))
     assert all(f" .{block}.attn.c_proj " in shown for block in range(3))
     assert all(f" {spec} " in shown for spec in SPECS) and "layers of transformer.h." in shown
     assert max(map(len, shown.splitlines())) <= 80
@@ -199,9 +207,8 @@ def test_episodes_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
         Episode("I(X;Z) pair", DEEP[0], DEEP[k], "estimator", 100, 90_000, 12, 0.3, SPECS[k])
         for k in range(3)
     ]
-    console = narrow_console()
-    print_report(DPIReport(3, (), tuple(episodes), {"estimator": 3}, ()), console)
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    report = DPIReport(3, (), tuple(episodes), {"estimator": 3}, ())
+    shown = printed(narrow_console(), print_report, report)
     assert all(f".{block}.attn.c_proj" in shown for block in range(3))
     assert all(f"episodes under {spec}" in shown for spec in SPECS)
     assert max(map(len, shown.splitlines())) <= 80
@@ -267,12 +274,16 @@ class Clock:
         return self.now
 
 
-def run(total: int, seconds: float, **options: Any) -> str:
+def run(total: int, seconds: float, *, place: str = "log", shown: bool = True) -> str:
+    """What work of so many pieces writes where stderr is read in ``place``."""
     stream, clock = io.StringIO(), Clock()
-    with progress("measuring", total, stream=stream, clock=clock, **options) as advance:
-        for _ in range(total):
-            clock.now += seconds
-            advance()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(stream):
+        patch.setattr("infoplane.display.progress.monotonic", clock)
+        patch.setattr("infoplane.display.progress.place_of", lambda stream: place)
+        with progress("measuring", total, shown=shown) as advance:
+            for _ in range(total):
+                clock.now += seconds
+                advance()
     return stream.getvalue()
 
 
@@ -298,7 +309,7 @@ def test_a_log_gets_a_line_now_and_then_with_the_time_left() -> None:
 def test_work_in_one_long_piece_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infoplane.display.progress.SILENT_SECONDS", 0.01)
     stream = io.StringIO()
-    with progress("measuring", 3, stream=stream), working("drawing", stream=stream):
+    with contextlib.redirect_stderr(stream), progress("measuring", 3), working("drawing"):
         deadline = time.monotonic() + 10
         while stream.getvalue().count("\n") < 2 and time.monotonic() < deadline:
             time.sleep(0.01)

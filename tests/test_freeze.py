@@ -10,7 +10,7 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.dpi.evidence import Evidence
-from infoplane.analysis.live import RunSource, measure_beside
+from infoplane.analysis.live.follow import RunSource, measure_beside
 from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.archive.lock import is_being_written
@@ -82,7 +82,7 @@ def test_a_watched_run_shows_no_other_numbers_than_a_measured_one(
         stop, "wait", lambda timeout=None: looks.append(timeout) or (len(looks) > 2 and stop.set())
     )
     measure_beside(tmp_path / "run", [SPEC], stop)
-    shown = narrow(RunSource(tmp_path / "run").plane()[0])
+    shown = narrow(RunSource(tmp_path / "run").plane())
     writer.close()
     whole = narrow(ip.measure(tmp_path / "run", SPEC, resume=False))
     assert shown == ([] if growing else whole)  # edges of a run are known at its end

@@ -184,13 +184,12 @@ def test_the_live_plane_has_the_results_of_captured_cells_and_of_no_others(tmp_p
     ):
         shard.write("l", np.eye(2, dtype=np.float32))
     plane = ip.measure(tmp_path / "run", ["exact"])  # two rows are enough for a number
-    assert [p.bits for p in plane] == [1.0, 1.0] and RunSource(tmp_path / "run").plane()[
-        0
-    ].points == plane.points
+    assert [p.bits for p in plane] == [1.0, 1.0]
+    assert RunSource(tmp_path / "run").plane().points == plane.points
     log = ResultLog(tmp_path / "run")
     for key, change in (("a", {"step": 4}), ("b", {"layer": "m"})):
         log.append(key, {**next(iter(log.read().values())), **change})
-    assert RunSource(tmp_path / "run").plane()[0].points == plane.points
+    assert RunSource(tmp_path / "run").plane().points == plane.points
 
 
 def test_error_bars_and_nulls_come_one_without_the_other(tmp_path: Path) -> None:

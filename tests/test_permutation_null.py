@@ -90,7 +90,7 @@ def test_the_band_comes_with_a_run_that_is_followed(tmp_path: Path) -> None:
     over.set()
     plane = follow(archive.path, ["bin:range,n=8,scope=step"], over=over, gone=threading.Event())
     assert plane is not None
-    shown, _ = RunSource(archive.path).plane()
+    shown = RunSource(archive.path).plane()
     bands = [p.estimate.null for p in shown.select(quantity="i_zy")]
     assert len(bands) == 2 and all(band is not None for band in bands)
     column = next(c for c in page_data(shown, None)["series"] if c["q"] == "i_zy")

@@ -101,7 +101,7 @@ def test_an_own_line_with_a_value_of_another_type_is_measured_again_and_not_show
     log = ResultLog(run)
     ((key, record),) = log.read().items()
     log.append(key, {**record, "points": [{**row, **wrong} for row in record["points"]]})
-    assert page_data(*RunSource(run).plane(), title="t")["series"] == []
+    assert page_data(RunSource(run).plane(), title="t")["series"] == []
     assert [p.bits for p in ip.measure(run, "exact")] == truth
 
 
@@ -111,7 +111,7 @@ def test_an_own_line_without_one_of_its_keys_is_measured_again(run: Path, key: s
     log = ResultLog(run)
     ((name, record),) = log.read().items()
     log.append(name, {k: v for k, v in record.items() if k != key})
-    assert len(RunSource(run).plane()[0]) == 0
+    assert len(RunSource(run).plane()) == 0
     assert [p.bits for p in ip.measure(run, "exact")] == truth
 
 

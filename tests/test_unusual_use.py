@@ -81,7 +81,7 @@ def test_a_run_deleted_while_it_is_watched_is_waited_for_and_shown_when_made_ane
     with pytest.raises(NotAnArchive, match="no such file or folder"):
         source.plane()
     recorded(run, steps=6)
-    assert set(source.plane()[0].metrics) == set(range(6))
+    assert set(source.plane().metrics) == set(range(6))
 
 
 def test_a_run_deleted_while_it_is_packed_leaves_no_packed_file(

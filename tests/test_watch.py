@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from infoplane.analysis.live import application
 from infoplane.analysis.live.guard import LOOPBACK, is_loopback
+from infoplane.analysis.live.server import application
 from infoplane.errors import InputError, NotAnArchive
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate

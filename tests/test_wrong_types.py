@@ -89,7 +89,7 @@ def use_run(run: Path, out: Path) -> Iterator[Callable[[], object]]:
     yield lambda: (str(open_archive(run)), open_archive(run).metrics, open_archive(run).config)
     yield lambda: ip.measure(run, ["bin:szt"], resume=False)
     yield lambda: ip.check_dpi(ip.measure(run, "exact", resume=False), archive=open_archive(run))
-    yield lambda: page_data(*RunSource(run).plane(), title="t")
+    yield lambda: page_data(RunSource(run).plane(), title="t")
     yield lambda: verify(run)
     yield lambda: pack(run, out / "packed.h5", overwrite=True)
 

@@ -38,7 +38,10 @@ class RunSource:
         self._log: ResultLog | None = None
 
     def version(self) -> str:
-        """Return names and sizes of the files that a new result or checkpoint touches."""
+        """Return what changes whenever `plane` would; cheap, and never raises.
+
+        Names and sizes of the files that a new result or checkpoint touches.
+        """
         seen = []
         for folder in ("ckpt", "planes"):
             try:
@@ -88,7 +91,7 @@ class RunSource:
 
 
 def measure_beside(
-    run: str | Path, estimators: Sequence[str] | None, stop: threading.Event, *, seed: int = 0
+    run: str | Path, estimators: Sequence[str] | None, stop: threading.Event
 ) -> None:
     """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set.
 
@@ -101,44 +104,28 @@ def measure_beside(
         run: its folder.
         estimators: specs; None takes those that can answer at its first checkpoint.
         stop: ends it.
-        seed: of every random number.
     """
+    from infoplane.analysis.measuring.follow import Budget, follow
+    from infoplane.analysis.measuring.measure import say_choice
+    from infoplane.archive import open_archive
+    from infoplane.archive.lock import is_being_written
+
     last = ""
     while not stop.is_set():
         try:
-            estimators = _chosen(run) if estimators is None else estimators
-            _follow_to_the_end(Path(run), estimators, stop, seed)
+            if estimators is None:
+                estimators = say_choice(open_archive(run), growing=True).specs
+            follow(
+                run,
+                estimators,
+                over=stop,
+                gone=stop,
+                budget=Budget(_UNLIMITED),
+                ended=lambda: not is_being_written(Path(run)),
+            )  # until nobody writes; at once where nothing was added since
         # still being made, or rolled back under our eyes: look again
         except InfoplaneError as error:
             if str(error) != last:
                 last = str(error)
                 say(f"waiting: {last}", file=sys.stderr, flush=True)
         stop.wait(WAIT_SECONDS)
-
-
-def _chosen(run: str | Path) -> tuple[str, ...]:
-    from infoplane.analysis.measuring.measure import say_choice
-    from infoplane.archive import open_archive
-
-    return say_choice(open_archive(run), growing=True).specs
-
-
-def _follow_to_the_end(
-    run: Path, estimators: Sequence[str], stop: threading.Event, seed: int
-) -> None:
-    """Follow a run until nobody writes to it any more.
-
-    Return at once where nothing was added since.
-    """
-    from infoplane.analysis.measuring.follow import Budget, follow
-    from infoplane.archive.lock import is_being_written
-
-    follow(
-        run,
-        estimators,
-        over=stop,
-        gone=stop,
-        seed=seed,
-        budget=Budget(_UNLIMITED),
-        ended=lambda: not is_being_written(run),
-    )

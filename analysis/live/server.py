@@ -13,14 +13,17 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from html import escape
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.live.guard import LOOPBACK, App, Guard, is_loopback
 from infoplane.analysis.report.content import page_data
 from infoplane.analysis.report.write import page, plotly_source
 from infoplane.errors import InfoplaneError, InputError, MissingExtra
-from infoplane.plane import Plane
+
+if TYPE_CHECKING:
+    from infoplane.analysis.live.follow import RunSource
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
@@ -31,16 +34,6 @@ MOST_CONNECTIONS = 500
 descriptors.
 """
 POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.4, 15.0
-
-
-class Source(Protocol):
-    """What a live page follows."""
-
-    def version(self) -> str:
-        """Return what changes whenever `plane` would; cheap, and never raises."""
-
-    def plane(self) -> Plane:
-        """Return what has been measured so far."""
 
 
 class Viewers:
@@ -63,29 +56,8 @@ class Viewers:
         return 0.0 if self._count else self._clock() - self._since
 
 
-class _Pages:
-    """The page's data as JSON, made once per version however many viewers ask."""
-
-    def __init__(self, source: Source, title: str) -> None:
-        self.source, self.title = source, title
-        self._lock = threading.Lock()
-        self._made: tuple[str, bytes] | None = None
-
-    def data(self) -> bytes:
-        with self._lock:
-            version = self.source.version()
-            if self._made is None or self._made[0] != version:
-                plane = self.source.plane()
-                data = page_data(plane, title=self.title)
-                data["count"] = len(plane)
-                data["status"] = time.strftime("last change seen %H:%M:%S")
-                text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-                self._made = (version, text.encode())
-            return self._made[1]
-
-
 def application(
-    source: Source,
+    source: RunSource,
     *,
     title: str = "",
     token: str | None = None,
@@ -116,8 +88,15 @@ def application(
         from starlette.routing import Route
     except ImportError as error:
         raise MissingExtra("starlette", "live") from error
-    looking = viewers or Viewers()
-    pages, library = _Pages(source, title), plotly_source().encode()
+    looking, library, one_at_a_time = viewers or Viewers(), plotly_source(), threading.Lock()
+
+    @lru_cache(1)  # made once per version however many viewers ask
+    def data_of(version: str) -> str:
+        plane = source.plane()
+        data = page_data(plane, title=title)
+        data["count"] = len(plane)
+        data["status"] = time.strftime("last change seen %H:%M:%S")
+        return json.dumps(data, allow_nan=False, separators=(",", ":"))
 
     def home(request: Request) -> Response:
         query = f"?{request.url.query}" if token else ""
@@ -131,7 +110,8 @@ def application(
 
     def data(request: Request) -> Response:
         try:
-            return Response(pages.data(), media_type="application/json")
+            with one_at_a_time:
+                return Response(data_of(source.version()), media_type="application/json")
         # the run is not there yet, or its trainer is just making it
         except InfoplaneError as error:
             words = {
@@ -162,7 +142,7 @@ def application(
     )
 
 
-async def _changes(source: Source, viewers: Viewers) -> AsyncIterator[str]:
+async def _changes(source: RunSource, viewers: Viewers) -> AsyncIterator[str]:
     """One ``change`` event now and at every later change.
 
     Comments in between keep the connection open.
@@ -183,7 +163,7 @@ async def _changes(source: Source, viewers: Viewers) -> AsyncIterator[str]:
 
 
 def serve(
-    source: Source,
+    source: RunSource,
     *,
     host: str = "127.0.0.1",
     port: int = 8321,

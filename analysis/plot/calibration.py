@@ -83,25 +83,22 @@ def _draw_errors(
             gid=f"errors {name}",
         )
         for place, bias in errors.items():
-            if abs(bias) > _LIMIT:
-                _write_beyond(ax, place, bias)
+            if abs(bias) <= _LIMIT:
+                continue
+            side = float(np.sign(bias))
+            ax.annotate(
+                f"{bias:+.1f}",
+                (side * _LIMIT, place),
+                (-side * 9, 0),
+                textcoords="offset points",
+                fontsize=5.5,
+                va="center",
+                ha="center",
+                color="0.25",
+            )
     ax.axvline(0, color="0.3", lw=0.8)
     ax.set_xlim(-1.1 * _LIMIT, 1.1 * _LIMIT)
     ax.set_xlabel("mean of estimate - truth [bits] (beyond ±0.5: at the edge, with its value)")
-
-
-def _write_beyond(ax: Axes, place: float, bias: float) -> None:
-    side = float(np.sign(bias))
-    ax.annotate(
-        f"{bias:+.1f}",
-        (side * _LIMIT, place),
-        (-side * 9, 0),
-        textcoords="offset points",
-        fontsize=5.5,
-        va="center",
-        ha="center",
-        color="0.25",
-    )
 
 
 def _name_cases(ax: Axes, labels: Sequence[str]) -> None:

@@ -90,12 +90,10 @@ class Depth:
         places = enumerate(self.places)
         return [index for index, place in places if place.block is None or place.whole]
 
-    def _is_block(self, part: str) -> bool:
-        return any(place.part == part and place.block is not None for place in self.places)
-
     def describe(self) -> str:
         """The layers in words: ``tokens, blocks.k.attn, blocks.k for k from 0 to 5, head``."""
-        inner = [part for part in self.parts if self._is_block(part)]
+        inside = [place.part for place in self.places if place.block is not None]
+        inner = list(dict.fromkeys(inside))
         places = [self.parts.index(part) for part in inner]
         before = self.parts[: min(places)]
         behind = [part for part in self.parts[min(places) :] if part not in inner]

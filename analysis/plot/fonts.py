@@ -60,13 +60,14 @@ def drawable_short_names(layers: Sequence[str], width: int = 24) -> list[str]:
 
 
 def wrap_label(text: str, width: int) -> str:
-    """Return a label in lines of at most about ``width`` characters.
+    """Return a drawable label in lines of at most about ``width`` characters, at least 18.
 
     Broken at its commas, and at spaces where a part is longer.
     """
+    width = max(width, 18)
     lines = [""]
-    for whole in text.split(", "):
-        part = textwrap.fill(whole, max(width, 18), break_long_words=False, break_on_hyphens=False)
+    for whole in drawable(text).split(", "):
+        part = textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False)
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
         if len(joined) > width and lines[-1]:
             lines[-1] += ","

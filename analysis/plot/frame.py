@@ -169,7 +169,7 @@ def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:
     """
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
-    ax.set_xlabel(wrap_label(drawable(text), max(18, int(room / 4.2))), parse_math=False)
+    ax.set_xlabel(wrap_label(text, int(room / 4.2)), parse_math=False)
 
 
 def fit_labels_across(axes: Sequence[Axes]) -> None:
@@ -181,14 +181,13 @@ def fit_labels_across(axes: Sequence[Axes]) -> None:
         if text and widest > ax.get_window_extent().width:
             lines = ax.get_xlabel().split("\n")
             letters = max(map(len, lines)) * ax.get_window_extent().width / widest
-            ax.set_xlabel(wrap_label(text, max(18, int(letters))), parse_math=False)
+            ax.set_xlabel(wrap_label(text, int(letters)), parse_math=False)
 
 
 def label_up(ax: Axes, text: str) -> None:
     """Write the label of the upright axis, broken to the height that legend and title have left."""
     settle(style.figure_of(ax))
-    room = max(18, int(height_points(ax) / 4.4))
-    ax.set_ylabel(wrap_label(drawable(text), room), parse_math=False)
+    ax.set_ylabel(wrap_label(text, int(height_points(ax) / 4.4)), parse_math=False)
 
 
 def draw_heading(

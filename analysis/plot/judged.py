@@ -162,5 +162,5 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
     words = "I(Z;Y) as each\nestimator defines it [bits]"
     figure.supylabel(words, fontsize=8, multialignment="center")
-    plain_legend(figure, layer_handles(axes[0], plane.layers), loc="outside right center")
+    plain_legend(figure, layer_handles(axes[0], plane.layers))
     return figure

@@ -110,7 +110,8 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
     most = max(1, min(4, (len(entries) + 2) // 3))
     narrow, extent = is_narrow(ax), ax.get_window_extent()
     figure = style.figure_of(ax)
-    alone = not [other for other in figure.axes if other is not ax and not _is_scale(other)]
+    others = [other for other in figure.axes if other is not ax]
+    alone = all(other.get_label() == "<colorbar>" for other in others)
     outside = min(extent.x0, figure.bbox.x1 - extent.x1) - _UP * figure.dpi / 72
     room = extent.width + 2 * outside if alone and not narrow else 1.12 * extent.width
     if narrow and alone:
@@ -134,10 +135,6 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
         if reach <= 0.06 * extent.width + extent.x1 - _MARGIN * figure.dpi:
             break
     return box
-
-
-def _is_scale(ax: Axes) -> bool:
-    return ax.get_label() == "<colorbar>"
 
 
 def _plain(box: MatplotlibLegend) -> MatplotlibLegend:

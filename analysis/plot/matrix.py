@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.fonts import drawable, drawable_names, wrap_label
+from infoplane.analysis.plot.fonts import drawable_names, wrap_label
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.layout import height_points, is_narrow, settle, width_points
 from infoplane.analysis.plot.names import layer_labels, named
@@ -101,8 +101,7 @@ def plot_dpi_matrix(
         elif name in FAILING:
             _draw_square(ax, (row, column), name)
     title_cells(ax, f"worst DPI finding, {spec or 'all estimators'}")
-    room = max(18, int(height_points(ax) / 4.4))
-    bar.set_label(wrap_label(_key(verdict, lettered), room))
+    bar.set_label(wrap_label(_key(verdict, lettered), int(height_points(ax) / 4.4)))
     return ax
 
 
@@ -186,4 +185,4 @@ def title_cells(ax: Axes, title: str) -> None:
     settle(figure)
     ax.apply_aspect()  # cells are square: the map is smaller than its Axes
     room = (figure.bbox.x1 - ax.get_window_extent().x0) / figure.dpi * 72
-    ax.set_title(wrap_label(drawable(title), int(room / 5)), loc="left", parse_math=False)
+    ax.set_title(wrap_label(title, int(room / 5)), loc="left", parse_math=False)

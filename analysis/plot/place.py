@@ -10,6 +10,9 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """left, bottom, right, top."""
 
+PAD = 3.0
+"""Free space around labels and anchors, in the unit of the anchors."""
+
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return positions on a line as near to ``wanted`` as they can be.
@@ -61,7 +64,6 @@ def place_labels(
     anchors: Sequence[Point],
     sizes: Sequence[Point],
     frame: Box,
-    pad: float = 3.0,
     obstacles: Sequence[Box] = (),
 ) -> list[Point]:
     """Return centres of labels near their anchors, none over another.
@@ -72,18 +74,17 @@ def place_labels(
         anchors: points to label.
         sizes: (width, height) of each label, in the unit of the anchors.
         frame: the labels stay inside.
-        pad: free space around labels and anchors.
         obstacles: boxes that no label may cover, such as other words.
 
     Returns:
         One centre per anchor. Where a frame is too full for all, the least bad place is taken.
     """
-    taken = [_box(anchor, (3 * pad, 3 * pad)) for anchor in anchors] + list(obstacles)
+    taken = [_box(anchor, (3 * PAD, 3 * PAD)) for anchor in anchors] + list(obstacles)
     centres = []
     for anchor, size in zip(anchors, sizes, strict=True):
         best_cost, centre = math.inf, anchor
         for ring in range(1, 14):
-            for place in _around(anchor, size, ring * pad):
+            for place in _around(anchor, size, ring * PAD):
                 box = _box(place, size)
                 covered = sum(overlap(box, other) for other in taken)
                 cost = 1e6 * _leaves(box, frame) + 1e3 * covered + ring

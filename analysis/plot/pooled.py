@@ -54,23 +54,23 @@ def pooled_paths(
         pooled: from `infoplane.analysis.studies.compare.pool`.
         centre: ``median`` or ``mean``, of either coordinate by itself.
     """
-    return [_path(planes, across, up, centre) for across, up in pairs_of(pooled)]
-
-
-def _path(planes: Mapping[str, Plane], across: Pooled, up: Pooled, centre: str) -> Trajectory:
-    steps = [step for step in across.steps if step in up.steps]
-    of_x = [across.steps.index(step) for step in steps]
-    of_y = [up.steps.index(step) for step in steps]
-    points = np.stack([across.values[:, of_x], up.values[:, of_y]], axis=-1)  # (runs, steps, 2)
-    return Trajectory(
-        across.layer,
-        tuple(steps),
-        tuple(map(float, across.centre(centre)[of_x])),
-        tuple(map(float, up.centre(centre)[of_y])),
-        tuple(map(bool, mostly_saturated(across, planes)[of_x])),
-        (sense_of(across, planes), sense_of(up, planes)),
-        runs=tuple(tuple(map(tuple, of_step)) for of_step in points.swapaxes(0, 1).tolist()),
-    )
+    paths = []
+    for across, up in pairs_of(pooled):
+        steps = [step for step in across.steps if step in up.steps]
+        of_x = [across.steps.index(step) for step in steps]
+        of_y = [up.steps.index(step) for step in steps]
+        runs = np.stack([across.values[:, of_x], up.values[:, of_y]], axis=-1)  # (runs, steps, 2)
+        path = Trajectory(
+            across.layer,
+            tuple(steps),
+            tuple(map(float, across.centre(centre)[of_x])),
+            tuple(map(float, up.centre(centre)[of_y])),
+            tuple(map(bool, mostly_saturated(across, planes)[of_x])),
+            (sense_of(across, planes), sense_of(up, planes)),
+            runs=tuple(tuple(map(tuple, of_step)) for of_step in runs.swapaxes(0, 1).tolist()),
+        )
+        paths.append(path)
+    return paths
 
 
 @style.styled

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -84,7 +83,9 @@ def draw(
         return draw_sensitivity(plane)
     if kind == "usable":
         return draw_usable(plane, shannon=estimator)
-    ax = _single_axes(kind, width)
+    # a plane in one column is higher, for its legend
+    height = width * (1.05 if width <= style.COLUMN and kind == "plane" else 0.78)
+    ax = style.new_figure(width, height).add_subplot()
     if kind == "plane":
         plot_plane(
             plane,
@@ -125,22 +126,6 @@ def width_of(size: str | float) -> float:
     return inches
 
 
-def _single_axes(kind: str, width: float) -> Axes:
-    """Return the one Axes of a figure; a plane in one column is higher, for its legend."""
-    height = 1.05 if width <= style.COLUMN and kind == "plane" else 0.78
-    return style.new_figure(width, width * height).add_subplot()
-
-
-def require_suffix(path: Path) -> None:
-    """Refuse a file whose ending names no format of pictures.
-
-    Raises:
-        InputError: it does.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
-
-
 def save_picture(
     plane: Plane,
     path: str | Path,
@@ -164,7 +149,8 @@ def save_picture(
         InputError: an unknown kind or suffix, or a kind that cannot move.
     """
     path = path_of(path)
-    require_suffix(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
     if path.suffix.lower() not in (".gif", ".mp4"):
         figure = draw(
             plane,

@@ -112,8 +112,12 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
 
 
 def plain_legend(
-    target: Axes | FigureBase, handles: Sequence[Artist], **where: Any
-) -> None:  # Any: of matplotlib's legend
+    target: Axes | FigureBase,
+    handles: Sequence[Artist],
+    *,
+    loc: Any = "outside right center",  # Any: of matplotlib's legend
+    **where: Any,
+) -> None:
     """Draw a legend whose texts stand as they are: a ``$`` or ``_`` in a name means nothing.
 
     Beside a figure it has as many entries as fit.
@@ -121,15 +125,17 @@ def plain_legend(
     Args:
         target: the Axes or figure.
         handles: the entries.
-        where: keywords of matplotlib's legend.
+        loc: where; at the right of a figure when left out.
+        where: further keywords of matplotlib's legend.
     """
     shown = list(handles)
-    if not str(where.get("loc", "")).startswith(("outside lower", "upper")):
+    if not loc.startswith(("outside lower", "upper")):
         figure = target if isinstance(target, FigureBase) else style.figure_of(target)
         fits = max(2, int(figure.bbox.height / figure.dpi * 72 / _ENTRY) - 1)  # type: ignore[attr-defined]  # of every figure
         shown = [handles[place] for place in named(len(handles), fits)]
     if len(shown) < len(handles):
         shown.append(Line2D([], [], ls="none", label=f"{len(shown)} of {len(handles)} named"))
-    box = target.legend(handles=shown, labels=[str(entry.get_label()) for entry in shown], **where)
+    words = [str(entry.get_label()) for entry in shown]
+    box = target.legend(handles=shown, labels=words, loc=loc, **where)
     for text in box.get_texts():
         text.set_parse_math(False)

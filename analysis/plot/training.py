@@ -69,7 +69,7 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
         _panel(ax, title, sorted({result.step for result in found}))
         if key != "spread":
             ax.set_ylim(-0.03, 1.03)
-    plain_legend(figure, _dashed(axes[0], layers), loc="outside right center")
+    plain_legend(figure, _dashed(axes[0], layers))
     return figure
 
 
@@ -86,7 +86,7 @@ def draw_gradients(statistics: Gradients) -> Figure:
     for ax, (key, title) in zip(axes, GRADIENTS.items(), strict=True):
         _lines(ax, statistics, names, key)
         _panel(ax, title, sorted(statistics))
-    plain_legend(figure, _dashed(axes[0], names), loc="outside right center")
+    plain_legend(figure, _dashed(axes[0], names))
     return figure
 
 

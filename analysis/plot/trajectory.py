@@ -105,9 +105,23 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         across = dict(zip(*plane.series(layer, "i_xz", estimator, sense), strict=True))
         up = dict(zip(*plane.series(layer, "i_zy", estimator, sense), strict=True))
         steps = tuple(step for step in across if step in up)
-        if steps:
-            estimates = [across[step] for step in steps], [up[step] for step in steps]
-            paths.append(_path(layer, steps, *estimates))
+        if not steps:
+            continue
+        of_x, of_y = [across[step] for step in steps], [up[step] for step in steps]
+        null = of_y[-1].null
+        path = Trajectory(
+            layer,
+            steps,
+            tuple(estimate.bits for estimate in of_x),
+            tuple(estimate.bits for estimate in of_y),
+            tuple(estimate.saturated for estimate in of_x),
+            (of_x[0].sense, of_y[0].sense),
+            tuple(map(is_sparse, of_x)),
+            None if null is None else (null.low, null.high),
+            tuple(map(interval_of, of_x)),
+            tuple(map(interval_of, of_y)),
+        )
+        paths.append(path)
     return paths
 
 
@@ -136,24 +150,6 @@ def require_paths(plane: Plane, estimator: str, sense: str | None) -> list[Traje
 def steps_of(paths: Sequence[Trajectory]) -> list[int]:
     """Return all checkpoints of some paths, ascending."""
     return sorted(set[int]().union(*(path.steps for path in paths)))
-
-
-def _path(
-    layer: str, steps: tuple[int, ...], across: Sequence[Estimate], up: Sequence[Estimate]
-) -> Trajectory:
-    null = up[-1].null
-    return Trajectory(
-        layer,
-        steps,
-        tuple(estimate.bits for estimate in across),
-        tuple(estimate.bits for estimate in up),
-        tuple(estimate.saturated for estimate in across),
-        (across[0].sense, up[0].sense),
-        tuple(map(is_sparse, across)),
-        None if null is None else (null.low, null.high),
-        tuple(map(interval_of, across)),
-        tuple(map(interval_of, up)),
-    )
 
 
 def is_sparse(estimate: Estimate) -> bool:

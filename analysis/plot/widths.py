@@ -43,7 +43,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         ax.set_title(name, fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
-    plain_legend(figure, _entries(tones, found[0].n), loc="outside right center")
+    plain_legend(figure, _entries(tones, found[0].n))
     return figure
 
 

@@ -50,12 +50,14 @@ def page_data(
     judged = judged or Judged()
     shows, cannot = sentences_of(plane, report, tested=judged.phases is not None)
     shows += [Sentence(text) for text in judged.sentences()]
+    marks = {key: {"text": mark.meaning, "symbol": mark.symbol} for key, mark in MARKS.items()}
+    filled = {name: rows for name, rows in (tables or {}).items() if rows}
     views = _views(plane, choose_estimator(plane, estimator, in_bits=False) if len(plane) else "")
     return {
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
         "steps": steps,
         "layers": _layers(plane),
-        "marks": _marks(),
+        "marks": marks,
         "n": plane.n,
         "log2n": number(plane.ceilings["i_xz"].bits),
         "xname": plane.ceilings["i_xz"].name,
@@ -66,27 +68,10 @@ def page_data(
         "dpi": None if report is None else dpi_data(report, plane),
         "shows": list(map(_sentence, shows)),
         "cannot": list(map(_sentence, cannot)),
-        "tables": _tables(tables or {}),
+        "tables": [{"title": name, "rows": list(map(_row, filled[name]))} for name in filled],
         "sections": sections_data(judged),
         "provenance": [[str(name), str(value)] for name, value in plane.provenance.items()],
     }
-
-
-def _marks() -> Json:
-    """Meaning and plotly's symbol of every mark."""
-    marks = {}
-    for key, mark in MARKS.items():
-        marks[key] = {"text": mark.meaning, "symbol": mark.symbol}
-    return marks
-
-
-def _tables(tables: Table) -> list[Json]:
-    """Return the further tables that have rows."""
-    shown = []
-    for name, rows in tables.items():
-        if rows:
-            shown.append({"title": name, "rows": list(map(_row, rows))})
-    return shown
 
 
 def _sentence(sentence: Sentence) -> Json:

@@ -21,7 +21,10 @@ def dpi_data(report: DPIReport, plane: Plane) -> Json:
 
     Explanations are stored once each.
     """
-    worst = sorted(report.findings, key=_gravity)[:MOST_FINDINGS]
+    worst = sorted(
+        report.findings,
+        key=lambda finding: (VERDICTS.index(finding.verdict), -finding.excess_bits),
+    )[:MOST_FINDINGS]
     texts: dict[str, int] = {}
     for finding in worst:
         texts.setdefault(finding.explanation, len(texts))
@@ -36,11 +39,6 @@ def dpi_data(report: DPIReport, plane: Plane) -> Json:
         "episodes": _episodes(report, layers, texts),
         "findings": [_finding(finding, layers, texts) for finding in worst],
     }
-
-
-def _gravity(finding: Finding) -> tuple[int, float]:
-    """Order findings: the worst verdict first, then the largest excess."""
-    return VERDICTS.index(finding.verdict), -finding.excess_bits
 
 
 def _finding(finding: Finding, layers: Mapping[str, int], texts: Mapping[str, int]) -> Json:

@@ -152,7 +152,7 @@ class Question:
             columns = [number.columns for number in numbers]
             say(write_csv(self.csv, list(columns[0]), columns))
         if self.output is not None:
-            from infoplane.analysis.plot.over_steps import draw_over_steps
+            from infoplane.analysis.plot.metrics import draw_over_steps
 
             write_picture(draw_over_steps(title, points), self.output)
 

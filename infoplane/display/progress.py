@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Literal, TextIO
 
 from infoplane.display.terminal import say
@@ -76,10 +76,7 @@ def progress(
     total: int,
     *,
     shown: bool = True,
-    stream: TextIO | None = None,
-    place: Place | None = None,
     every: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
     """Yield a function to call after each of ``total`` pieces of work.
 
@@ -90,25 +87,24 @@ def progress(
         total: pieces; nothing is shown for none.
         shown: False shows nothing.
         every: how often a log gets a line, in seconds; `LOG_SECONDS` when left out.
-        stream, place, clock: where to write, how it is read, and the time; found out when left out.
 
     Raises:
         InputError: ``shown`` is no truth value.
     """
     if not isinstance(shown, bool):
         raise InputError(f"progress is True or False, got {shown!r}")
-    stream = stream or sys.stderr
     if not shown or total < 1:
         yield lambda: None
         return
-    place = place or place_of(stream)
+    stream = sys.stderr
+    place = place_of(stream)
     if place == "terminal":
         with _bar(label, total, stream) as step_bar:
             yield step_bar
         return
     show = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
     pause = LOG_SECONDS if every is None else every
-    lines = _Lines(label, total, show, NOTEBOOK_SECONDS if place == "notebook" else pause, clock)
+    lines = _Lines(label, total, show, NOTEBOOK_SECONDS if place == "notebook" else pause)
     with _later(SILENT_SECONDS, lines.begin):
         yield lines.advance
     if lines.shown and lines.last_shown != lines.done:  # short work needs no line
@@ -124,7 +120,6 @@ class _Lines:
         total: pieces of it.
         show: what writes a line.
         pause: seconds between two lines.
-        clock: the time in seconds.
         done: pieces that are done.
         shown: whether a line was written.
         last_shown: pieces that were done when the last line was written.
@@ -134,13 +129,12 @@ class _Lines:
     total: int
     show: Callable[[str], object]
     pause: float
-    clock: Callable[[], float]
     done: int = 0
     shown: bool = False
     last_shown: int = -1
 
     def __post_init__(self) -> None:
-        self.started = self.last = self.clock()
+        self.started = self.last = monotonic()
 
     def begin(self) -> None:
         """Say that the first piece takes long."""
@@ -152,28 +146,24 @@ class _Lines:
         """Count a piece, and write a line where the last one is old enough."""
         self.done += 1
         pause = self.pause if self.shown else min(self.pause, SILENT_SECONDS)
-        if self.clock() - self.last >= pause:
-            self.last, self.shown = self.clock(), True
+        if monotonic() - self.last >= pause:
+            self.last, self.shown = monotonic(), True
             self.show_progress()
 
     def show_progress(self) -> None:
         """Write how far the work is."""
         self.last_shown = self.done
-        elapsed = self.clock() - self.started
+        elapsed = monotonic() - self.started
         self.show(progress_line(self.label, self.done, self.total, elapsed))
 
 
 @contextmanager
-def working(label: str, *, stream: TextIO | None = None) -> Iterator[None]:
+def working(label: str) -> Iterator[None]:
     """Say, after two seconds, that work goes on whose pieces cannot be counted.
 
     Written to stderr.
-
-    Args:
-        label: what is going on.
-        stream: where to write; stderr when left out.
     """
-    out = stream or sys.stderr
+    out = sys.stderr
     if place_of(out) != "terminal":
         with _later(SILENT_SECONDS, lambda: say(f"{label} ...", file=out, flush=True)):
             yield

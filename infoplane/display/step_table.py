@@ -11,11 +11,8 @@ from infoplane.display.names import fold_names
 from infoplane.display.tables import console_here
 from infoplane.types import printable
 
-Row = tuple[str, str, int, str]
-"""Layer, which of its numbers, step, text."""
 
-
-def print_steps(title: str, rows: Sequence[Row]) -> None:
+def print_steps(title: str, rows: Sequence[tuple[str, str, int, str]]) -> None:
     """Print texts by layer and checkpoint.
 
     Args:

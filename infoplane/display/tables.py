@@ -102,9 +102,9 @@ def _is_number(text: object) -> bool:
     return True
 
 
-def print_plane(plane: Plane, console: Console | None = None) -> None:
+def print_plane(plane: Plane) -> None:
     """Print a line on the plane, and in a terminal the table of its last checkpoint."""
-    console = console or console_here()
+    console = console_here()
     console.print(str(plane), markup=False, highlight=False, soft_wrap=True)
     rows = _last_rows(plane)
     if console.is_terminal and rows:
@@ -140,17 +140,14 @@ def _last_rows(plane: Plane) -> list[dict[str, str]]:
     return rows
 
 
-def print_report(
-    report: DPIReport, console: Console | None = None, *, verbose: bool = False
-) -> None:
+def print_report(report: DPIReport, *, verbose: bool = False) -> None:
     """Print the DPI report; in a terminal its episodes as a table.
 
     Args:
         report: what was checked.
-        console: where to print; standard output by default.
         verbose: list every episode, also of layers that cannot be compared.
     """
-    console = console or console_here()
+    console = console_here()
     episodes = report.episodes if verbose else report.judged_episodes
     if not console.is_terminal or not episodes:
         text = report.text(verbose=verbose)
@@ -195,9 +192,9 @@ def _print_sentences(console: Console, sentences: Sequence[str]) -> None:
         console.print(printable(sentence, 1000), markup=False, highlight=False)
 
 
-def print_phases(phases: Phases, console: Console | None = None) -> None:
+def print_phases(phases: Phases) -> None:
     """Print the phases; in a terminal as a table with one row per layer and estimator."""
-    console = console or console_here()
+    console = console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
         return
