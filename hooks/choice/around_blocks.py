@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Node
-from infoplane.hooks.choice.kinds import is_weighted_leaf
+from infoplane.hooks.choice.kinds import is_leaf, is_weighted
 from infoplane.hooks.choice.segment_layers import Segment
 from infoplane.hooks.choice.sums import Stream
 
@@ -32,7 +31,8 @@ def before_first_block(
         return []
     node = visit.reads[keys[0]]
     modules = network.modules
-    of_layers = network.given_by(name for name in modules if is_weighted_leaf(name, modules))
+    weighted = [name for name, module in modules.items() if is_weighted(module)]
+    of_layers = network.given_by(name for name in weighted if is_leaf(name, modules))
     if flow.before([node]).isdisjoint(of_layers):
         return []
     selector = None if visit.lone else keys[0]
@@ -62,7 +62,7 @@ def without_norms_of_layers(segments: list[Segment], network: Network) -> list[S
 def _is_read_by(layer: Candidate | None, node: Node | None, network: Network) -> bool:
     """Whether a layer with weights reads a node, and nothing else does."""
     visit = network.visit(layer)
-    if layer is None or visit is None or not is_layer(layer, network):
+    if layer is None or visit is None or not network.is_layer(layer):
         return False
     children = {child for child, parents in network.flow.parents.items() if node in parents}
     return node in visit.reads.values() and children <= set(visit.gives)

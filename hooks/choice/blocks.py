@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from infoplane.hooks.choice.branches import is_layer, keeps_positions
+from infoplane.hooks.choice.branches import keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside, is_composite
@@ -135,7 +135,7 @@ def _layers_added(name: str, total: Sum, network: Network) -> list[Candidate]:
         return []
     branch = branch_of(total, network)
     parts = [part for part in network.candidates if inside(part.name, name)]
-    return [part for part in parts if is_layer(part, network) and network.node(part) in branch]
+    return [part for part in parts if network.is_layer(part) and network.node(part) in branch]
 
 
 def _holds_a_row_of(adding: set[str], name: str, network: Network) -> bool:

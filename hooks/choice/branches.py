@@ -11,15 +11,9 @@ from torch import nn
 
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
-from infoplane.hooks.choice.kinds import is_weighted_leaf
 from infoplane.types.arrays import Shape
 
 _PRODUCTS = ("mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply")
-
-
-def is_layer(candidate: Candidate, network: Network) -> bool:
-    """Whether it is a layer of its own, with weights."""
-    return is_weighted_leaf(candidate.name, network.modules)
 
 
 def keeps_positions(total: Sum, layers: Sequence[Candidate], network: Network) -> bool:

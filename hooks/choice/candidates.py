@@ -12,7 +12,7 @@ from functools import cached_property
 from torch import nn
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Visit
-from infoplane.hooks.choice.kinds import inside, is_weighted_leaf
+from infoplane.hooks.choice.kinds import inside, is_leaf, is_weighted
 from infoplane.types.arrays import Shape
 
 
@@ -107,14 +107,14 @@ class Network:
                 found.update(visit.gives)
         return found
 
+    def is_layer(self, candidate: Candidate) -> bool:
+        """Whether it is a layer of its own, with weights."""
+        return is_weighted(candidate.module) and is_leaf(candidate.name, self.modules)
+
     @cached_property
     def layer_nodes(self) -> set[Node]:
         """Nodes of the layers of their own that have weights."""
-        layers = []
-        for candidate in self.candidates:
-            if is_weighted_leaf(candidate.name, self.modules):
-                layers.append(candidate)
-        return self.nodes(layers)
+        return self.nodes(filter(self.is_layer, self.candidates))
 
     @cached_property
     def data(self) -> set[Node]:

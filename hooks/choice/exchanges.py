@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Network
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.sums import Stream, capture_of
@@ -45,8 +44,7 @@ class _Search:
         self._inside_blocks = {id(network.modules[name]) for name in blocks}
         candidates = network.candidates
         self._blocks = network.nodes(layer for layer in candidates if layer.name in blocks)
-        self._layers = network.nodes(layer for layer in candidates if is_layer(layer, network))
-        self._data = network.data
+        self._layers, self._data = network.layer_nodes, network.data
 
     def look_at(self, total: Sum) -> None:
         """Note a sum of what a block gives and of what layers bring from another block."""

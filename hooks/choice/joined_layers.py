@@ -14,7 +14,7 @@ from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.kinds import GENERIC, has_own_weights, is_passive
 from infoplane.hooks.choice.sums import functions_of
-from infoplane.hooks.network.operations import SUMS
+from infoplane.hooks.network.operations import OPERATIONS, SUMS
 
 
 def follows(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
@@ -33,6 +33,17 @@ def leads_elsewhere(layer: Candidate | None, candidate: Candidate, network: Netw
         return False
     closed = flow.parents.keys() - flow.made_by.keys() | set(visit.gives)
     return bool(flow.after([node], closed) & flow.answer)
+
+
+def joins_others(layer: Candidate | None, candidate: Candidate, network: Network) -> bool:
+    """Whether a layer reads another one side by side with what does not follow from that."""
+    flow, node, visit = network.flow, network.node(layer), network.visit(candidate)
+    if node is None or visit is None:
+        return False
+    follows = flow.after([node])
+    between = follows & flow.before(visit.reads.values())
+    joins = [join for join in between if OPERATIONS.get(flow.function_of(join)) == "cat"]
+    return any(flow.parents[join] & network.data - follows for join in joins)
 
 
 def differs_more(candidate: Candidate, last: Candidate | None, network: Network) -> bool:

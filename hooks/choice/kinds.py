@@ -127,8 +127,3 @@ def is_passive(module: nn.Module) -> bool:
 def is_active(module: nn.Module) -> bool:
     """Whether a layer without parts is an activation, or another function without weights."""
     return not (is_weighted(module) or is_norm(module) or is_passive(module))
-
-
-def is_weighted_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether a module is a layer of its own, with weights."""
-    return is_leaf(name, modules) and is_weighted(modules[name])

@@ -8,6 +8,9 @@ from infoplane.hooks.choice.candidates import Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.segment_layers import Segment
 
+_LAYERS = ("linear", "conv1d", "conv2d", "conv3d", "matmul", "__matmul__", "bmm", "einsum")
+"""Functions that are layers where weights are given to them."""
+
 
 def output_segment(segments: Sequence[Segment], network: Network) -> list[Segment]:
     """Return the module that gives the output, or nothing."""
@@ -34,7 +37,7 @@ def _is_given(node: Node, chosen: set[Node | None], network: Network) -> bool:
     flow = network.flow
     while node not in chosen:
         parents = flow.parents[node] & network.data
-        if len(parents) != 1:
+        if len(parents) != 1 or flow.function_of(node) in _LAYERS:
             return False
         node = next(iter(parents))
         if any(node in visit.gives for visit in flow.visits) and node not in chosen:

@@ -13,6 +13,7 @@ from infoplane.hooks.choice.joined_layers import (
     differs_more,
     follows,
     is_in_stream,
+    joins_others,
     leads_elsewhere,
     reads_alone,
     summands_of,
@@ -88,6 +89,10 @@ def add_layer(
         return
     if last.is_whole:
         _add_behind_block(segments, last, candidate, network, blocks)
+    elif joins_others(last.at, candidate, network):
+        kind = "norm" if is_norm(candidate.module) else "active"
+        why = f"{'normalisation' if kind == 'norm' else 'activation'} of joined layers"
+        segments.append(Segment(kind, candidate, f"{why} ({type(candidate.module).__name__})"))
     elif not leads_elsewhere(last.at, candidate, network):
         _leave_out_summands(segments, last, candidate, network)
         last.take_over(candidate)

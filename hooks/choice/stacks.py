@@ -95,6 +95,8 @@ class Stacks:
             return True
         if self._is_one_block(name):
             return False
+        if self._is_repeated(name):  # a block may run two of its own parts one after the other
+            parts = [part for part in parts if parent_of(part) != name]
         alike: dict[Kind, list[str]] = defaultdict(list)
         for part in parts:
             alike[parent_of(part), type(modules[part])].append(part)
@@ -107,6 +109,12 @@ class Stacks:
         own = [part for part in self._composites if parent_of(part) == name]
         own = [part for part in own if not holds_one_layer(network.modules[part])]
         return len(own) > 1 and is_item(name, network)
+
+    def _is_repeated(self, name: str) -> bool:
+        """Whether three modules that are no parts of each other have its class."""
+        modules = self._network.modules
+        apart = [part for part in self._composites if not inside(name, part)]
+        return sum(type(modules[part]) is type(modules[name]) for part in apart) > 2
 
     def _items_of(self, name: str) -> list[str]:
         """Composites in the lists that a module holds itself."""

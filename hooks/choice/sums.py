@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from infoplane.hooks.choice.branches import gates_of, is_layer, keeps_positions
+from infoplane.hooks.choice.branches import gates_of, keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside
@@ -64,7 +64,7 @@ class _Search:
         self._layers = [
             candidate
             for candidate in network.candidates
-            if candidate.name in blocks or is_layer(candidate, network)
+            if candidate.name in blocks or network.is_layer(candidate)
         ]
         self._nodes = network.nodes(self._layers)
         self._gates = gates_of(self._layers, network)
@@ -79,7 +79,7 @@ class _Search:
             return
         if not keeps_positions(total, layers, network):
             return
-        branch = self._behind_trunk(branch, layers)
+        branch = self._behind_trunk(branch, total, layers)
         before = flow.before([total.first]) & flow.before([total.second])
         branch -= self._begun_before(layers, before)
         if self._nodes.isdisjoint(branch) or self._nodes.isdisjoint(before):
@@ -95,13 +95,18 @@ class _Search:
             self._taken.add(stream.node)
         self._taken -= before
 
-    def _behind_trunk(self, branch: set[Node], layers: Sequence[Candidate]) -> set[Node]:
-        """The branch without a row of blocks in it: what follows the last block counts."""
+    def _behind_trunk(
+        self, branch: set[Node], total: Sum, layers: Sequence[Candidate]
+    ) -> set[Node]:
+        """The branch without a row of blocks, or blocks on both sides: what follows the last."""
+        flow = self._network.flow
         trunk = [layer for layer in layers if layer.name in self._blocks]
-        if not _is_a_row(trunk, self._network):
-            return branch
         ends = self._network.nodes(trunk)
-        return branch & self._network.flow.after([max(ends)]) - ends
+        sides = [ends & flow.before([end]) for end in (total.first, total.second)]
+        apart = sides[0] - sides[1] and sides[1] - sides[0]
+        if not apart and not _is_a_row(trunk, self._network):
+            return branch
+        return branch & flow.after([max(ends)]) - ends
 
     def _begun_before(self, layers: Sequence[Candidate], before: set[Node]) -> set[Node]:
         """Blocks in the middle of which a branch begins, at what they give besides."""
@@ -123,18 +128,16 @@ def _is_a_row(blocks: Sequence[Candidate], network: Network) -> bool:
 
 
 def branch_of(total: Sum, network: Network) -> set[Node]:
-    """Return what lies between the stream before and the sum."""
-    flow, data = network.flow, network.data
-    if total.first not in data or total.second not in data:
-        return set()
+    """Return what follows from the stream before and leads to the sum."""
+    flow = network.flow
     first, second = flow.before([total.first]), flow.before([total.second])
-    return (first ^ second) & data
+    return (first ^ second) & flow.after(first & second & network.data)
 
 
 def functions_of(node: Node, network: Network) -> set[Node]:
     """A node and all that functions make of it alone, and of what no layer gives."""
     flow = network.flow
-    given = network.nodes(layer for layer in network.candidates if is_layer(layer, network))
+    given = network.layer_nodes
     computed = flow.after(given)
     found = {node}
     for child in sorted(flow.parents):
@@ -169,7 +172,7 @@ def _giving(node: Node, network: Network) -> Pick | None:
     giving = [
         candidate
         for candidate in network.candidates
-        if network.node(candidate) == node and not is_layer(candidate, network)
+        if network.node(candidate) == node and not network.is_layer(candidate)
     ]
     inner = [candidate for candidate in giving if candidate.name != network.root]
     if not inner:

@@ -429,7 +429,7 @@ UNSEEN_FIFTH: dict[str, Network] = {
     ),
     "UVit2DModel": _of(
         "diffusers", "UVit2DModel",
-        {"input_ids": torch.randint(0, 32, (ROWS, 4, 4), generator=torch.Generator().manual_seed(3)),
+        {"input_ids": TOKENS[:, :4, None].repeat(1, 1, 4) % 32,
          "encoder_hidden_states": amounts(5, 8), "pooled_text_emb": amounts(8),
          "micro_conds": amounts(5)},
         **_UVIT,
