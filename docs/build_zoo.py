@@ -46,7 +46,7 @@ every pair of layers.
 NAMED_BEFORE = """
 ## Networks named beforehand
 
-Five times, networks were written down before `auto` was run on any of them. The first time only
+Six times, networks were written down before `auto` was run on any of them. The first time only
 their names; then also the layers that the rule should take. A choice is right here if it holds all
 of the layers that must be there, and nothing besides these and those that may be. "Today" is the
 count by the present rule, which was improved by what was seen.

@@ -798,3 +798,51 @@ def test_the_note_on_a_functional_activation_names_the_input_behind_it(tmp_path:
 def test_a_layer_that_no_activation_follows_is_in_no_note(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 2))
     assert "note:" not in _attach(net, _x(5), tmp_path).describe()
+
+
+def test_what_a_branch_reads_of_another_input_is_no_part_of_it(tmp_path: Path) -> None:
+    def cross(net: Net, x: Tensor) -> Tensor:
+        words, pixels = torch.tanh(net.read(x[:, :3])), torch.tanh(net.see(x[:, 3:]))
+        return net.out(net.norm(words + net.mix(words * pixels)))  # type: ignore[no-any-return]
+
+    net = Net(
+        cross,
+        read=nn.Linear(3, 8),
+        see=nn.Linear(2, 8),
+        mix=nn.Linear(8, 8),
+        norm=nn.LayerNorm(8),
+        out=nn.Linear(8, 2),
+    )
+    assert _attach(net, _x(5), tmp_path).layers == ("read", "see", "norm:input", "norm", "out")
+
+
+def test_a_normalisation_of_joined_layers_stands_for_none_of_them(tmp_path: Path) -> None:
+    def join(net: Net, x: Tensor) -> Tensor:
+        both = torch.cat([net.left(x[:, :3]), net.right(x[:, 3:])], dim=-1)
+        return net.out(net.norm(both))  # type: ignore[no-any-return]
+
+    net = Net(
+        join,
+        left=nn.Linear(3, 4),
+        right=nn.Linear(2, 4),
+        norm=nn.LayerNorm(8),
+        out=nn.Linear(8, 2),
+    )
+    assert _attach(net, _x(5), tmp_path).layers == ("left", "right", "norm", "out")
+
+
+def test_a_class_of_three_that_runs_two_of_its_parts_in_a_row_is_a_block(tmp_path: Path) -> None:
+    class Pair(Net):
+        """Runs two blocks."""
+
+    parts = [Pair(_in_turn, conv1=_block(), conv2=_block()) for _ in range(3)]
+    net = Net(_in_turn, start=nn.Linear(5, 8), a=parts[0], b=parts[1], c=parts[2])
+    assert _attach(net, _x(5), tmp_path).layers == ("start", "a", "b", "c")
+
+
+def test_the_output_of_a_head_that_is_a_function_is_taken(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        return nn.functional.linear(net.norm(net.first(x)), net.first.weight.T)
+
+    net = Net(run, first=nn.Linear(5, 8), norm=nn.LayerNorm(8))
+    assert _attach(net, _x(5), tmp_path).layers == ("norm", "(model)")

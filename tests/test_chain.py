@@ -383,6 +383,30 @@ def test_a_network_that_cannot_run_gets_an_unknown_chain_with_the_error_as_reaso
     assert "third forward" in chain.reason and chain.relation("a", "b") == "unknown"
 
 
+class CollectedByHooks(nn.Module):
+    """Its head reads what a hook of its own collected of the first layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(6, 5), nn.Linear(5, 5), nn.Linear(5, 3)
+        self.collected: list[Tensor] = []
+        self.first.register_forward_hook(self._collect)
+
+    def _collect(self, layer: nn.Module, args: object, output: Tensor) -> None:
+        self.collected.append(output)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.collected = []
+        self.second(self.first(x))
+        return self.head(self.collected[0])  # type: ignore[no-any-return]
+
+
+def test_what_a_hook_of_the_network_collects_is_exchanged_with_the_layer() -> None:
+    chain = _chain(CollectedByHooks, _x(32, 6), ["first", "second", "head"])
+    assert chain.relation("first", "head") == "cut"
+    assert chain.relation("second", "head") == "no-path"
+
+
 def test_one_row_is_refused() -> None:
     with pytest.raises(InputError, match="at least two probe rows"):
         interchange(nn.Linear(2, 2), _x(1, 2), "all")

@@ -110,7 +110,7 @@ class Bench:
             self.network_state.restore()
         seed_all(seed)
         shown = rows if self.batch is None else rows.take(repeated)
-        with attached(self.sites, visit) as next_forward:
+        with attached(self.sites, visit, first=True) as next_forward:
             _, inputs = next(
                 shown.batches(shown.n, self.device)
             )  # copies: a network may write there

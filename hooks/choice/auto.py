@@ -6,21 +6,24 @@ The rule, so that a reader can predict it; each part has a file of its own:
    composite module: a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that
    occurs at least three times, one run on its own output again, or one that adds its input to what
    it made of it. A row of blocks that fold positions into the rows of the batch is one block.
-   A stack (`stacks`) is no block: it holds a ``ModuleList`` of composites, or composites of one
-   class in a row, or a single one where other stacks hold a row of these.
+   A stack (`stacks`) is no block: it holds composites of one class in a row, or a single one where
+   other stacks hold a row of these. A class of three modules that run two parts of their own one
+   after the other is no stack.
 2. **Sums** outside of blocks. Of a residual sum (`sums`, `branches`), ``x = x + attention(x)``, the
    sum is taken and not the branch. So is the sum of a block and of what layers bring from another
    block to its shape (`exchanges`). A sum is captured as the output of the module that returns it,
-   else as the input of the module that reads it. A branch keeps the positions of the sum; where it
-   holds a row of blocks, the branch is what lies behind the last of them.
+   else as the input of the module that reads it. A branch follows from the stream and keeps the
+   positions of the sum; where it holds a row of blocks, or blocks lie on both sides of the sum, the
+   branch is what lies behind the last of them.
 3. **Segments** (`segments`, `segment_layers`). Elsewhere every layer with weights (linear,
    convolution, embedding, recurrent, attention) opens a segment that runs until the next one. For a
    segment its last activation is captured, else its last normalisation, else the layer itself, or
    the module of this one layer that goes on with functions of its own. An activation or a
    normalisation takes over only a layer that leads nowhere else, and all layers that are added
-   before it. Dropout, pooling, flattening and identities are never captured. Of embeddings that are
-   added, the first that differs between rows counts. An activation that alone reads a block is
-   captured for it; a normalisation behind the blocks is taken too.
+   before it; behind layers that are joined it opens a segment of its own. Dropout, pooling,
+   flattening and identities are never captured. Of embeddings that are added, the first that
+   differs between rows counts. An activation that alone reads a block is captured for it; a
+   normalisation behind the blocks is taken too.
 4. **Around blocks** (`around_blocks`, `ways`). What the first block reads is taken where nothing
    before it can be. A normalisation between blocks is left to the one layer that reads it. What
    only leads from a block to the next of its kind at another shape is left out.

@@ -27,8 +27,7 @@ def find_blocks(network: Network) -> set[str]:
 
     A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs
     twice, run several times on its own output, or adds what it was given to what it made of it. A
-    stack holds blocks of one class that follow from each other, or items of a ``ModuleList`` whose
-    outputs it adds one after another.
+    stack holds blocks of one class that follow from each other.
     """
     names = [name for name in network.names if name != network.root]
     composites = [name for name in names if is_composite(network.modules[name])]
@@ -91,11 +90,8 @@ def _adding(network: Network, composites: Sequence[str], stacks: Stacks) -> set[
 
     And those of their kind that do not add, where the width changes.
     """
-    modules = network.modules
     sums = _residual_sums(network, composites)
     adding = {name for name, kept in sums.items() if any(kept)}
-    classes = {type(modules[name]) for name in adding}
-    adding |= {name for name in sums if type(modules[name]) in classes}
     kinds = {kind_of(name, network) for name in adding}
     adding |= {name for name in composites if kind_of(name, network) in kinds}
     rows = {name for name in stacks.names if len(sums.get(name, ())) >= _ROW_OF_SUMS}

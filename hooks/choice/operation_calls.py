@@ -34,9 +34,8 @@ def operation_sites(trial: Trial, patterns: Sequence[str]) -> tuple[list[Site], 
     names = [operation.named.name for operation in operations]
     for pattern in patterns:
         if not any(is_wanted(name, [pattern]) for name in names):
-            raise LayerNotFound(
-                f"no functional operation is called {pattern!r}; the network has {names[:40]}"
-            )
+            known = f"the network has {names[:40]}" if names else "the network has none"
+            raise LayerNotFound(f"no functional operation fits {pattern!r}; {known}")
     wanted = [operation for operation in operations if is_wanted(operation.named.name, patterns)]
     problems = [operation.problem for operation in wanted if operation.problem is not None]
     if problems and any(pattern != "ops" for pattern in patterns):

@@ -84,15 +84,13 @@ class Stacks:
         return not classes.isdisjoint(self._classes)
 
     def _holds_a_row(self, name: str) -> bool:
-        """Whether a module holds a list of composites, or composites of one class in a row.
+        """Whether a module holds composites of one class in a row.
 
         A row of single layers, each with its normalisation, is no row of blocks.
         """
         modules = self._network.modules
         parts = [part for part in self._composites if inside(part, name)]
         parts = [part for part in parts if not holds_one_layer(modules[part])]
-        if any(is_item(part, self._network) for part in parts) and not is_item(name, self._network):
-            return True
         if self._is_one_block(name):
             return False
         if self._is_repeated(name):  # a block may run two of its own parts one after the other

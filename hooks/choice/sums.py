@@ -93,7 +93,6 @@ class _Search:
         self._taken |= branch | {total.node}
         if flow.function_of(stream.node) != "pad":
             self._taken.add(stream.node)
-        self._taken -= before
 
     def _behind_trunk(
         self, branch: set[Node], total: Sum, layers: Sequence[Candidate]
@@ -131,7 +130,9 @@ def branch_of(total: Sum, network: Network) -> set[Node]:
     """Return what follows from the stream before and leads to the sum."""
     flow = network.flow
     first, second = flow.before([total.first]), flow.before([total.second])
-    return (first ^ second) & flow.after(first & second & network.data)
+    shared = first & second & network.data
+    stream = {total.first, total.second} & shared or shared
+    return (first ^ second) & flow.after(stream)
 
 
 def functions_of(node: Node, network: Network) -> set[Node]:

@@ -32,10 +32,16 @@ class OwnHooks:
         self._wanted: list[tuple[nn.Module, Hook]] = []
         self._handles: list[RemovableHandle] = []
 
-    def after(self, module: nn.Module, hook: Hook) -> None:
-        """Call ``hook(module, args, output)`` after each forward of ``module``."""
+    def after(self, module: nn.Module, hook: Hook, *, first: bool = False) -> None:
+        """Call ``hook(module, args, output)`` after each forward of ``module``.
+
+        Args:
+            module: the layer.
+            hook: what it returns replaces the output, None leaves it.
+            first: before all other hooks, so that these see what replaces the output.
+        """
         self._wanted.append((module, hook))
-        self._handles.append(module.register_forward_hook(hook))
+        self._handles.append(module.register_forward_hook(hook, prepend=first))
 
     def before(self, module: nn.Module, hook: Hook) -> None:
         """Call ``hook(module, args, kwargs)`` before each forward.

@@ -165,11 +165,13 @@ class SiteHooks(OwnHooks):
         sites: where to look.
         visit: is shown every wanted call; what it returns replaces the layer's output, None leaves
             it.
+        first: whether outputs are shown before other hooks see them: networks of `transformers`
+            collect what their layers give by hooks.
     """
 
-    def __init__(self, sites: Sequence[Site], visit: Visit) -> None:
+    def __init__(self, sites: Sequence[Site], visit: Visit, *, first: bool = False) -> None:
         super().__init__()
-        self._sites, self._visit = sites, visit
+        self._sites, self._visit, self._first = sites, visit, first
         self._counters: list[tuple[_Counter, Site]] = []
         self._by_kind: dict[str, _Counter] = {}
         self._operations: Operations | None = None
@@ -190,7 +192,7 @@ class SiteHooks(OwnHooks):
             elif group[0].end == "input":
                 self.before(group[0].module, counter.before)
             else:
-                self.after(group[0].module, counter.after)
+                self.after(group[0].module, counter.after, first=self._first)
         if self._operations is not None:
             self._operations.__enter__()  # type: ignore[no-untyped-call]  # torch
 
@@ -229,9 +231,11 @@ class SiteHooks(OwnHooks):
 
 
 @contextlib.contextmanager
-def attached(sites: Sequence[Site], visit: Visit) -> Iterator[Callable[[], None]]:
+def attached(
+    sites: Sequence[Site], visit: Visit, *, first: bool = False
+) -> Iterator[Callable[[], None]]:
     """`SiteHooks` for what runs before training; yields `SiteHooks.next_forward`."""
-    hooks = SiteHooks(sites, visit)
+    hooks = SiteHooks(sites, visit, first=first)
     with hooks, hooks:
         hooks.attach()
         yield hooks.next_forward
