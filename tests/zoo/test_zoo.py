@@ -8,6 +8,7 @@ import copy
 import importlib.util
 import json
 import os
+import random
 import sys
 import warnings
 from collections import Counter
@@ -47,6 +48,7 @@ def _network(name: str) -> nn.Module:
     if package not in sys.modules and importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     torch.manual_seed(0)
+    random.seed(0)
     return ZOO[name].build()
 
 
