@@ -16,7 +16,6 @@ from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.checkpoints.listing import Checkpoints, StepFrom, find_checkpoints
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import SOURCE, CheckpointSeries
-from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import at
 
@@ -88,11 +87,9 @@ def capture(
             recorder.attach(SOURCE, {"name": "the model as it stands"})
             recorder.capture(step)
         return open_archive(to)
-    loader = Loader(unwrap(model), strict=strict, prefix=prefix, entry=entry)
+    loader = Loader(model, strict=strict, prefix=prefix, entry=entry)
     found = find_checkpoints(checkpoints, step_from)
-    with CheckpointSeries(
-        model, probe, Path(to), loader, overwrite=overwrite, **settings
-    ) as series:
+    with CheckpointSeries(loader, probe, Path(to), overwrite=overwrite, **settings) as series:
         series.capture(found, progress=progress)
     return open_archive(to)
 
@@ -116,7 +113,7 @@ def preview(
         options: of the Recorder.
     """
     lines = []
-    loader = Loader(unwrap(model), strict=strict, prefix=prefix, entry=entry)
+    loader = Loader(model, strict=strict, prefix=prefix, entry=entry)
     try:
         for checkpoint in () if checkpoints is None else find_checkpoints(checkpoints, step_from):
             try:

@@ -41,7 +41,7 @@ def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any
         Events.EPOCH_COMPLETED,
         lambda engine: attached.step(engine.state.epoch, engine.state.metrics),
     )
-    trainer.add_event_handler(Events.COMPLETED, lambda engine: attached.end())
-    trainer.add_event_handler(Events.TERMINATE, lambda engine: attached.end())
+    for event in (Events.COMPLETED, Events.TERMINATE):
+        trainer.add_event_handler(event, lambda engine: attached.end())
     trainer.add_event_handler(Events.EXCEPTION_RAISED, failed)
     return attached

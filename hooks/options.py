@@ -21,7 +21,6 @@ from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.option_types import check_option, check_options
 from infoplane.hooks.probing.probe import Forward, Probe
-from infoplane.hooks.recording.probe_pass import draw_seed
 from infoplane.hooks.recording.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
@@ -337,6 +336,17 @@ class Options(CaptureOptions):
             )
         if self.rows.kind == "sample":
             sample_labels(self.rows.y, probe.y, probe.n, self.y_kind)
+
+
+def draw_seed(seed: int, step: int, draw: int) -> int:
+    """Return the seed of one draw of a network's own noise, the same in every repetition.
+
+    Args:
+        seed: of the recording.
+        step: the checkpoint.
+        draw: which forward of it, from 0.
+    """
+    return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
 
 
 def _require_names(option: str, patterns: Collection[str], names: Sequence[str]) -> None:

@@ -19,7 +19,6 @@ from infoplane.hooks.certificates.comparing import same
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
-from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.recorded_setup import recorded_setup, require_same_rows
 from infoplane.hooks.recording.weights import stored_weights, weight_steps
 from infoplane.user_path import path_of
@@ -82,7 +81,7 @@ def replay(
     if layers is not None:
         options["layers"] = layers
     rows, settings = recorded_setup(archive, probe, options)
-    with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
+    with CheckpointSeries(Loader(model), rows, Path(to), **settings) as series:
         series.capture([Checkpoint(step, stored_weights(path, step)) for step in steps])
     if archive.row_info.kind != "sample":
         require_same_rows(archive, open_archive(to))

@@ -14,7 +14,6 @@ from infoplane.archive.lock import is_being_written
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
-from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.recording.recorded_setup import recorded_setup
 from infoplane.hooks.recording.weights import stored_weights, weight_steps
@@ -75,7 +74,7 @@ def certify(
         )
     step = _step_of(archive, step)
     if step in weight_steps(archive.path):
-        Loader(unwrap(model)).load(Checkpoint(step, stored_weights(archive.path, step)))
+        Loader(model).load(Checkpoint(step, stored_weights(archive.path, step)))
     rows, settings = recorded_setup(archive, probe, options)
     recorder = Recorder(model, probe=rows, to=archive.path, **settings | {"verbose": False})
     recorder.look(archive)

@@ -19,6 +19,7 @@ from infoplane.hooks.checkpoints.state_dicts import (
     is_extra_state,
     match_keys,
 )
+from infoplane.hooks.network.isolate import unwrap
 
 _SCALING = ("peft_type", "r", "lora_alpha", "alpha", "use_rslora", "use_dora", "alpha_pattern")
 """What of an adapter's configuration its tensors do not show."""
@@ -65,7 +66,7 @@ class Loader:
     """Puts checkpoints into a network, one at a time, so that one set of weights is in memory.
 
     Args:
-        model: the network; the weights it has are replaced.
+        model: the network, whose wrappers are taken off; the weights it has are replaced.
         strict: refuse a checkpoint with missing or unexpected keys.
         prefix: of the stored keys; found when left out.
         entry: where the state dict lies in a file of several, e.g. ``"ema"``.
@@ -79,9 +80,9 @@ class Loader:
         prefix: str | None = None,
         entry: str | None = None,
     ) -> None:
-        self.model = model
+        self.model = unwrap(model)
         self._strict, self._prefix, self._entry = strict, prefix, entry
-        self._keys = list(model.state_dict())
+        self._keys = list(self.model.state_dict())
         self._adapted: Any = None  # Any: the PeftModel around the network
         self._config: dict[str, str] = {}  # of the first adapter
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from torch import nn
-
 from infoplane.archive import Archive, open_archive
 from infoplane.display.progress import Advance
 from infoplane.display.progress import progress as shown_progress
@@ -37,8 +35,8 @@ class CheckpointSeries:
     last one again where none follows.
 
     Args:
-        model, probe, to: as for the recorder.
         loader: puts a checkpoint into the model.
+        probe, to: as for the recorder.
         overwrite: replace the run that is there.
         settings: further options of the recorder. A step is written while the next checkpoint is
             read and run, unless they say otherwise.
@@ -46,15 +44,14 @@ class CheckpointSeries:
 
     def __init__(
         self,
-        model: nn.Module,
+        loader: Loader,
         probe: object,
         to: Path,
-        loader: Loader,
         *,
         overwrite: bool = False,
         **settings: Any,  # Any: of the recorder
     ) -> None:
-        self._model, self._probe, self._to, self._loader = model, probe, to, loader
+        self._loader, self._probe, self._to = loader, probe, to
         present = None if overwrite else _own_run(to)
         # written beside the network, each file still synced, unless the caller says otherwise
         beside = {} if "options" in settings else {"background": True}
@@ -154,7 +151,9 @@ class CheckpointSeries:
     def _open_recorder(self) -> Recorder:
         """The recorder, open; it looks at the network with the weights that were loaded first."""
         if self._recorder is None:
-            recorder = Recorder(self._model, probe=self._probe, to=self._to, **self._settings)
+            recorder = Recorder(
+                self._loader.model, probe=self._probe, to=self._to, **self._settings
+            )
             self._recorder = recorder.open(capture=False, training=False)
         return self._recorder
 

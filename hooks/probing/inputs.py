@@ -25,11 +25,9 @@ Inputs = (
 
 
 def map_tensors(
-    f: Callable[..., Any], value: Any, *others: Any, name: str = ""
+    f: Callable[[str, Tensor], Any], value: Any, name: str = ""
 ) -> Any:  # Any: a structure of tensors
     """Return ``value`` with every tensor in it replaced by what ``f`` gives.
-
-    ``f(its name, tensor, the same one of each other structure)``.
 
     Args:
         f: gets name and tensor.
@@ -41,15 +39,13 @@ def map_tensors(
         {'x': tensor([1.]), 'scale': 2.0}
     """
     if isinstance(value, Tensor):
-        return f(name or "x", value, *others)
+        return f(name or "x", value)
     if not is_structure(value):
         return value
-    of_others = [parts_of(other) for other in others]
     mapped = {}
     for key, part in parts_of(value).items():
         own = f"{name}.{key}" if name else str(key)
-        of_part = [other[key] for other in of_others]
-        mapped[key] = map_tensors(f, part, *of_part, name=own)
+        mapped[key] = map_tensors(f, part, own)
     return rebuilt(value, mapped)
 
 

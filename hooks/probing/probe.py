@@ -103,7 +103,7 @@ class Probe:
         taken = self.changed(lambda _, tensor: tensor[index])
         return replace(taken, y=None if self.y is None else self.y[rows])
 
-    def kind_of_inputs(self, stated: str | None = None) -> Kind:
+    def kind_of_inputs(self, stated: str | None) -> Kind:
         """Return whether inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
         kinds = []
         for tensor in self.tensors().values():

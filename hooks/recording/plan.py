@@ -110,18 +110,15 @@ class Plan:
             step: the checkpoint.
             rows: those of ``probe``, where it is a share of the run's.
         """
-        options = self.options
         return run_pass(
             model,
             probe,
             self.kept,
             emit,
             self.row_kind if rows is None else rows,
+            self.options,
             batch_size=self.batch_size,
             step=step,
-            seed=options.seed,
-            draws=options.draws,
-            forward=options.forward,
         )
 
     def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
@@ -133,24 +130,14 @@ class Plan:
 
     def _some_rows(self, model: nn.Module, probe: Probe, site: Site) -> Tensor:
         """About `FIT_ROWS` rows of a site, of evenly spaced samples: shape ``(m, *shape)``."""
-        rows, options = self.row_kind, self.options
+        rows = self.row_kind
         count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
         samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
         some = rows.subset(samples)
-        kept = [Kept(site, None, "float32", some.shape(site))]
+        kept = (Kept(site, None, "float32", some.shape(site)),)
         gathered = Gathered(kept, some.n)
-        run_pass(
-            model,
-            probe.take(samples),
-            kept,
-            gathered,
-            some,
-            batch_size=self.batch_size,
-            step=0,
-            seed=options.seed,
-            draws=1,
-            forward=options.forward,
-        )
+        alone = replace(self, kept=kept, row_kind=some, options=replace(self.options, draws=1))
+        alone.run(model, probe.take(samples), gathered, step=0)
         return gathered.values[site.name]
 
     def outlook(self) -> tuple[str, str]:

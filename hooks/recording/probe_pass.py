@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +21,8 @@ from infoplane.errors import CaptureError
 from infoplane.hooks.network import outputs
 from infoplane.hooks.network.isolate import device_of, dtype_named, seed_all
 from infoplane.hooks.network.sites import Site, SiteHooks, tensor_of
-from infoplane.hooks.probing.probe import Forward, Probe, call
+from infoplane.hooks.options import Options, draw_seed
+from infoplane.hooks.probing.probe import Probe, call
 from infoplane.hooks.reduce import Reduction
 from infoplane.hooks.rows.rows import Rows
 from infoplane.rows import row_digests
@@ -83,29 +83,16 @@ would overwrite it.
 """
 
 
-def draw_seed(seed: int, step: int, draw: int) -> int:
-    """Return the seed of one draw of a network's own noise, the same in every repetition.
-
-    Args:
-        seed: of the recording.
-        step: the checkpoint.
-        draw: which forward of it, from 0.
-    """
-    return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
-
-
 def run_pass(
     model: nn.Module,
     probe: Probe,
     kept: Sequence[Kept],
     emit: Emit,
     rows: Rows,
+    options: Options,
     *,
     batch_size: int,
     step: int,
-    seed: int,
-    draws: int,
-    forward: Forward | None,
 ) -> dict[str, list[int]]:
     """Hand every site's rows to ``emit``, in order.
 
@@ -117,11 +104,9 @@ def run_pass(
         kept: the sites, and the form in which their rows are stored.
         emit: takes the rows of a site as they come.
         rows: which rows every batch of samples has.
+        options: of the recording: how many draws of the noise, and how the network is called.
         batch_size: samples of one forward; all, where the rows must be seen together.
         step: the checkpoint, whose noise is drawn.
-        seed: of the noise.
-        draws: forwards of every sample, each with its own noise.
-        forward: as for the recorder.
 
     Returns:
         Row lengths of the sites whose output is ragged.
@@ -146,12 +131,12 @@ def run_pass(
     hooks = SiteHooks([wanted.site for wanted in kept], visit)
     with hooks, hooks:
         hooks.attach()
-        for draw in range(draws):
-            seed_all(draw_seed(seed, step, draw))
+        for draw in range(options.draws):
+            seed_all(draw_seed(options.seed, step, draw))
             for batch, inputs in probe.batches(size, device_of(model)):
                 here = batch  # for the hooks
                 with _odd_batch_named(batch.stop - batch.start, size):
-                    call(model, inputs, forward)
+                    call(model, inputs, options.forward)
                 hooks.next_forward()
     return ragged
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
+from infoplane.hooks.choice.requests import listed
 from infoplane.hooks.network.isolate import device_of
 from infoplane.hooks.network.sites import selectors
 from infoplane.hooks.probing.probe import Probe
@@ -85,21 +86,15 @@ def create_run(
     return RunWriter.create(
         options.to,
         layers=plan.infos,
-        x=rows.x,
-        y=rows.y,
         y_kind=options.y_kind,
         x_kind=kind,
-        row_ids=rows.ids,
-        split=rows.split,
         chain=chain,
-        labels=rows.labels,
-        row_info=rows.info,
-        positions=rows.positions,
         store_x=options.store_x,
         config=_config(plan, model, probe, team),
         overwrite=options.overwrite,
         resume=options.resume,
         durable=options.durable,
+        **vars(rows),
         **_share_of_rows(plan, probe, team),
     )
 
@@ -128,7 +123,7 @@ def _config(plan: Plan, model: nn.Module, probe: Probe, team: ProcessGroup) -> d
         "batch_size": plan.batch_size,
         "layers": options.layers
         if isinstance(options.layers, str)
-        else [str(pattern) for pattern in np.atleast_1d(np.array(options.layers, dtype=object))],
+        else list(map(str, listed(options.layers))),
         "selected": selectors(plan.sites),
         "autocast": options.autocast_name,
         "store": options.store,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from infoplane.positions.row_request import WantedRows
 from infoplane.positions.selection import ChosenRows
 from infoplane.row_info import DEFAULT_LABEL, RowInfo
@@ -13,24 +15,24 @@ from infoplane.types.arrays import Array, Ids
 
 @dataclass(frozen=True, eq=False)
 class ArchivedRows:
-    """The rows of a run: N of them.
+    """The rows of a run, N of them, by the names that `RunWriter.create` has for them.
 
     Attributes:
         x: shape ``(N, ...)``, None where X is no array (a prefix).
         y: the first label set, shape ``(N, ...)``; None without labels.
         labels: the further ones, by name.
-        ids: shape ``(N,)``, equal X, equal id; None for those of ``x``.
+        row_ids: shape ``(N,)``, equal X, equal id; None for those of ``x``.
         split: shape ``(N,)`` of ``train``/``test``, None where nobody said.
-        info: what a row is.
+        row_info: what a row is.
         positions: sample and position, shape ``(N, 2)``; None of samples.
     """
 
     x: Array | None
     y: Array | None
     labels: Mapping[str, Array]
-    ids: Ids | None
+    row_ids: Ids | None
     split: Array | None
-    info: RowInfo
+    row_info: RowInfo
     positions: Ids | None = None
 
     def take(self, rows: Ids) -> ArchivedRows:
@@ -44,7 +46,7 @@ class ArchivedRows:
             x=some(self.x),
             y=some(self.y),
             labels={name: values[rows] for name, values in self.labels.items()},
-            ids=some(self.ids),
+            row_ids=some(self.row_ids),
             split=some(self.split),
             positions=some(self.positions),
         )
@@ -82,6 +84,5 @@ def rows_of_positions(
     info = chosen.info(wanted, samples)
     further = dict(chosen.labels)
     y = further.pop(info.label, None)
-    return ArchivedRows(
-        chosen.x_values, y, further, chosen.x_ids, split, info, positions=chosen.places
-    )
+    places = np.stack([chosen.sample, chosen.position], axis=1)
+    return ArchivedRows(chosen.x_values, y, further, chosen.x_ids, split, info, places)

@@ -48,11 +48,6 @@ class ChosenRows:
         """Number of rows."""
         return len(self.sample)
 
-    @property
-    def places(self) -> Ids:
-        """Sample and position of every row, shape ``(R, 2)``."""
-        return np.stack([self.sample, self.position], axis=1)
-
     def info(self, wanted: WantedRows, samples: int) -> RowInfo:
         """Return what a row is, for the archive.
 
@@ -114,15 +109,15 @@ def choose_rows(
     chosen, notes = _choose(wanted, valid, sequences, sets)
     sample, position = np.nonzero(chosen)
     x = wanted.x or _default_x(wanted.kind, causal=causal)
-    ids = _x_ids(x, valid, sequences, samples, features)[sample, position]
+    ids, values = _x_of(x, valid, sequences, samples, features)
     return ChosenRows(
         kind=wanted.kind,
         x=x,
         grid=grid,
         sample=sample.astype(np.int64),
         position=position.astype(np.int64),
-        x_ids=np.unique(ids, return_inverse=True)[1].reshape(-1).astype(np.int64),
-        x_values=_x_values(x, sequences, features, sample, position),
+        x_ids=np.unique(ids[sample, position], return_inverse=True)[1].reshape(-1).astype(np.int64),
+        x_values=None if values is None else values.reshape(*valid.shape, -1)[sample, position],
         labels={labels.name: labels.values[sample, position] for labels in sets},
         notes=tuple(notes),
     )
@@ -178,14 +173,14 @@ def _choose(
     return chosen, notes
 
 
-def _x_ids(
+def _x_of(
     x: str,
     valid: Mask,
     sequences: Sequences | None,
     samples: Ids | None,
     features: Array | None,
-) -> Ids:
-    """Ids of X at every position, shape ``(n, T)``."""
+) -> tuple[Ids, Array | None]:
+    """Ids of X at every position, shape ``(n, T)``, and its values; None where X is no value."""
     from infoplane.rows import row_codes
 
     if x in ("token", "prefix") and sequences is None:
@@ -200,29 +195,14 @@ def _x_ids(
                 "x='token' or x='sequence'"
             )
         if x == "token":
-            return sequences.content
-        return prefix_ids(sequences) if x == "prefix" else sequence_ids(sequences)
+            return sequences.content, sequences.tokens
+        return prefix_ids(sequences) if x == "prefix" else sequence_ids(sequences), None
     if x in ("pixel", "node"):
         if features is None:
             raise InputError(
                 f"x={x!r}: the layers' grid is not that of the input, so a row has no {x}; leave x "
                 "out"
             )
-        return row_codes(features.reshape(valid.size, -1)).reshape(valid.shape)
+        return row_codes(features.reshape(valid.size, -1)).reshape(valid.shape), features
     codes = np.arange(len(valid), dtype=np.int64) if samples is None else samples
-    return in_sample(codes, np.ones_like(valid))
-
-
-def _x_values(
-    x: str,
-    sequences: Sequences | None,
-    features: Array | None,
-    sample: Ids,
-    position: Ids,
-) -> Array | None:
-    if x == "token" and sequences is not None:
-        return sequences.tokens[sample, position].reshape(len(sample), -1)
-    if x in ("pixel", "node") and features is not None:
-        flat = features.reshape(len(features), -1, features.shape[-1])  # (n, positions, k)
-        return flat[sample, position]
-    return None
+    return in_sample(codes, np.ones_like(valid)), None

@@ -158,19 +158,13 @@ def from_arrays(
     with RunWriter.create(
         to,
         layers=layer_infos(found, probe),
-        x=probe.rows.x,
-        y=probe.rows.y,
         y_kind=y_kind,
         x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
-        labels=probe.rows.labels,
-        row_ids=probe.rows.ids,
-        split=probe.rows.split,
-        row_info=probe.rows.info,
-        positions=probe.rows.positions,
         chain=declared_chain(list(found.first), chain),
         config=config,
         overwrite=overwrite,
         resume=resume,
+        **vars(probe.rows),
     ) as writer:
         store_steps(writer, found, probe, metrics or {}, nonfinite, progress=progress)
     return open_archive(to)

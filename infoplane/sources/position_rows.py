@@ -71,11 +71,15 @@ def _token_shape(wanted: WantedRows, layers: Layers, n: int, sequences: Sequence
         return mask.shape
     lengths = Counter(rows.shape[1] for rows in layers.values() if len(rows.shape) > 2)
     if not lengths:
-        shapes = {name: rows.shape for name, rows in list(layers.items())[:8]}
         raise InputError(
-            f"rows='token' needs layers of shape (samples, positions, units), got {shapes}"
+            f"rows='token' needs layers of shape (samples, positions, units), got {_shapes(layers)}"
         )
     return n, lengths.most_common(1)[0][0]
+
+
+def _shapes(layers: Layers) -> dict[str, Shape]:
+    """The shapes of some layers, for messages."""
+    return {name: rows.shape for name, rows in list(layers.items())[:8]}
 
 
 def _require_grid(layers: Layers, grid: Shape, axis: int, form: str) -> None:
@@ -98,8 +102,7 @@ def _pixels(wanted: WantedRows, layers: Layers, samples: Samples, ids: Ids | Non
     grids = Counter(rows.shape[2:] for rows in layers.values() if len(rows.shape) == 4)
     form = "(samples, channels, height, width)"
     if not grids:
-        shapes = {name: rows.shape for name, rows in list(layers.items())[:8]}
-        raise InputError(f"rows='pixel' needs layers of shape {form}, got {shapes}")
+        raise InputError(f"rows='pixel' needs layers of shape {form}, got {_shapes(layers)}")
     grid = own if own in grids else grids.most_common(1)[0][0]
     _require_grid(layers, grid, 2, form)
     features = np.moveaxis(images[0], 1, -1) if own == grid else None

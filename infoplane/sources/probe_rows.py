@@ -42,7 +42,7 @@ class ProbeRows:
 
         Of tokens it has shape ``(n, T, *units)``, of pixels ``(n, channels, H, W)``.
         """
-        kind = self.rows.info.kind
+        kind = self.rows.row_info.kind
         if kind == "token":
             return layer.shape[2:]
         return layer.shape[1:2] if kind == "pixel" else layer.shape[1:]
