@@ -278,10 +278,10 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _holds_one(path: Path) -> bool:
     """A folder named by a step, with one file of weights whose own name tells no step."""
-    if not path.is_dir() or not any(character.isdigit() for character in path.name):
+    if not path.is_dir() or re.search(r"\d", path.name) is None:
         return False
     files = _weight_files(path)
-    return len(files) == 1 and not any(character.isdigit() for character in files[0].stem)
+    return len(files) == 1 and re.search(r"\d", files[0].stem) is None
 
 
 def _inside(path: Path, model_keys: Collection[str]) -> StoredState:
@@ -345,10 +345,6 @@ def _adapter(path: Path, model_keys: Collection[str]) -> StoredState:
     return StoredState("adapter", {}, _logged(path), adapter=path)
 
 
-def _is_index(path: Path) -> bool:
-    return path.is_file() and path.name.endswith((".safetensors.index.json", ".bin.index.json"))
-
-
 def _has(*names: str) -> Callable[[Path], bool]:
     return lambda path: path.is_dir() and any((path / name).is_file() for name in names)
 
@@ -361,7 +357,7 @@ FORMATS = (
     Format("adapter", _has("adapter_config.json"), _adapter),
     Format("distributed checkpoint", _has(".metadata"), _distributed),
     Format(HUGGING_FACE, _has(*_WHOLE, *_INDEXES), _folder),
-    Format("sharded index", _is_index, _index),
+    Format("sharded index", _ends(".safetensors.index.json", ".bin.index.json"), _index),
     Format("safetensors file", _ends(".safetensors"), _safetensors),
     Format("torch file", _ends(*TORCH_SUFFIXES), _torch),
     Format("folder of one file", _holds_one, _inside),

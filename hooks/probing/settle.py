@@ -13,6 +13,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels, warn_of_other_labels
 from infoplane.hooks.probing.probe import Probe, make_probe
 from infoplane.kinds import IGNORED, rows_without_label
+from infoplane.positions.samples import named_labels
 from infoplane.types.arrays import Ids
 from infoplane.user_warning import warn_user
 
@@ -52,9 +53,8 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
         options = replace(options, rows=replace(options.rows, y=None))
     if options.y_kind == "continuous":
         return probe, options
-    given = named.values() if isinstance(named, Mapping) else (probe.y,)
-    arrays = [labels for labels in given if labels is not None and not isinstance(labels, str)]
-    sets = [as_labels(labels) for labels in arrays]
+    given = named_labels(named, probe.y).values()
+    sets = [as_labels(labels) for labels in given if not isinstance(labels, str)]
     if not sets or any(len(labels) != probe.n for labels in sets):
         return probe, options  # another length is refused by `Options.check_labels`
     ignored = rows_without_label(sets)

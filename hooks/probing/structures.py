@@ -69,18 +69,14 @@ def rebuilt(value: Any, parts: dict[Any, Any]) -> Any:  # Any: a structure, its 
     if isinstance(value, (tuple, list)):  # a named tuple takes its fields one by one
         make = getattr(value, "_make", type(value))
         return make(parts.values())
-    if not isinstance(value, Mapping):
-        return _with_fields(value, parts)
-    if type(value) is dict or not isinstance(value, MutableMapping):
+    if type(value) is dict or (
+        isinstance(value, Mapping) and not isinstance(value, MutableMapping)
+    ):
         return dict(parts)
     made = copy.copy(value)
     for key, part in parts.items():
-        made[key] = part
-    return made
-
-
-def _with_fields(value: Any, parts: dict[str, Any]) -> Any:  # Any: a dataclass and its values
-    made = copy.copy(value)
-    for name, part in parts.items():
-        object.__setattr__(made, name, part)  # frozen ones too
+        if isinstance(value, Mapping):
+            made[key] = part
+        else:
+            object.__setattr__(made, key, part)  # of frozen dataclasses too
     return made

@@ -13,9 +13,6 @@ from infoplane.cores import SHARE
 class Companions:
     """The processes beside one recording; training waits for none of them.
 
-    Attributes:
-        measures: whether the run is measured while it grows.
-
     Args:
         run: the run's folder.
         measure: spec strings of what to measure; None for nothing, or for what the page shows.
@@ -40,7 +37,7 @@ class Companions:
         self._port = checked_port(watch) if watch else None
         self._specs = () if measure is None else checked_specs(measure)
         self._share = SHARE if max_overhead is None else max_overhead
-        self.measures = measure is not None or self._watched
+        self._measured = measure is not None or self._watched
         self._measuring: MeasuringProcess | None = None
         self._page: LivePage | None = None
 
@@ -49,7 +46,7 @@ class Companions:
         if self._watched:
             self._page = LivePage(self._run, port=self._port)
             print(f"live page: {self._page.address}", flush=True)
-        if self.measures:
+        if self._measured:
             self._measuring = MeasuringProcess(self._run, self._specs, max_overhead=self._share)
 
     def stop(self) -> None:

@@ -185,14 +185,14 @@ def make_plan(
     with options.isolation(model, written=seen.written).entered():
         found, rows = settle_rows(model, probe, seen.survey, options)
     options.check_names([site.name for site in found.sites], all_names(named_modules(model)))
-    seen = replace(seen, survey=found)
     unreduced = _too_few_axes(found.sites, rows, options)
     reductions = _reductions(
         [site for site in found.sites if site.name not in unreduced], rows, options
     )
     if unreduced:
         note = f"no {options.reduce} of {', '.join(unreduced)}: a row has one axis there"
-        seen = replace(seen, survey=replace(found, notes=(*found.notes, note)))
+        found = replace(found, notes=(*found.notes, note))
+    seen = replace(seen, survey=found)
     batch_size = _batch_size(seen, options, previous)
     _remember(reductions, previous)
     kept = tuple(

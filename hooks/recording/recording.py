@@ -63,7 +63,29 @@ class Recording:
         self._error_log = error_log
         self._team = team
         # last: an interrupt behind it would leave an open run that nobody knows of
-        self.captures = _open_captures(plan, model, probe, certification, error_log, team)
+        self.captures = self._open_captures(model, probe)
+
+    def _open_captures(self, model: nn.Module, probe: Probe) -> Captures:
+        """Create or resume the run, and return what writes its captures."""
+        plan, team = self._plan, self._team
+        if team.split and team.rank > 0:
+            team.barrier("creating the run")  # rank 0 creates it
+        start, stop = team.rows(probe.n)
+        rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
+        writer = None
+        try:
+            if team.writes:
+                writer = create_run(plan, model, probe, team, self._certification.chain)
+            if team.split and team.rank == 0:
+                team.barrier("creating the run")
+            run = None if writer is None else (plan.options.to, writer.run_uuid)
+            self._certification.begin(plan, run)
+            own = probe.take(slice(start, stop))
+            return Captures(plan, model, own, rows, writer, self._error_log)
+        except BaseException:
+            if writer is not None:
+                writer.close()
+            raise
 
     def capture_on_entry(self) -> None:
         """Capture step 0; a failure is raised, since nothing is lost before training."""
@@ -136,31 +158,3 @@ class Recording:
             self._certification.finish()
         finally:
             self.captures.close()
-
-
-def _open_captures(
-    plan: Plan,
-    model: nn.Module,
-    probe: Probe,
-    certification: Certification,
-    error_log: CaptureErrorLog,
-    team: ProcessGroup,
-) -> Captures:
-    """Create or resume the run, and return what writes its captures."""
-    if team.split and team.rank > 0:
-        team.barrier("creating the run")  # rank 0 creates it
-    start, stop = team.rows(probe.n)
-    rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
-    writer = None
-    try:
-        if team.writes:
-            writer = create_run(plan, model, probe, team, certification.chain)
-        if team.split and team.rank == 0:
-            team.barrier("creating the run")
-        run = None if writer is None else (plan.options.to, writer.run_uuid)
-        certification.begin(plan, run)
-        return Captures(plan, model, probe.take(slice(start, stop)), rows, writer, error_log)
-    except BaseException:
-        if writer is not None:
-            writer.close()
-        raise

@@ -20,6 +20,7 @@ from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.probe_pass import Gathered
 from infoplane.hooks.recording.run import archived_rows
+from infoplane.positions.archived_rows import ArchivedRows
 from infoplane.rows import codes_of_digests, row_codes, row_digests
 from infoplane.types.arrays import Array
 
@@ -93,13 +94,12 @@ def check_live(
     live = values(options.mode, step)
     random = _differing(live, values(options.mode, step + 1))
     unseeded = _differing(live, values(options.mode, step)) if random else ()
-    train: dict[str, Array] = {}
+    in_train_mode: tuple[str, ...] = ()
     if options.mode == "eval":
         with contextlib.suppress(Exception):  # it need not run, or give these shapes, in train mode
-            trained = values("train", step)
-            train = {name: trained[name] for name in _differing(live, trained)}
-    shown = archived_rows(plan, probe)
-    found = compare(archive, step, live, train, shown.y, shown.x, unrepeatable=unseeded)
+            in_train_mode = _differing(live, values("train", step))
+    rows = archived_rows(plan, probe)
+    found = compare(archive, step, live, rows, in_train_mode=in_train_mode, unrepeatable=unseeded)
     problems = list(found.problems)
     declared = options.draws > 1 or options.mode == "train" or options.noise == "independent"
     if random and not declared:
@@ -120,36 +120,36 @@ def compare(
     archive: Archive,
     step: int,
     live: Values,
-    train: Values,
-    y: Array | None,
-    x: Array | None,
+    rows: ArchivedRows,
     *,
-    unrepeatable: Collection[str] = (),
+    in_train_mode: Collection[str],
+    unrepeatable: Collection[str],
 ) -> SelfCheck:
     """Hold every layer of a stored step against the live values; name why one differs.
 
     Args:
         live: per layer the values of the network as it is now, as stored (reduced), shape ``(n,
             ...)``.
-        train: the same in train mode, where the network behaves differently there; empty otherwise.
-        y, x: labels and inputs of the recorder's probe.
+        rows: labels and inputs of the recorder's probe.
+        in_train_mode: layers that differ in train mode.
         unrepeatable: layers whose noise follows no seed, so that nothing can be held against them.
     """
     problems: list[str] = []
     agreeing: dict[str, list[str]] = {"bitwise": [], "rounded": []}
-    if y is not None and archive.y is not None and not _same_labels(archive, y):
+    if rows.y is not None and archive.y is not None and not _same_labels(archive, rows.y):
         problems.append(
             "labels: the archive's labels are not those of this probe, row by row: they were "
             "shifted, shuffled or belong to other rows"
         )
-    if x is not None and archive.x is not None and not _same_inputs(np.asarray(archive.x), x):
+    x = archive.x
+    if rows.x is not None and x is not None and not _same_inputs(np.asarray(x), rows.x):
         problems.append("inputs: the archive's probe rows are not those of this probe")
     names = [name for name in archive.layers if name in live and name not in unrepeatable]
     for name in names:
         stored = archive.z(step, name)
         agreement = _agreement(stored, live[name])
         if agreement == "different":
-            problems.append(f"{name}: {_cause(archive, step, name, stored, live, train)}")
+            problems.append(f"{name}: {_cause(archive, step, name, stored, live, in_train_mode)}")
         else:
             agreeing[agreement].append(name)
     missing = [name for name in archive.layers if name not in live]
@@ -173,7 +173,12 @@ def _agreement(stored: Array, fresh: Array) -> str:
 
 
 def _cause(
-    archive: Archive, step: int, name: str, stored: Array, live: Values, train: Values
+    archive: Archive,
+    step: int,
+    name: str,
+    stored: Array,
+    live: Values,
+    in_train_mode: Collection[str],
 ) -> str:
     own = live[name]
     if _is_finite(own) and not _is_finite(stored):
@@ -198,7 +203,7 @@ def _cause(
             and _agreement(stored, archive.z(other_step, name)) == "bitwise"
         ):
             return f"holds the activations of step {other_step}: one layer of another checkpoint"
-    if name in train:
+    if name in in_train_mode:
         return (
             "differs from the network in eval mode, and the network is random in train mode "
             "(dropout, batch-norm): captured with train() on?"

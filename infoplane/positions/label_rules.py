@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from infoplane.errors import InputError
-from infoplane.positions.masks import Sequences
+from infoplane.positions.masks import Sequences, are_ids
 from infoplane.types.arrays import Array, Ids, Mask
 
 Labels = tuple[Array, Mask]
@@ -32,7 +32,7 @@ def made_labels(rule: str, sequences: Sequences | None) -> Labels:
         )
     family, number = _parts(rule)
     tokens = sequences.tokens
-    if rule != "position" and (tokens.ndim != 2 or tokens.dtype.kind not in "iu"):
+    if rule != "position" and not are_ids(tokens):
         raise InputError(
             f"labels {rule!r} need integer tokens (n, T), and {sequences.key!r} is {tokens.dtype} "
             f"of shape {tokens.shape}: give an array"

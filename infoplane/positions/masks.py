@@ -67,13 +67,12 @@ def sequence_inputs(arrays: Arrays) -> list[str]:
     for name, array in arrays.items():
         if name.endswith(_NO_CONTENT) or name in ("token_type_ids", "mask", "labels"):
             continue
-        ids = array.ndim == 2 and array.dtype.kind in "iu" and not _is_binary(array)
+        ids = are_ids(array) and not zeros_and_ones(array)
         if ids or (array.ndim == 3 and array.dtype.kind == "f"):
             found.append(name)
     if not found:  # two kinds of token are tokens, where nothing else is
         for name, array in arrays.items():
-            integers = array.ndim == 2 and array.dtype.kind in "iu"
-            if integers and not name.endswith(_NO_CONTENT):
+            if are_ids(array) and not name.endswith(_NO_CONTENT):
                 return [name]
     return found
 
@@ -154,6 +153,11 @@ def side(name: str) -> str:
     return "decoder" if name.startswith(("decoder_", "tgt")) else "encoder"
 
 
+def are_ids(array: Array) -> bool:
+    """Return whether an array holds a whole number at each position, ``(n, T)``."""
+    return array.ndim == 2 and array.dtype.kind in "iu"
+
+
 def _is_binary(array: Array) -> bool:
     return array.dtype.kind in "iubf" and zeros_and_ones(array)
 
@@ -209,7 +213,7 @@ def _refuse_mask_of_padding(tokens: Array, valid: Mask, name: str | None) -> Non
         valid: shape ``(n, T)``, what the mask says.
         name: of the mask.
     """
-    if name is None or tokens.ndim != 2 or tokens.dtype.kind not in "iu":
+    if name is None or not are_ids(tokens):
         return
     real, padding = np.unique(tokens[valid]), np.unique(tokens[~valid])
     if len(real) == 1 and len(padding) > 1:
@@ -273,7 +277,7 @@ def likely_padding(tokens: Array) -> str | None:
     """
     if tokens.ndim == 3 and tokens.dtype.kind == "f":
         tokens = np.any(tokens, axis=2).astype(np.uint8)
-    if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
+    if not are_ids(tokens) or min(tokens.shape) < 2:
         return None
     for verb, ids in (("end", tokens), ("start", tokens[:, ::-1])):
         values, counts = np.unique(ids[:, -1], return_counts=True)

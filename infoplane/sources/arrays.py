@@ -137,7 +137,12 @@ def from_arrays(
         seed=seed,
     )
     found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
-    _require_steps_of(found, metrics or {})
+    unknown = sorted(set(metrics or ()) - set(found.steps))
+    if unknown:
+        raise InputError(
+            f"metrics: expected the steps of the arrays, {list(found.steps)[:8]}, got also "
+            f"{unknown[:8]}"
+        )
     if verify_with is not None:
         from infoplane.hooks.verifying.verify import require_same
 
@@ -168,15 +173,6 @@ def from_arrays(
     ) as writer:
         store_steps(writer, found, probe, metrics or {}, nonfinite, progress=progress)
     return open_archive(to)
-
-
-def _require_steps_of(found: Import, metrics: Mapping[int, object]) -> None:
-    unknown = sorted(set(metrics) - set(found.steps))
-    if unknown:
-        raise InputError(
-            f"metrics: expected the steps of the arrays, {list(found.steps)[:8]}, got also "
-            f"{unknown[:8]}"
-        )
 
 
 def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:

@@ -91,43 +91,33 @@ class _Streamed:
             raise InputError(
                 f"{path}: {member} holds pickled objects, which are not loaded: they could run code"
             )
-        self._at = 0
-        self._archive: zipfile.ZipFile | None = None
-        self._file: Any = None  # Any: a stream of a zip file
+        self._file: Any = None  # Any: a stream of a zip file, while some rows are read
+        self._first = 0
 
     def __getitem__(self, rows: slice) -> Array:
         if self._fortran or not self.shape:
             with np.load(self._path, allow_pickle=False) as whole:
                 return np.asarray(whole[self._member.removesuffix(".npy")][rows])
         start, stop, _ = rows.indices(self.shape[0])
-        if self._file is None or start < self._at:
-            self._open()
+        if self._file is None:
+            with zipfile.ZipFile(self._path) as archive:
+                self._file = archive.open(self._member)  # stays open behind the archive
+            _npy_header(self._file)
+            self._first = self._file.tell()
         width = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
-        self._skip((start - self._at) * width)
+        self._file.seek(self._first + start * width)
         raw = self._file.read((stop - start) * width)
         if len(raw) != (stop - start) * width:
             raise EOFError(f"{self._member} ends before its last row")
-        self._at = stop
         if stop == self.shape[0]:
             self.close()
         return np.frombuffer(raw, self.dtype).reshape(stop - start, *self.shape[1:])
 
-    def _open(self) -> None:
-        self.close()
-        self._archive = zipfile.ZipFile(self._path)
-        self._file = self._archive.open(self._member)
-        _npy_header(self._file)
-
-    def _skip(self, size: int) -> None:
-        while size > 0:
-            size -= len(self._file.read(min(size, 1 << 20)) or bytes(size))
-
     def close(self) -> None:
         """Close the stream."""
-        if self._archive is not None:
+        if self._file is not None:
             self._file.close()
-            self._archive.close()
-        self._archive, self._file, self._at = None, None, 0
+        self._file = None
 
 
 def _npz(path: Path, stack: ExitStack) -> Arrays:
