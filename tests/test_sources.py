@@ -539,6 +539,17 @@ def test_a_dry_run_takes_row_ids_for_no_layer_and_refuses_labels_that_nobody_nam
     assert "look like labels" in str(refused.exception)
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_npz_is_refused_and_leaves_no_run(save: Any, tmp_path: Path) -> None:
+    save(tmp_path / "z.npz", fc1=np.random.default_rng(0).normal(size=(400, 30)))
+    raw = bytearray((tmp_path / "z.npz").read_bytes())
+    raw[len(raw) // 2] ^= 255
+    (tmp_path / "z.npz").write_bytes(raw)
+    with pytest.raises(InputError, match="rows 0:400 cannot be read"):
+        ip.import_run(tmp_path / "z.npz", to=tmp_path / "run")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
 class Norm(nn.Module):
     """A network with a block that works in place, and a norm at its end."""
 

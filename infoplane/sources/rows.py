@@ -53,9 +53,12 @@ class Rows:
         Raises:
             InputError: the array cannot be read there.
         """
+        stop = min(stop, self.shape[0])
         try:
-            part = to_numpy(self.array[start : min(stop, self.shape[0])])
-        except (OSError, RuntimeError, ValueError, EOFError) as error:
+            part = to_numpy(self.array[start:stop])
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # libraries raise many kinds for a damaged file
             raise InputError(f"{self.name}: rows {start}:{stop} cannot be read: {error}") from error
         return np.ascontiguousarray(part, dtype=self.store_dtype)
 
