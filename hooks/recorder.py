@@ -259,7 +259,10 @@ class Recorder:
             InputError: the recorder was never opened, or nothing was captured.
         """
         plan = self._session.planned()
-        archive = open_archive(self.path) if archive is None else archive
+        if archive is None:
+            if self._session.recording is not None:
+                self._session.recording.captures.wait()
+            archive = open_archive(self.path)
         if not archive.steps:
             raise InputError(f"{archive.path}: no captured step to check")
         checked = archive.steps[-1] if step is None else step

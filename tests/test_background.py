@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -196,6 +198,21 @@ def test_background_and_direct_writing_make_the_same_archive(tmp_path: Path) -> 
                 rec.step(step)
         digests.append(open_archive(tmp_path / str(background)).digest)
     assert digests[0] == digests[1]
+
+
+def test_a_self_check_waits_for_the_step_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (time.sleep(0.2), sync(file)))
+    net = nn.Sequential(nn.Linear(4, 6), nn.ReLU())
+    options = {"layers": "all", "background": True, "verbose": False, "chain": False}
+    with Recorder(net, probe=torch.randn(50, 4), to=tmp_path / "run", **options) as rec:
+        with torch.no_grad():
+            net[0].weight.mul_(1.1)
+        rec.step(1)
+        found = rec.selfcheck()
+    assert found.passed and found.step == 1
 
 
 def interrupt_at_line(number: int) -> Any:  # Any: a trace function

@@ -254,6 +254,11 @@ class Captures:
             new = {"failures": {"failures": self._error_log.failures[before:]}}
             self.pending = merged(self.pending, new)
 
+    def wait(self) -> None:
+        """Wait until what was captured is on disk, or has failed."""
+        if self.background is not None:
+            self.background.drain()
+
     def close(self) -> None:
         """Wait for what is still being written and let go of the run.
 
