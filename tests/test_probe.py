@@ -398,10 +398,19 @@ def test_samples_of_token_ids_are_rows_and_their_tokens_are_not(form: str, label
     assert probe.y is None or probe.y.shape == (3, 5)
 
 
-def test_labels_of_every_token_are_padded_by_what_losses_ignore() -> None:
-    batches = [{**_batch(n), "labels": torch.ones(3, n, dtype=torch.int64)} for n in (5, 7)]
+@pytest.mark.parametrize("left", [False, True])
+def test_labels_of_every_token_are_padded_by_what_losses_ignore(left: bool) -> None:
+    batches = [{**_batch(n, left), "labels": torch.ones(3, n, dtype=torch.int64)} for n in (5, 7)]
     y = make_probe(batches).y
-    assert y is not None and y.shape == (6, 7) and (y[:3, 5:] == -100).all() and (y[3:] == 1).all()
+    added = slice(0, 2) if left else slice(5, 7)
+    assert y is not None and y.shape == (6, 7) and (y[:3, added] == -100).all()
+    assert (y == 1).sum() == 3 * 5 + 3 * 7
+
+
+def test_labels_of_a_table_are_texts() -> None:
+    pd = pytest.importorskip("pandas")
+    y = make_probe((X, pd.DataFrame({"kind": ["cat", "dog", "emu"] * 4})["kind"])).y
+    assert y is not None and y.tolist() == ["cat", "dog", "emu"] * 4
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     for name in _names_with_rows(parts[0], how):
         columns[name] = padding.join(name, [table[name] for table in tables])
     inputs = map_tensors(columns.get, parts[0].inputs)
-    return Part(inputs, _joined_labels(parts), _notes(parts) + padding.notes(what))
+    return Part(inputs, _joined_labels(parts, padding), _notes(parts) + padding.notes(what))
 
 
 def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
@@ -100,7 +100,7 @@ def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) 
         labels.append(replace(part, inputs=()))
     columns = {name: file.tensor() for name, file in files.items()}
     inputs = map_tensors(columns.get, first.inputs)
-    return Part(inputs, _joined_labels(labels), _notes(labels))
+    return Part(inputs, _joined_labels(labels, Padding((), False)), _notes(labels))
 
 
 def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
@@ -140,8 +140,13 @@ def _same(value: object, other: object) -> bool:
     return type(value) is type(other) and value == other
 
 
-def _joined_labels(parts: Sequence[Part]) -> Labels:
-    """The labels of all parts; those of token positions are padded with labels that say "none"."""
+def _joined_labels(parts: Sequence[Part], padding: Padding) -> Labels:
+    """The labels of all parts; those of token positions are padded with labels that say "none".
+
+    Args:
+        parts: batches or samples.
+        padding: of their inputs: labels of the same positions are padded on the same side.
+    """
     labels = [part.y for part in parts if part.y is not None]
     if not labels:
         return None
@@ -153,9 +158,11 @@ def _joined_labels(parts: Sequence[Part]) -> Labels:
             f"labels of the probe have rows of {len(shapes)} shapes ({shapes[:4]}): give one shape"
         )
     length = max(shape[0] for shape in shapes)
+    of_tokens = [block.shape for block in labels] == [mask.shape for mask in padding.masks]
     padded = []
     for block in labels:
-        wide = np.full((len(block), length), IGNORED, dtype=np.int64)
-        wide[:, : block.shape[1]] = block
+        missing = length - block.shape[1]
+        sides = (missing, 0) if padding.left and of_tokens else (0, missing)
+        wide = np.pad(block.astype(np.int64), ((0, 0), sides), constant_values=IGNORED)
         padded.append(wide)
     return np.concatenate(padded)

@@ -38,6 +38,8 @@ def as_labels(y: object) -> Array:
             f"labels must be one array with a value for every row, got a {type(y).__name__} of "
             "several lengths"
         ) from error
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(np.str_)  # a column of a table
     if labels.ndim == 0 or labels.dtype.kind == "O":
         raise InputError(
             f"labels must be one array with a value for every row, got {_described(y)}: (x, y) "
