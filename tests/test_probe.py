@@ -316,6 +316,27 @@ def test_a_shuffled_loader_gives_the_same_rows_whenever_it_is_read() -> None:
     assert sorted(first.tensors()["x"][:, 0].tolist()) == X[:, 0].tolist()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"split": ["train", "test"] * 6},
+        {"row_ids": np.arange(12)},
+        {"y": {"first": Y, "second": Y}},
+    ],
+)
+def test_arrays_do_not_pair_with_a_loader_that_shuffles(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    data = TensorDataset(X, Y)
+    with pytest.raises(
+        InputError, match=f"{next(iter(options))}.*the loader shuffles: give its da"
+    ):
+        Recorder(
+            nn.Linear(2, 3), probe=DataLoader(data, 5, shuffle=True), to=tmp_path / "run", **options
+        )
+    Recorder(nn.Linear(2, 3), probe=DataLoader(data, 5), to=tmp_path / "run", **options)
+
+
 def test_a_data_set_is_left_as_it_was() -> None:
     data = _Noisy()
     make_probe(data)

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 from torch import nn
+from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
+from infoplane.errors import InputError
 from infoplane.hooks.network.isolate import dtype_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels, warn_of_other_labels
@@ -16,6 +18,8 @@ from infoplane.kinds import IGNORED, rows_without_label
 from infoplane.positions.samples import named_labels
 from infoplane.types.arrays import Ids
 from infoplane.user_warning import warn_user
+
+_SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
 def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Probe, Options]:
@@ -27,8 +31,10 @@ def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Pro
         options: of the recording.
 
     Raises:
-        InputError: no probe, or labels that do not pair with it.
+        InputError: no probe, or labels that do not pair with it; arrays beside a loader that
+            shuffles.
     """
+    _refuse_arrays_of_shuffled_rows(given, options)
     fixed = tuple(map(str, options.fixed))
     probe = make_probe(given, fixed, dtype=dtype_of(model))
     if options.rows.kind == "sample":  # labels of positions are named anyway
@@ -78,3 +84,34 @@ def _of_rows(rows: Ids, options: Options) -> Options:
         split=None if options.split is None else np.asarray(options.split)[rows],
         rows=options.rows.of_samples(rows),
     )
+
+
+def _refuse_arrays_of_shuffled_rows(given: object, options: Options) -> None:
+    """Refuse one value for each row beside a loader that gives the rows in an order of its own.
+
+    Raises:
+        InputError: with the names of the options.
+    """
+    if not isinstance(given, DataLoader):
+        return
+    samplers = (given.sampler, getattr(given.batch_sampler, "sampler", None))  # of anybody's class
+    if not any(isinstance(sampler, _SHUFFLING) for sampler in samplers):
+        return
+    labels = options.rows.y
+    several = labels.values() if isinstance(labels, Mapping) else (labels,)
+    of_rows = {
+        "split": (options.split,),
+        "row_ids": (options.row_ids,),
+        "mask": (options.rows.mask,),
+        "y": several,
+    }
+    named = [
+        name
+        for name, values in of_rows.items()
+        if any(value is not None and not isinstance(value, str) for value in values)
+    ]
+    if named:
+        raise InputError(
+            f"{named}: expected rows in the order of these arrays, and the loader shuffles: give "
+            "its data set (loader.dataset) as the probe, or a loader with shuffle=False"
+        )
