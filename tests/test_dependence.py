@@ -9,7 +9,6 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.dependence import cka, cka_matrix, hsic
 from infoplane.analysis.estimators.gram import median_width, squared_distances
 from infoplane.errors import EstimatorError
 from infoplane.types import Variable, continuous
@@ -21,31 +20,28 @@ def test_the_biased_hsic_is_the_trace_of_centred_kernels() -> None:
     k, m = (
         np.exp(-squared_distances(v.values) / (2 * median_width(v.values) ** 2)) for v in (a, b)
     )
-    assert hsic(a, b, unbiased=False) == pytest.approx(
+    assert parse("hsic:unbiased=false").estimate(a, b).bits == pytest.approx(
         np.trace(centre @ k @ centre @ m) / 29**2, rel=1e-9
     )
 
 
-def test_the_cka_of_all_pairs_is_that_of_each_and_a_constant_layer_has_none(
-    rng: np.random.Generator,
+@pytest.mark.parametrize("spec", ["cka", "cka:unbiased=false"])
+def test_a_layer_is_wholly_like_itself_and_a_constant_one_is_like_none(
+    rng: np.random.Generator, spec: str
 ) -> None:
-    zs = [Variable(f"z{k}", rng.normal(size=(30, 2 + k)), "continuous") for k in range(3)]
-    zs[1] = Variable("z1", np.tanh(zs[0].values @ rng.normal(size=(2, 3))), "continuous")
-    for unbiased, spec in ((True, "cka"), (False, "cka:unbiased=false")):
-        found = cka_matrix(zs, unbiased=unbiased)
-        one_by_one = [[1.0 if a is b else parse(spec).estimate(a, b).bits for b in zs] for a in zs]
-        assert found == pytest.approx(np.array(one_by_one), abs=1e-9)
-    with pytest.raises(EstimatorError, match="one of them is constant"):
-        cka_matrix([zs[0], Variable("flat", np.ones((30, 2)), "continuous")])
+    z = Variable("z", rng.normal(size=(30, 2)), "continuous")
+    assert parse(spec).estimate(z, z).bits == pytest.approx(1.0, abs=1e-9)
+    flat = Variable("flat", np.ones((30, 2)), "continuous")
+    with pytest.raises(EstimatorError, match="CKA of z and flat .* one of them is constant"):
+        parse(spec).estimate(z, flat)
 
 
 def test_dependence_does_not_notice_where_the_origin_is(rng: np.random.Generator) -> None:
     a, b = rng.normal(size=(2, 60, 3))
     b = b + 0.7 * a
-    for measure in (hsic, cka):
-        assert measure(continuous(a + 1e7), continuous(b), kernel="linear") == pytest.approx(
-            measure(continuous(a), continuous(b), kernel="linear"), rel=1e-6
-        )
+    for spec in ("hsic:linear", "cka:linear"):
+        moved, here = (parse(spec).estimate(continuous(v), continuous(b)) for v in (a + 1e7, a))
+        assert moved.bits == pytest.approx(here.bits, rel=1e-6)
 
 
 @pytest.mark.parametrize("spec", ["hsic", "hsic:unbiased=false", "cka", "cka:kernel=rbf"])

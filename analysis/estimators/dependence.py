@@ -6,7 +6,6 @@ Dimensionless dependence, not bits, not mutual information.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -41,25 +40,19 @@ def kernel_matrix(v: Variable, kernel: Kernel) -> Floats:
     return np.ones((v.n, v.n)) if width == 0 else gram(v, width) * v.n
 
 
-def hsic(a: Variable, b: Variable, *, kernel: Kernel = "rbf", unbiased: bool = True) -> float:
+def hsic_of_kernels(first: Floats, second: Floats, unbiased: bool) -> float:
     """Return the Hilbert-Schmidt independence criterion (Gretton 2005; unbiased: Song 2012, eq. 5).
 
     Zero in expectation on independent data when unbiased.
 
     Args:
-        a: n rows.
-        b: n rows.
-        kernel: of continuous variables, ``linear`` or ``rbf``.
+        first: kernel matrix, shape ``(n, n)``.
+        second: likewise.
         unbiased: whether the diagonals are left out.
 
     Raises:
         EstimatorError: fewer than 4 rows.
     """
-    require_same_rows(a, b)
-    return _hsic(kernel_matrix(a, kernel), kernel_matrix(b, kernel), unbiased)
-
-
-def _hsic(first: Floats, second: Floats, unbiased: bool) -> float:
     n = len(first)
     if not unbiased:
         return float(np.sum(centre(first) * centre(second))) / (n - 1) ** 2
@@ -75,60 +68,6 @@ def _hsic(first: Floats, second: Floats, unbiased: bool) -> float:
         - 2.0 * float(of_first @ of_second) / (n - 2)
     )
     return float(total / (n * (n - 3)))
-
-
-def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool = False) -> float:
-    """Return centred kernel alignment in [0, 1] (Kornblith et al. 2019, arXiv 1905.00414).
-
-    HSIC over the root of the two self-HSICs.
-
-    Invariant to rotation and to one scale per variable. The biased form tends to 1 for more units
-    than rows; ``unbiased=True`` corrects it.
-
-    Args:
-        a: n rows.
-        b: n rows.
-        kernel: of continuous variables, ``linear`` or ``rbf``.
-        unbiased: whether the diagonals are left out.
-
-    Example:
-        >>> from infoplane.types import continuous
-        >>> z = np.random.default_rng(0).normal(size=(50, 3))
-        >>> rotation = np.linalg.qr(np.ones((3, 3)) + np.eye(3))[0]
-        >>> round(cka(continuous(z), continuous(z @ rotation)), 9)
-        1.0
-
-    Raises:
-        EstimatorError: a variable is constant.
-    """
-    require_same_rows(a, b)
-    return float(cka_matrix([a, b], kernel=kernel, unbiased=unbiased)[1, 0])
-
-
-def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool = True) -> Floats:
-    """Return CKA of every pair of layers, shape ``(L, L)``.
-
-    Args:
-        zs: L layers of equally many rows.
-        kernel: of continuous variables, ``linear`` or ``rbf``.
-        unbiased: as in `cka`.
-
-    Raises:
-        EstimatorError: a layer is constant.
-    """
-    grams = [_of_unit_size(kernel_matrix(z, kernel)) for z in zs]
-    own = [_hsic(kernel_of, kernel_of, unbiased) for kernel_of in grams]
-    found = np.eye(len(zs))
-    for row, column in combinations(range(len(zs)), 2):
-        norm = own[row] * own[column]
-        if not (own[row] > 0 and own[column] > 0):
-            raise EstimatorError(
-                f"CKA of {zs[row].name} and {zs[column].name} is undefined: one of them is "
-                "constant over the rows"
-            )
-        alike = _hsic(grams[row], grams[column], unbiased) / np.sqrt(norm)
-        found[row, column] = found[column, row] = alike
-    return found
 
 
 def _of_unit_size(kernel: Floats) -> Floats:
@@ -176,6 +115,7 @@ class _Dependence(SpecString):
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate the dependence of a and b, n rows each; ``rng`` is not used."""
+        require_same_rows(a, b)
         return Estimate(
             self.measure(a, b), a.n, str(self), notes=("dimensionless, not bits",), unit="none"
         )
@@ -204,7 +144,8 @@ class HSIC(_Dependence):
 
     def measure(self, a: Variable, b: Variable) -> float:
         """Return HSIC of a and b, n rows each."""
-        return hsic(a, b, kernel=self.kernel, unbiased=self.unbiased)
+        first, second = (kernel_matrix(v, self.kernel) for v in (a, b))
+        return hsic_of_kernels(first, second, self.unbiased)
 
 
 @dataclass(frozen=True)
@@ -218,10 +159,20 @@ class CKA(_Dependence):
         kernel: ``linear``, or ``rbf`` of the median distance.
         unbiased: whether the diagonals are left out.
 
+    Invariant to rotation and to one scale per variable.
+
     When it lies: the biased form tends to 1 for more units than rows, whatever they hold.
 
     Raises:
         EstimatorError: a variable is constant.
+
+    Example:
+        >>> from infoplane.types import continuous
+        >>> z = np.random.default_rng(0).normal(size=(50, 3))
+        >>> rotation = np.linalg.qr(np.ones((3, 3)) + np.eye(3))[0]
+        >>> turned = continuous(z @ rotation)
+        >>> round(CKA(unbiased=False).estimate(continuous(z), turned).bits, 9)
+        1.0
     """
 
     kernel: Kernel = "linear"
@@ -235,4 +186,10 @@ class CKA(_Dependence):
 
     def measure(self, a: Variable, b: Variable) -> float:
         """Return CKA of a and b, n rows each."""
-        return cka(a, b, kernel=self.kernel, unbiased=self.unbiased)
+        first, second = (_of_unit_size(kernel_matrix(v, self.kernel)) for v in (a, b))
+        own = [hsic_of_kernels(kernel, kernel, self.unbiased) for kernel in (first, second)]
+        if not (own[0] > 0 and own[1] > 0):
+            raise EstimatorError(
+                f"CKA of {a.name} and {b.name} is undefined: one of them is constant over the rows"
+            )
+        return hsic_of_kernels(first, second, self.unbiased) / float(np.sqrt(own[0] * own[1]))
