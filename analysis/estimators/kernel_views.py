@@ -178,12 +178,11 @@ def tables_of_halves(codes: Codes, splits: Sequence[Mask]) -> list[list[Half]]:
     found = []
     for in_first in splits:
         first = np.bincount(codes[in_first], minlength=len(every))
-        found.append([_counted(table) for table in (first, every - first)])
+        halves: list[Half] = []
+        for table in (first, every - first):
+            halves.append((int(table.sum()), int(np.count_nonzero(table)), entropy_bits(table)))
+        found.append(halves)
     return found
-
-
-def _counted(table: Counts) -> Half:
-    return int(table.sum()), int(np.count_nonzero(table)), entropy_bits(table)
 
 
 def _logs_by_groups(
@@ -225,37 +224,13 @@ def _logs_by_blocks(
     """Return what `_logs_by_groups` does of labels alone, by blocks.
 
     Rows that fall alike in every split are one block; where labels are few, those that share one.
+    N rows fall into both halves of S splits by P patterns.
     """
-    pattern = _blocks(splits)
-    membership = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
+    pattern = _blocks(splits)  # (N,)
+    membership = np.empty((len(splits), int(pattern.max()) + 1), np.int64)  # (S, P)
     membership[:, pattern] = splits
-    halves = _Halves(z, s2, pattern, membership)
-    every_row = np.arange(len(z))
-    kinds = int(ys.max()) + 1
-    if kinds <= _FEW:
-        return halves.logs(every_row, ys, kinds)
-    classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
-    own = [halves.logs(rows, 0 * rows, 1)[0] for rows in classes]
-    return halves.logs(every_row, 0 * ys, 1)[0], np.sum(own, axis=0)
 
-
-@dataclass(frozen=True)
-class _Halves:
-    """Both halves of S splits of N rows, which fall into them by P patterns.
-
-    Attributes:
-        z: shape ``(N, dim)``.
-        s2: variance of the kernel.
-        pattern: of each row, shape ``(N,)``.
-        membership: 1 where a pattern lies in the first half, shape ``(S, P)``.
-    """
-
-    z: Values
-    s2: float
-    pattern: Codes
-    membership: Codes
-
-    def logs(self, rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
+    def logs(rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
         """Return sums over the rows of either half of log2 of their kernel sums.
 
         Over the half, then over its rows of the same label; both ``(S, 2, B)``. M rows count, of K
@@ -266,15 +241,15 @@ class _Halves:
             labels: of these rows, shape ``(M,)``.
             kinds: K.
         """
-        splits, patterns = self.membership.shape
-        blocks = self.pattern[rows] * kinds + labels
-        sums, order = block_sums(self.z[rows], np.array([self.s2]), blocks, patterns * kinds)
-        by_pattern = sums[0].reshape(2, patterns, -1)  # (B, P, K * M)
-        in_first = self.membership[:, self.pattern[rows][order]]  # (S, M)
+        patterns = membership.shape[1]
+        blocks = pattern[rows] * kinds + labels
+        sums, order = block_sums(z[rows], s2, blocks, patterns * kinds)
+        by_pattern = sums.reshape(2, patterns, -1)  # (B, P, K * M)
+        in_first = membership[:, pattern[rows][order]]  # (S, M)
         with single_blas():
             of_first, of_second = (
-                (half.astype(float) @ by_pattern).reshape(2, splits, kinds, len(rows))
-                for half in (self.membership, 1 - self.membership)
+                (half.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows))
+                for half in (membership, 1 - membership)
             )
             of_own_half = np.where(in_first[:, None], of_first, of_second)  # (B, S, K, M)
             of_own_label = of_own_half[:, :, labels[order], np.arange(len(rows))]  # (B, S, M)
@@ -284,6 +259,14 @@ class _Halves:
                 for each in (of_own_half.sum(axis=2), of_own_label)
             )
         return total, own
+
+    every_row = np.arange(len(z))
+    kinds = int(ys.max()) + 1
+    if kinds <= _FEW:
+        return logs(every_row, ys, kinds)
+    classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
+    own = [logs(rows, 0 * rows, 1)[0] for rows in classes]
+    return logs(every_row, 0 * ys, 1)[0], np.sum(own, axis=0)
 
 
 def _blocks(splits: Sequence[Mask]) -> Codes:

@@ -19,41 +19,41 @@ from infoplane.analysis.kernels.tiles import TILE, Blocks, Points, Tile
 from infoplane.types.arrays import Codes, Floats, Values
 
 
-def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple[Floats, Codes]:
+def block_sums(z: Values, s2: float, blocks: Codes, count: int) -> tuple[Floats, Codes]:
     """Return the sums of `grouped_sums` by blocks of rows; those of unions of blocks follow.
 
-    On the processor, of values in memory: ``16 v count n`` bytes. Errors as there.
+    On the processor, of values in memory: ``16 count n`` bytes. Errors as there.
 
     Args:
         z: shape ``(n, dim)``, float32 or float64.
-        variances: the s2, shape ``(v,)``, positive.
+        s2: variance of the kernel, positive.
         blocks: the block of every row, shape ``(n,)``.
         count: of the blocks.
 
     Returns:
-        Sums of shape ``(v, 2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by
+        Sums of shape ``(2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by
         block.
     """
     n = len(z)
-    z, variances = in_unit(z, variances)  # type: ignore[assignment]  # values stay values
+    z, variances = in_unit(z, np.array([s2]))  # type: ignore[assignment]  # values stay values
     order = np.argsort(blocks, kind="stable")
     block_of = blocks[order]  # (n,)
     edges = np.searchsorted(block_of, np.arange(count + 1))
-    total = np.zeros((len(variances), 2, count, n))
+    total = np.zeros((2, count, n))
     strip = _pass_of(z, order, rates_of(variances), Blocks(edges, block_of)).strip
     starts = range(0, n, TILE)
     with single_blas():
         for row, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
             first = block_of[row]
-            total[:, :, first : first + below.shape[2], row:] += below
+            total[:, first : first + below.shape[1], row:] += below
             total[..., row : row + TILE] += sums
-    total[:, :, block_of, np.arange(n)] += 1.0  # every row with itself
+    total[:, block_of, np.arange(n)] += 1.0  # every row with itself
     return total, order
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _BlockPass:
-    """One pass over all pairs of n sorted rows of B blocks, for V variances.
+    """One pass over all pairs of n sorted rows of B blocks, for one variance.
 
     Attributes:
         points: by whichever their distances are made of.
@@ -73,7 +73,7 @@ class _BlockPass:
             row: the first of the strip.
 
         Returns:
-            Shapes ``(V, 2, B, rows)`` and ``(V, 2, b, n - row)``, b the blocks of these rows.
+            Shapes ``(2, B, rows)`` and ``(2, b, n - row)``, b the blocks of these rows.
         """
         from infoplane.analysis.kernels.pairwise_compiled import add_tile_of_blocks
 
@@ -81,10 +81,9 @@ class _BlockPass:
         block_of = self.blocks.block_of
         n = len(block_of)
         height = min(TILE, n - row)
-        variances = len(self.points.scales)
         own_blocks = int(block_of[row + height - 1] - block_of[row]) + 1
-        sums = np.zeros((variances, 2, len(self.blocks.edges) - 1, height))
-        below = np.zeros((variances, 2, own_blocks, n - row))
+        sums = np.zeros((2, len(self.blocks.edges) - 1, height))
+        below = np.zeros((2, own_blocks, n - row))
         for column in range(row, n, TILE):
             tile = Tile(row, column, height, min(TILE, n - column), column - row)
             products = self._products(tile)
@@ -105,7 +104,7 @@ def _pass_of(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> _BlockPa
     Args:
         z: shape ``(n, dim)``.
         order: sorts the rows by block, shape ``(n,)``.
-        rates: of the exponents, shape ``(V,)``.
+        rates: of the exponents, shape ``(1,)``.
         blocks: of the sorted rows.
     """
     n, dim = z.shape
@@ -113,7 +112,7 @@ def _pass_of(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> _BlockPa
         columns = columns_of(z, order)
         none = np.empty(0, columns.dtype)
         return _BlockPass(Points(columns, none, scales_of(rates)), blocks, None)
-    _, rows = next(passes(z, order, rates.max(keepdims=True)))  # in memory: nothing to close
+    _, rows = next(passes(z, order, rates))  # in memory: nothing to close
     values = rows.rows(0, n)
     nothing = np.empty((0, 0), values.dtype)
     return _BlockPass(Points(nothing, rows.norms, scales_of(rates)), blocks, values)

@@ -45,25 +45,21 @@ class Distances:
 
     def tile(self, row: int, column: int) -> Floats:
         """Return the tile that begins at a row and at a column >= row; not to be written to."""
+        from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
+
         place = (row, column)
         if place in self._tiles:
             return self._tiles[place]
-        made = self._made(row, column)
-        if self._remembers:
-            self._tiles[place] = made
-        return made
-
-    def _made(self, row: int, column: int) -> Floats:
-        from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
-
         rows = slice(row, min(row + TILE, self.n))
         columns = slice(column, min(column + TILE, self.n))
         if self._direct:
             made = np.empty((rows.stop - row, columns.stop - column))
             from_differences(self._coordinates, row, column, made)
-            return made
-        made = self._centred[rows] @ self._centred[columns].T
-        from_products(made, self._norms[rows], self._norms[columns], self.points, row, column)
+        else:
+            made = self._centred[rows] @ self._centred[columns].T
+            from_products(made, self._norms[rows], self._norms[columns], self.points, row, column)
+        if self._remembers:
+            self._tiles[place] = made
         return made
 
 

@@ -353,33 +353,29 @@ def add_tile_of_blocks(
     Args:
         products, points, tile: as there.
         blocks: fields of `Blocks` of these rows, B of them.
-        sums: of the rows, shape ``(V, 2, B, height)``.
-        below: of the columns, shape ``(V, 2, blocks of these rows, columns)``.
+        sums: of the rows, shape ``(2, B, height)``.
+        below: of the columns, shape ``(2, blocks of these rows, columns)``.
     """
     _, _, scales = points
     edges, block_of = blocks
     top, left, height, width, offset = tile
     distances = np.empty(width, np.float32)
-    running = np.zeros((len(scales), 2, width), np.float32)
+    running = np.zeros((2, width), np.float32)
     for of_row in range(height):
         row = top + of_row
         start = of_row + 1 if top == left else 0
         row_of_distances(products, points, row, tile, distances[start:])
-        for variance in range(len(scales)):
-            first = start
-            block = block_of[min(left + start, len(block_of) - 1)]
-            while first < width:
-                last = min(edges[block + 1] - left, width)
-                low, up = add_kernels(
-                    distances[first:last],
-                    scales[variance],
-                    running[variance, 0, first:last],
-                    running[variance, 1, first:last],
-                )
-                sums[variance, 0, block, of_row] += low
-                sums[variance, 1, block, of_row] += up
-                first = last
-                block += 1
+        first = start
+        block = block_of[min(left + start, len(block_of) - 1)]
+        while first < width:
+            last = min(edges[block + 1] - left, width)
+            low, up = add_kernels(
+                distances[first:last], scales[0], running[0, first:last], running[1, first:last]
+            )
+            sums[0, block, of_row] += low
+            sums[1, block, of_row] += up
+            first = last
+            block += 1
         ends = of_row == height - 1 or of_row % _FLUSH == _FLUSH - 1
         if ends or block_of[row + 1] != block_of[row]:
             settle_block(running, below, block_of[row] - block_of[top], offset)
@@ -390,17 +386,15 @@ def settle_block(running: Any, below: Any, block: int, offset: int) -> None:
     """Add the running sums of columns to those of one block of rows, and begin anew.
 
     Args:
-        running: shape ``(V, 2, width)``.
-        below: shape ``(V, 2, blocks, columns)``.
+        running: shape ``(2, width)``.
+        below: shape ``(2, blocks, columns)``.
         block: of the rows, counted from the first of the tile.
         offset: where these columns begin in ``below``.
     """
-    variances, bounds, width = running.shape
-    for variance in range(variances):
-        for bound in range(bounds):
-            for column in range(width):
-                total = running[variance, bound, column]
-                below[variance, bound, block, offset + column] += total
+    bounds, width = running.shape
+    for bound in range(bounds):
+        for column in range(width):
+            below[bound, block, offset + column] += running[bound, column]
     running[:] = 0
 
 

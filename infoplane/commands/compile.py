@@ -52,7 +52,7 @@ def compile_kernels() -> None:
         (16, 1.0),
         (16, 1e-6),
     ):  # differences; products: float32, float64
-        block_sums(inputs[:, :1].repeat(units, axis=1), np.array([scale]), labels, 2)
+        block_sums(inputs[:, :1].repeat(units, axis=1), scale, labels, 2)
 
 
 def compile_() -> None:
