@@ -121,7 +121,8 @@ def test_the_first_canonical_pair_is_the_one_that_was_planted() -> None:
     rng = np.random.default_rng(0)
     x, z = rng.normal(size=(2, 2000, 4))
     z[:, 2] = 0.9 * x[:, 1] + math.sqrt(1 - 0.81) * z[:, 2]
-    a, b = canonical_fit(x[:1000], z[:1000], 2).scores(x[1000:], z[1000:])
+    of_x, of_z = canonical_fit(x[:1000], z[:1000], 2)
+    a, b = x[1000:] @ of_x, z[1000:] @ of_z
     assert abs(np.corrcoef(a[:, 0], x[1000:, 1])[0, 1]) > 0.95
     assert abs(np.corrcoef(b[:, 0], z[1000:, 2])[0, 1]) > 0.95
     assert abs(np.corrcoef(a[:, 1], b[:, 1])[0, 1]) < 0.15

@@ -9,7 +9,7 @@ and neighbours in two or three well chosen functions do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,23 +27,6 @@ from infoplane.types.arrays import Floats, Mask
 
 _LEAST_ROWS_PER_FEATURE = 16
 _PAIRS = (2, 3)
-
-
-@dataclass(frozen=True)
-class Projection:
-    """Linear maps of the features of X and of Z to pairs of canonical variables.
-
-    Attributes:
-        x_directions: shape ``(p, pairs)``, the strongest pair first.
-        z_directions: shape ``(q, pairs)``.
-    """
-
-    x_directions: Floats
-    z_directions: Floats
-
-    def scores(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Return the normal scores of both sides' canonical variables, ``(n, pairs)`` each."""
-        return rank_scores(x @ self.x_directions), rank_scores(z @ self.z_directions)
 
 
 def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
@@ -99,8 +82,9 @@ def _readings_of_half(
     Returns:
         A list for every kind of reading, empty where the rows do not have it.
     """
-    fit = canonical_fit(x[~half], z[~half], max(_PAIRS))
-    x_scores, z_scores = fit.scores(x[half], z[half])
+    x_directions, z_directions = canonical_fit(x[~half], z[~half], max(_PAIRS))
+    x_scores = rank_scores(x[half] @ x_directions)
+    z_scores = rank_scores(z[half] @ z_directions)
     most = len(x_scores) - 1
     neighbours = (min(neighbours[0], most), min(neighbours[1], most))
     readings = []
@@ -114,20 +98,24 @@ def _readings_of_half(
     return readings
 
 
-def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
+def canonical_fit(x: Floats, z: Floats, pairs: int) -> tuple[Floats, Floats]:
     """Fit canonical correlations, with a ridge of p/n on features of variance 1.
 
     Args:
         x: shape ``(n, p)``.
         z: shape ``(n, q)``.
         pairs: how many.
+
+    Returns:
+        Linear maps of the features to pairs of canonical variables, the strongest first, shapes
+        ``(p, pairs)`` and ``(q, pairs)``.
     """
     x = x - x.mean(axis=0)
     z = z - z.mean(axis=0)
     x_root = _inverse_root(x)
     z_root = _inverse_root(z)
     left, _, right = np.linalg.svd(x_root @ (x.T @ z / len(x)) @ z_root)
-    return Projection(x_root @ left[:, :pairs], z_root @ right[:pairs].T)
+    return x_root @ left[:, :pairs], z_root @ right[:pairs].T
 
 
 def _inverse_root(features: Floats) -> Floats:

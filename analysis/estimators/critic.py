@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from infoplane.types.arrays import Ids
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PairedRows:
     """Paired rows as a critic takes them.
 

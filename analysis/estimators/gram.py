@@ -19,16 +19,17 @@ _ALIGNMENT_GRID = np.geomspace(0.1, 10.0, 17).tolist()
 """Widths that are tried, in median distances."""
 
 
-def squared_distances(z: Values) -> Floats:
+def squared_distances(
+    z: Values, finish: Callable[[Floats], object] = lambda distances: None
+) -> Floats:
     """Return squared Euclidean distances of all row pairs, shape ``(n, n)``.
 
     They come from matrix products of the centred rows.
+
+    Args:
+        z: shape ``(n, dim)``.
+        finish: changes every strip of rows in place while it is in cache.
     """
-    return _of_distances(z, lambda distances: None)
-
-
-def _of_distances(z: Values, finish: Callable[[Floats], object]) -> Floats:
-    """Return `squared_distances`, every strip of rows finished in place while it is in cache."""
     centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     norms = np.einsum("ij,ij->i", centred, centred)
     out = np.empty((len(centred), len(centred)))
@@ -63,7 +64,7 @@ def gram(v: Variable, width: float) -> Floats:
         np.exp(distances, out=distances)
         distances /= v.n
 
-    return _of_distances(v.values, kernel)
+    return squared_distances(v.values, kernel)
 
 
 def silverman_width(z: Values, gamma: float = 1.0) -> float:

@@ -31,7 +31,9 @@ def lanczos_entropy(a: Floats, alpha: float, steps: int, rng: Generator | None) 
     for _ in range(_PROBES):
         start = rng.choice(np.array([-1.0, 1.0]), size=len(a)) / np.sqrt(len(a))
         nodes, vectors = np.linalg.eigh(_tridiagonal(a, start, steps))
-        total += len(a) * float(vectors[0] ** 2 @ _spectral_function(nodes, alpha))
+        nodes = np.maximum(nodes, 1e-300)
+        values = -nodes * np.log2(nodes) if alpha == 1.0 else nodes**alpha
+        total += len(a) * float(vectors[0] ** 2 @ values)
     trace = total / _PROBES
     return trace if alpha == 1.0 else float(np.log2(trace) / (1.0 - alpha))
 
@@ -89,11 +91,6 @@ def pair_entropies(z: Values, width: float, codes: Codes | None) -> tuple[float,
     of_pairs = 2 * np.log2(len(z))
     of_kernel = float(of_pairs - np.log2(total[:, 0, 1].sum()))
     return of_kernel, float(of_pairs - np.log2(own[:, 0, 1].sum()))
-
-
-def _spectral_function(values: Floats, alpha: float) -> Floats:
-    positive = np.maximum(values, 1e-300)
-    return -positive * np.log2(positive) if alpha == 1.0 else positive**alpha
 
 
 def _tridiagonal(a: Floats, start: Floats, steps: int) -> Floats:

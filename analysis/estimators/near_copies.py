@@ -36,7 +36,7 @@ _SEPARATE = 0.8
 """Share of groups that no chance neighbour links to another."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Near:
     """The rows nearest to each row of a sample.
 
@@ -155,9 +155,9 @@ def share_of_near_copies(variables: Sequence[Variable]) -> float:
 def _comparable_units(variables: Sequence[Variable]) -> Floats | None:
     """Return units in which rows are compared, ``(n, units)``; None where there are none.
 
-    Of continuous variables they are at most 32 standardised units each. A variable whose values
-    repeat exactly has no near copies: an input that passes a noisy layer several times has fresh
-    outcomes.
+    Of continuous variables they are at most 32 standardised units each, evenly spaced. A variable
+    whose values repeat exactly has no near copies: an input that passes a noisy layer several times
+    has fresh outcomes.
     """
     if variables[0].n < _FEWEST_ROWS or all(v.kind == "discrete" for v in variables):
         return None
@@ -165,17 +165,12 @@ def _comparable_units(variables: Sequence[Variable]) -> Floats | None:
     for v in variables:
         if v.kind == "discrete":
             continue
-        units = _standard_units(v)
+        chosen = np.unique(np.linspace(0, v.dim - 1, _MOST_UNITS).round().astype(int))
+        units = standard_columns(v.values[:, chosen])
         if not has_density(units):
             return None
         of_all.append(units)
     return np.concatenate(of_all, axis=1)
-
-
-def _standard_units(v: Variable) -> Floats:
-    """Return up to 32 units of a variable, evenly spaced, of variance 1, ``(n, units)``."""
-    chosen = np.unique(np.linspace(0, v.dim - 1, _MOST_UNITS).round().astype(int))
-    return standard_columns(v.values[:, chosen])
 
 
 def _labels(variables: Sequence[Variable]) -> Codes:

@@ -27,7 +27,7 @@ from infoplane.types import Variable
 from infoplane.types.arrays import Array, Codes, Floats, Keys, Mask
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Side:
     """One variable as neighbours take it.
 
@@ -76,7 +76,7 @@ def symbol_entropy(a: Variable, b: Variable) -> float | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Pair:
     """Paired rows of two variables.
 

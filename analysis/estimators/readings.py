@@ -15,7 +15,7 @@ Neighbours = tuple[int, int]
 _EQUAL = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Reach:
     """How far neighbours lie.
 

@@ -157,20 +157,18 @@ class MatrixRenyi(SpecString):
         gram_of_z = self._gram(z, width)
         whole: list[Callable[[], Floats]] = [lambda: gram_of_z]
         blocks_of = [whole, *(self._blocks(gram_of_z, other) for other in others)]
-        blocks = list(chain.from_iterable(blocks_of))
+        of_identity = float(np.log2(z.n))  # over n, which has no blocks
         if self.lanczos:
-            entropies = iter(
-                [lanczos_entropy(block(), self.alpha, self.lanczos, rng) for block in blocks]
-            )
-            found = [next(entropies) if part else None for part in blocks_of]
-        else:
-            spectrum = iter(spectra(blocks))
-            found = [self._of_spectra(list(islice(spectrum, len(part)))) for part in blocks_of]
-        return [float(np.log2(z.n)) if bits is None else bits for bits in found]
-
-    def _of_spectra(self, parts: list[Floats]) -> float | None:
-        """Return the entropy of all eigenvalues together, None where there are none."""
-        return spectrum_entropy(np.concatenate(parts), self.alpha) if parts else None
+            return [
+                lanczos_entropy(part[0](), self.alpha, self.lanczos, rng) if part else of_identity
+                for part in blocks_of  # of one block each, or none
+            ]
+        spectrum = iter(spectra(list(chain.from_iterable(blocks_of))))
+        parts = [list(islice(spectrum, len(part))) for part in blocks_of]
+        return [
+            spectrum_entropy(np.concatenate(part), self.alpha) if part else of_identity
+            for part in parts
+        ]
 
     def _blocks(self, gram_of_z: Floats, other: Variable) -> list[Callable[[], Floats]]:
         """Return the matrix ``Z o other`` of trace one, or its blocks that are not zero.

@@ -83,25 +83,19 @@ class Sliced(OfVectors):
             notes = (*left_out, CONSTANT)
             return Estimate(0.0, n, self.name, "lower", target="population", notes=notes)
         rng = np.random.default_rng(0) if rng is None else rng
-        slices = np.array(self._slice_bits(a, b, rng))
+        projections = [_project(v, self.slices, rng) for v in (a, b) if v.kind == "continuous"]
+        pieces = [[p[:, [i]] for p in projections] for i in range(self.slices)]
+        if len(projections) == 2:
+            slices = np.array([mixed_bits(p, q, self.k) for p, q in pieces])
+        else:
+            codes = codes_of(a if a.kind == "discrete" else b)
+            slices = np.array([mixed_label_bits(p, codes, self.k) for (p,) in pieces])
         notes = (*left_out, "sliced, not Shannon MI", "interval over directions only")
         bits = float(slices.mean())
         found = Estimate(bits, n, self.name, "lower", target="population", notes=notes)
         if self.slices == 1:
             return found
         return found.with_error(float(slices.std(ddof=1) / np.sqrt(self.slices)))
-
-    def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:
-        """Return the information of every pair of directions, or of a direction and symbols.
-
-        In bits.
-        """
-        projections = [_project(v, self.slices, rng) for v in (a, b) if v.kind == "continuous"]
-        pieces = [[p[:, [i]] for p in projections] for i in range(self.slices)]
-        if len(projections) == 2:
-            return [mixed_bits(p, q, self.k) for p, q in pieces]
-        codes = codes_of(a if a.kind == "discrete" else b)
-        return [mixed_label_bits(p, codes, self.k) for (p,) in pieces]
 
 
 def _project(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:

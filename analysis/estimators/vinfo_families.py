@@ -368,47 +368,10 @@ def fit_gaussian(split: Split) -> Predictor:
 
     One Gaussian per class, its covariance shrunk as the inner rows like best.
     """
-    classes = _Gaussians.of(split)
+    means, covariances, pooled = _moments_of_classes(split)
+    eye = np.eye(len(pooled))
 
-    def loss(shrinkage: tuple[float, float]) -> float:
-        return split.inner_loss(classes.predictor(*shrinkage)(split.zi))
-
-    best = min(itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)), key=loss)
-    return classes.predictor(*best)
-
-
-@dataclass(frozen=True)
-class _Gaussians:
-    """The classes of a split with two rows or more, as Gaussians of dimension d.
-
-    Attributes:
-        base: log share of each class, shape ``(classes,)``.
-        means: by class, shape ``(d,)``.
-        covariances: by class, shape ``(d, d)``.
-        pooled: covariance within the classes, shape ``(d, d)``.
-    """
-
-    base: Floats
-    means: dict[int, Floats]
-    covariances: dict[int, Floats]
-    pooled: Floats
-
-    @classmethod
-    def of(cls, split: Split) -> _Gaussians:
-        dim = split.z.shape[1]
-        rows = {}
-        for code in range(len(split.base)):
-            inside = split.z[split.y == code]
-            if len(inside) > 1:
-                rows[code] = inside
-        means = {code: z.mean(axis=0) for code, z in rows.items()}
-        covariances = {code: np.cov(z.T, bias=True).reshape(dim, dim) for code, z in rows.items()}
-        centred = [z - means[code] for code, z in rows.items()]
-        within = np.concatenate(centred) if centred else split.z
-        pooled = within.T @ within / len(within) + 1e-6 * np.eye(dim)
-        return cls(split.base, means, covariances, pooled)
-
-    def predictor(self, own_share: float, diagonal: float) -> Predictor:
+    def predictor(own_share: float, diagonal: float) -> Predictor:
         """Return log probabilities of classes by shrunk covariances.
 
         Args:
@@ -416,18 +379,40 @@ class _Gaussians:
             diagonal: share of the diagonal alone.
         """
         whitening: dict[int, tuple[Floats, float]] = {}
-        eye = np.eye(len(self.pooled))
-        for code, own in self.covariances.items():
-            full = own_share * own + (1.0 - own_share) * self.pooled
+        for code, own in covariances.items():
+            full = own_share * own + (1.0 - own_share) * pooled
             alone = np.diag(np.diag(full)) + 1e-3 * eye
             factor = np.linalg.cholesky((1.0 - diagonal) * full + diagonal * alone + 1e-9 * eye)
             whitening[code] = np.linalg.inv(factor), float(np.log(np.diag(factor)).sum())
 
         def log_probabilities(z: Floats) -> Floats:
-            out = np.repeat((self.base - 50.0)[None], len(z), axis=0)  # of absent classes
+            out = np.repeat((split.base - 50.0)[None], len(z), axis=0)  # of absent classes
             for code, (whiten, log_det) in whitening.items():
-                distance = np.sum(((z - self.means[code]) @ whiten.T) ** 2, axis=1)
-                out[:, code] = self.base[code] - 0.5 * distance - log_det
+                distance = np.sum(((z - means[code]) @ whiten.T) ** 2, axis=1)
+                out[:, code] = split.base[code] - 0.5 * distance - log_det
             return log_softmax(out)
 
         return log_probabilities
+
+    def loss(shrinkage: tuple[float, float]) -> float:
+        return split.inner_loss(predictor(*shrinkage)(split.zi))
+
+    return predictor(*min(itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)), key=loss))
+
+
+def _moments_of_classes(split: Split) -> tuple[dict[int, Floats], dict[int, Floats], Floats]:
+    """Return means ``(d,)`` and covariances ``(d, d)`` of classes, and the one within all of them.
+
+    Classes of a single row have none.
+    """
+    dim = split.z.shape[1]
+    rows = {}
+    for code in range(len(split.base)):
+        inside = split.z[split.y == code]
+        if len(inside) > 1:
+            rows[code] = inside
+    means = {code: z.mean(axis=0) for code, z in rows.items()}
+    covariances = {code: np.cov(z.T, bias=True).reshape(dim, dim) for code, z in rows.items()}
+    centred = [z - means[code] for code, z in rows.items()]
+    within = np.concatenate(centred) if centred else split.z
+    return means, covariances, within.T @ within / len(within) + 1e-6 * np.eye(dim)

@@ -22,7 +22,6 @@ from infoplane.analysis.estimators.wide_features import Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (
     Folds,
-    Labels,
     Reading,
     deal_folds,
     left_over_bits,
@@ -168,8 +167,7 @@ class Wide(OfVectors):
                 f"{self.name}: expected at least {_ROWS_PER_CLASS} rows for each symbol of "
                 f"{labels.name}, got {layer.n} rows of {len(counts)} symbols"
             )
-        target = Labels(principal_scores(layer.values), codes)
-        reading = read_labels(target, folds)
+        reading = read_labels(principal_scores(layer.values), codes, folds)
         self._require_settled(reading)
         independent = layer.n
         if samples is not None and label_of_sample(labels):

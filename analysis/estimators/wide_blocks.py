@@ -17,7 +17,7 @@ from infoplane.types.arrays import Codes, Floats
 _MOST_SWEEPS = 10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Blocks:
     """The block of every code of two layers.
 

@@ -19,7 +19,7 @@ _DIGITS = 6
 """In which features of variance near 1 differ, if they do."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Scores:
     """The leading principal scores of a layer.
 

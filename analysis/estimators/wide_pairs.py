@@ -41,7 +41,7 @@ _MOST_TO_TUNE = 2000
 """Rows on which sharpness and doubt are chosen."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Side:
     """One layer as it is coded.
 
@@ -54,7 +54,7 @@ class Side:
     books: dict[int, Codes]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Linked:
     """Two layers in blocks.
 
@@ -142,13 +142,10 @@ def link(first: Scores, second: Scores, largest: tuple[Side, Side], train: Ids) 
     inner, rows = split_inner(train)
     gains = _linked(largest, rows).gains(rows, inner)
     agreed = _linked(_agreeing_sides(first, second, rows), rows).gains(rows, inner)
-    if _clear(agreed - gains):
+    more = agreed - gains
+    if more.mean() > _CLEAR * more.std() / np.sqrt(len(more)):
         return _linked(_agreeing_sides(first, second, train), train)
     return _linked(largest, train)
-
-
-def _clear(gains: Floats) -> bool:
-    return bool(gains.mean() > _CLEAR * gains.std() / np.sqrt(len(gains)))
 
 
 def _agreeing_sides(first: Scores, second: Scores, train: Ids) -> tuple[Side, Side]:

@@ -19,7 +19,7 @@ _MOST_COUNTED = 4000
 """Rows from which the table is counted."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class View:
     """What a predictor is given, learnt on some of the rows.
 

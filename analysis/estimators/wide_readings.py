@@ -22,7 +22,6 @@ from infoplane.analysis.estimators.dependent_rows import (
 from infoplane.analysis.estimators.entropies import LN2
 from infoplane.analysis.estimators.gaussian_fit import paired_correlations
 from infoplane.analysis.estimators.wide_features import (
-    Canonical,
     Scores,
     canonical_directions,
     uncorrelated,
@@ -38,7 +37,7 @@ _FEW_ROWS = 4000
 _MOST_TO_TUNE = 4000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Reading:
     """What held-out rows gain from a critic of half the training rows and from one of all.
 
@@ -91,29 +90,7 @@ class Reading:
         return float(np.linalg.norm(errors))
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """Symbols that are given.
-
-    Attributes:
-        scores: of the layer, n rows.
-        labels: dense codes, shape ``(n,)``.
-    """
-
-    scores: Scores
-    labels: Codes
-
-    def view(self, rows: Ids) -> View:
-        """Return features and symbols of all rows, learnt on some."""
-        classes = int(self.labels.max()) + 1
-        members = uncorrelated(np.eye(classes)[self.labels[rows]])
-        found = canonical_directions(self.scores.white[rows], members)
-        agreed = self.scores.white @ (found.first * found.correlations)
-        features = (agreed, self.scores.weighted)
-        return View(self.scores.white, features, self.labels, classes)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Fold:
     """Rows to learn from, in random order or sample by sample, and rows held out."""
 
@@ -155,18 +132,32 @@ def _partition(n: int, samples: Codes | None, rng: np.random.Generator) -> tuple
     return tuple(folds)
 
 
-def read_labels(target: Labels, folds: Folds) -> Reading:
-    """Read the information of labels on the held-out rows of these folds."""
+def read_labels(scores: Scores, labels: Codes, folds: Folds) -> Reading:
+    """Read the information of labels on the held-out rows of these folds.
+
+    Args:
+        scores: of the layer, n rows.
+        labels: dense codes, shape ``(n,)``.
+        folds: of the rows.
+    """
+    classes = int(labels.max()) + 1
+
+    def view(rows: Ids) -> View:
+        """Return features and symbols of all rows, learnt on some."""
+        members = uncorrelated(np.eye(classes)[labels[rows]])
+        found = canonical_directions(scores.white[rows], members)
+        agreed = scores.white @ (found.first * found.correlations)
+        return View(scores.white, (agreed, scores.weighted), labels, classes)
 
     def critic(train: Ids, tested: Ids) -> Floats:
         inner, rows = split_inner(train[:_MOST_TO_TUNE])
-        tuning = tune(target.view(rows), rows, inner)
+        tuning = tune(view(rows), rows, inner)
         if not tuning.sharpness:
             return np.zeros(len(tested))
-        return gains(target.view(train), train, tested, tuning)
+        return gains(view(train), train, tested, tuning)
 
     reading = cross_fit("labels", with_first_half(critic), folds)
-    return replace(reading, excess=_excess_of_shares(target.labels, folds, reading.full != 0))
+    return replace(reading, excess=_excess_of_shares(labels, folds, reading.full != 0))
 
 
 def _excess_of_shares(labels: Codes, folds: Folds, learnt: Mask) -> float:
@@ -201,7 +192,10 @@ def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
 
     def critic(train: Ids, tested: Ids) -> Floats:
         inner, rows = split_inner(train)
-        agreed = _agreement(canonical_directions(a[rows], b[rows]), a[inner], b[inner])
+        tried = canonical_directions(a[rows], b[rows])
+        agreed = paired_correlations(a[inner] @ tried.first, b[inner] @ tried.second)
+        clear = agreed > 2 / np.sqrt(len(inner))
+        agreed = np.where(clear, np.minimum(agreed, 1 - 1e-9), 0.0)
         found = canonical_directions(a[train], b[train])
         kept = min(len(agreed), len(found.correlations))
         rho = agreed[:kept]
@@ -214,12 +208,6 @@ def read_gaussian(a: Floats, b: Floats, folds: Folds) -> Reading:
 
     name = "normal scores of canonical directions"
     return cross_fit(name, with_first_half(critic), folds)
-
-
-def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
-    """Return the correlations that hold on other rows, 0 where they are not clear, ``(m,)``."""
-    rho = paired_correlations(a @ found.first, b @ found.second)
-    return np.where(rho > 2 / np.sqrt(len(a)), np.minimum(rho, 1 - 1e-9), 0.0)
 
 
 def left_over_bits(a: Floats, b: Floats, labels: tuple[Codes, Codes]) -> float:

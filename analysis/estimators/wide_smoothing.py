@@ -16,7 +16,7 @@ _NEIGHBOURS = 8
 """Rows that vote."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Smoother:
     """Predict a row's class from the classes of other rows.
 
