@@ -191,10 +191,11 @@ def _one_sided_labels(plane: Plane) -> list[str]:
     shown = any(point.quantity == "i_zy" for point in plane)
     if not shown or plane.h_y_bits is None or not 0 < plane.h_y_bits < ONE_SIDED_BITS:
         return []
+    percent = math.floor(1000 * _least_share(plane.h_y_bits) + 1e-6) / 10
     return [
         f"labels: H(Y) = {plane.h_y_bits:.2f} bits: at least "
-        f"{100 * _least_share(plane.h_y_bits):.0f} % of the rows have the same label, I(Z;Y) rests "
-        "on the others; take a probe with more of them"
+        f"{percent:g} % of the rows have the same label, I(Z;Y) rests on the others; take a probe "
+        "with more of them"
     ]
 
 

@@ -12,6 +12,10 @@ from infoplane.types.arrays import Array, Mask
 
 IGNORED = -100
 """The label that torch's losses leave out (``ignore_index``)."""
+UNLABELLED = -1
+"""What scikit-learn writes where there is no label."""
+VOID = 255
+"""What data sets of segmented images write where there is no class."""
 
 
 def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kind:
@@ -50,6 +54,27 @@ def ignored_rows(y: Array) -> Mask:
         return none
     ignored = np.asarray(y == IGNORED).reshape(-1)
     return ignored if bool((y.reshape(-1)[~ignored] >= 0).all()) else none
+
+
+def stray_label(y: Array) -> int | None:
+    """Return the class label that may mean none: -1 or 255 beside classes 0, 1, ... K-1.
+
+    None where there is no such label. Three classes -1, 0 and 1 are classes.
+
+    Args:
+        y: integers, shape ``(n,)``.
+
+    Example:
+        >>> stray_label(np.array([0, 1, 2, -1])), stray_label(np.array([-1, 0, 1]))
+        (-1, None)
+    """
+    found = np.unique(y).tolist()
+    for stray, fewest in ((UNLABELLED, 3), (VOID, 2)):
+        others = [label for label in found if label != stray]
+        byte = len(others) == VOID  # every value of a byte is a class
+        if len(found) > len(others) >= fewest and not byte and others == list(range(len(others))):
+            return stray
+    return None
 
 
 def rows_without_label(label_sets: Iterable[Array]) -> Mask | None:

@@ -16,7 +16,7 @@ import infoplane as ip
 from infoplane.analysis.estimators.label_bins import LABEL_BINS, quantile_labels
 from infoplane.archive import Archive
 from infoplane.errors import InputError
-from infoplane.kinds import ignored_rows, kind_of_inputs
+from infoplane.kinds import ignored_rows, kind_of_inputs, stray_label
 from infoplane.types import continuous
 
 SPECS = [
@@ -254,3 +254,35 @@ def test_other_labels_than_those_of_the_probe_are_warned_of(tmp_path: Path) -> N
     ip.Recorder(net, probe=(ids, y), rows="token", y=rule, to=tmp_path / "tokens")
     with pytest.warns(RuntimeWarning, match="takes the place of the labels of the probe"):
         ip.Recorder(net, probe=(x, y), y=y % 2, to=tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("labels", "stray"),
+    [
+        ([0, 1, 2, -1], -1),
+        ([0, 1, 255], 255),
+        (list(range(19)) + [255] * 3, 255),
+        ([-1, 1], None),
+        ([-1, 0, 1], None),
+        ([-1, 0, 2, 3], None),
+        ([-2, -1, 0, 1, 2], None),
+        (list(range(256)), None),
+        ([0, 1, 2], None),
+    ],
+)
+def test_a_label_that_may_mean_none_stands_beside_whole_classes(
+    labels: list[int], stray: int | None
+) -> None:
+    assert stray_label(np.array(labels)) == stray
+
+
+@pytest.mark.parametrize("none", [-1, 255, ""])
+def test_labels_that_may_mean_none_are_counted_with_a_word(tmp_path: Path, none: object) -> None:
+    y = [none if row % 4 == 0 else row % 3 for row in range(40)]
+    if none == "":
+        y = [str(label) for label in y]
+    with pytest.warns(UserWarning, match="10 of 40 labels are"):
+        run = ip.from_arrays(
+            {"l": np.eye(40)[:, :3]}, x=np.arange(40), y=np.array(y), to=tmp_path / "run"
+        )
+    assert run.n_rows == 40

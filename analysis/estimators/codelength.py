@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.dependent_rows import sample_by_sample, samples_of
+from infoplane.analysis.estimators.dependent_rows import (
+    copies_as_samples,
+    sample_by_sample,
+    samples_of,
+)
 from infoplane.analysis.estimators.surprise import (
     generator_of,
     predictor_columns,
@@ -75,6 +79,7 @@ def mdl_online_code(
             f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "
             f"{y.n} rows"
         )
+    z, y, _ = copies_as_samples(z, y)  # a probe that saw one copy knows the others
     codes = codes_of(y)
     columns = predictor_columns(z)
     bits_of_label = float(np.log2(int(codes.max()) + 1))

@@ -129,6 +129,25 @@ def _copies(layer: Variable, *others: Variable) -> Codes | None:
     return groups
 
 
+def copies_as_samples(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
+    """Return variables whose copies of a row are positions of one sample, and a note.
+
+    What is fitted on one copy has seen the others: they are held out together. Variables without
+    copies, or that have samples, are returned as they are.
+
+    Args:
+        a: n rows.
+        b: n rows.
+    """
+    if a.samples is not None or b.samples is not None:
+        return a, b, []
+    groups = _copies(a, b) if a.kind == "continuous" else _copies(b, a)
+    if groups is None:
+        return a, b, []
+    note = f"some rows come several times: copies of {count_of(groups)} rows are held out together"
+    return replace(a, samples=groups), replace(b, samples=groups), [note]
+
+
 def sample_by_sample(rows: Ids, samples: Codes | None, rng: Generator) -> Ids:
     """Return the rows with those of one sample next to each other, samples in random order.
 

@@ -28,6 +28,7 @@ from infoplane.analysis.estimators.critic import (
     smile_nats,
 )
 from infoplane.analysis.estimators.dependent_rows import (
+    copies_as_samples,
     first_half,
     sample_by_sample,
     samples_of,
@@ -120,6 +121,8 @@ class Variational(OfVectors):
         self.require_supported(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
+        a, b, repeated = copies_as_samples(a, b)
+        copied += repeated
         if any((v.values == v.values[0]).all() for v in (a, b)):
             return self._result(0.0, n, (*copied, CONSTANT))
         if a.n < 4 * self.batch:

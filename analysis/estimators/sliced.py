@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_l
 from infoplane.analysis.estimators.of_vectors import OfVectors
 from infoplane.analysis.estimators.rank_scores import standard_columns
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
+from infoplane.analysis.estimators.upsampled import without_upsampling
 from infoplane.contract import Traits
 from infoplane.errors import InputError
 from infoplane.rows import codes_of
@@ -78,7 +79,8 @@ class Sliced(OfVectors):
         a, b, copied = without_copies(a, b)
         a, b, repeated = without_repeats(a, b)
         a, b, alone = with_shared_symbols(a, b)
-        left_out = (*copied, *repeated, *alone)
+        a, b, upsampled = without_upsampling(a, b)
+        left_out = (*copied, *repeated, *alone, *upsampled)
         if any((v.values == v.values[0]).all() for v in (a, b)):
             notes = (*left_out, CONSTANT)
             return Estimate(0.0, n, self.name, "lower", target="population", notes=notes)

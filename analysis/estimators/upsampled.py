@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from infoplane.analysis.estimators.copies import first_of_every
@@ -51,25 +49,6 @@ def without_upsampling(a: Variable, b: Variable) -> tuple[Variable, Variable, li
         "labels in the shares that they have"
     )
     return a.take(rows), b.take(rows), [note]
-
-
-def copies_as_samples(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
-    """Return variables whose copies by `upsampled_groups` are positions of one sample, and a note.
-
-    Held out together, all rows can be read. Other variables are returned as they are.
-
-    Args:
-        a: shape ``(n, da)``.
-        b: shape ``(n, db)``.
-    """
-    if a.kind == b.kind or a.samples is not None or b.samples is not None:
-        return a, b, []
-    layer, labels = (a, b) if b.kind == "discrete" else (b, a)
-    groups = upsampled_groups(layer, labels)
-    if groups is None:
-        return a, b, []
-    note = "rows of some labels come several times (upsampled): copies are held out together"
-    return replace(a, samples=groups), replace(b, samples=groups), [note]
 
 
 def upsampled_groups(layer: Variable, labels: Variable) -> Codes | None:

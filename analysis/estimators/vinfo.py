@@ -15,7 +15,12 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.estimators.copies import without_copies
-from infoplane.analysis.estimators.dependent_rows import count_of, samples_of, stderr_of_mean
+from infoplane.analysis.estimators.dependent_rows import (
+    copies_as_samples,
+    count_of,
+    samples_of,
+    stderr_of_mean,
+)
 from infoplane.analysis.estimators.entropies import LN2
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.spec_string import SpecString
@@ -25,7 +30,6 @@ from infoplane.analysis.estimators.surprise import (
     predictor_columns,
     samples_in_folds,
 )
-from infoplane.analysis.estimators.upsampled import copies_as_samples
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
 )
@@ -260,8 +264,9 @@ def conditional_vinformation(
     require_same_rows(z, y)
     require_same_rows(given, y)
     seed = int(generator_of(rng).integers(2**63))
+    z, y, copied = copies_as_samples(z, y)
     columns = np.hstack([predictor_columns(z), predictor_columns(given)])
     both = Variable(f"{z.name}+{given.name}", columns, "continuous")
     _, without = both_surprises(given, y, usable, np.random.default_rng(seed))
     _, with_z = both_surprises(both, y, usable, np.random.default_rng(seed))
-    return summary_of(without - with_z, y, usable, (f"conditional on {given.name}",))
+    return summary_of(without - with_z, y, usable, (f"conditional on {given.name}", *copied))

@@ -9,6 +9,7 @@ import numpy as np
 from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.dependent_rows import (
     FEWEST_SAMPLES,
+    copies_as_samples,
     count_of,
     label_of_sample,
     samples_of,
@@ -17,7 +18,6 @@ from infoplane.analysis.estimators.entropies import LN2, counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.of_vectors import OfVectors
-from infoplane.analysis.estimators.upsampled import copies_as_samples
 from infoplane.analysis.estimators.wide_features import Scores, principal_scores
 from infoplane.analysis.estimators.wide_pairs import BOOKS, largest_sides, link, read_blocks
 from infoplane.analysis.estimators.wide_readings import (

@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike
 
 from infoplane.archive import layout
 from infoplane.errors import InputError
-from infoplane.kinds import IGNORED, ignored_rows, looks_like_classes
+from infoplane.kinds import IGNORED, ignored_rows, looks_like_classes, stray_label
 from infoplane.positions.samples import refuse_more_axes
 from infoplane.types import Kind
 from infoplane.types.arrays import Array, Ids, to_numpy
+from infoplane.user_warning import warn_user
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,12 @@ def _codes_of_strings(labels: Array) -> tuple[Ids, tuple[str, ...]]:
     ):
         raise InputError("y: expected integers, booleans, strings or floats, got mixed objects")
     names, codes = np.unique(labels.astype(str), return_inverse=True)
+    missing = np.asarray(names[codes] == "")
+    if missing.any() and len(names) > 1:
+        warn_user(
+            f"y: {int(missing.sum())} of {labels.size} labels are empty texts: counted as one more "
+            "class; where they mean none, leave these rows out of x, y and the layers"
+        )
     return codes.reshape(labels.shape).astype(np.int64), tuple(str(name) for name in names)
 
 
@@ -98,6 +105,14 @@ def _checked_integers(labels: Array, y_kind: str | None) -> Array:
         raise InputError(
             f"y: {ignored} of {len(labels)} labels are {IGNORED}, which losses ignore and which is "
             "no class; leave these rows out of x, y and the layers"
+        )
+    stray = stray_label(labels)
+    if stray is not None:
+        last = len(np.unique(labels)) - 2
+        warn_user(
+            f"y: {int((labels == stray).sum())} of {labels.size} labels are {stray}, beside "
+            f"classes 0 to {last}: counted as one more class; where it means none, leave these "
+            "rows out of x, y and the layers"
         )
     return labels.view(np.int64) if labels.dtype == np.uint64 else labels.astype(np.int64)
 
