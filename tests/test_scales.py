@@ -18,6 +18,8 @@ def layer(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     first = z[:, 0].copy()
     if kind == "massive activations":
         z[rng.choice(N, 10, replace=False), 0] *= 3000
+    elif kind == "massive rows":
+        z[rng.choice(N, 10, replace=False)] *= 3000
     elif kind == "masked":
         masked = rng.random(N) < 0.3
         z[masked, 0], first[masked] = -1e9, -3.0
@@ -26,7 +28,7 @@ def layer(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return z, first
 
 
-@pytest.mark.parametrize("kind", ["massive activations", "masked", "lognormal"])
+@pytest.mark.parametrize("kind", ["massive activations", "massive rows", "masked", "lognormal"])
 def test_labels_of_a_unit_with_huge_values_are_read(kind: str) -> None:
     errors = []
     for seed in range(3):

@@ -15,9 +15,8 @@ _HUGE = 10.0
 _BEYOND_ALL = 1000.0
 """Times the deviation of the other rows, from which one value, such as a mask, makes that of all.
 """
-_SATURATED = 0.01
-"""Share of a typical unit's deviation, below which what rows differ by is saturation, not content.
-"""
+_SATURATED = 100.0
+"""Deviations of the other rows from 0, beyond which they lie at a bound: a unit that saturates."""
 _MOST_ROWS = 5000
 """Rows, evenly spaced, by which units are looked at."""
 
@@ -55,12 +54,14 @@ def dwarfed_units(z: Values) -> Mask:
     deviation = rows.std(axis=0)
     low, high = np.quantile(rows, (0.05, 0.95), axis=0)
     central = (high - low) / _NORMAL_REACH
-    least_of_interest = _SATURATED * np.quantile(deviation, 0.5, method="lower")
-    dwarfed = (central > least_of_interest) & (deviation > _HUGE * central)
+    free = _SATURATED * central > np.abs(np.median(rows, axis=0))
+    dwarfed = free & (deviation > _HUGE * central)
     least, largest = rows.min(axis=0), rows.max(axis=0)
     for edge in (least, largest):
-        others = rows.std(axis=0, where=(rows != edge) | (least == largest))
-        dwarfed |= (others > least_of_interest) & (deviation > _BEYOND_ALL * others)
+        others = (rows != edge) | (least == largest)
+        scatter = rows.std(axis=0, where=others)
+        free = _SATURATED * scatter > np.abs(rows.mean(axis=0, where=others))
+        dwarfed |= free & (deviation > _BEYOND_ALL * scatter)
     return np.asarray(dwarfed)
 
 
