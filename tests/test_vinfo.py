@@ -390,14 +390,14 @@ def test_the_surprise_of_residuals_is_a_gaussian_log_density() -> None:
 
 
 def test_symbols_are_predicted_from_where_they_repeat() -> None:
-    assert surprise.target_columns(ip.discrete([0, 0, 1, 1])).tolist() == [
+    assert surprise.predictor_columns(ip.discrete([0, 0, 1, 1])).tolist() == [
         [1, 0],
         [1, 0],
         [0, 1],
         [0, 1],
     ]
     with pytest.raises(EstimatorError, match="3 different symbols in 4 rows"):
-        surprise.target_columns(ip.discrete([0, 0, 1, 2]))
+        surprise.predictor_columns(ip.discrete([0, 0, 1, 2]))
 
 
 def test_usable_information_is_a_mean_with_the_error_of_rows_and_of_the_base_rates() -> None:
