@@ -43,7 +43,7 @@ class RunFolders:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def next(self, resumed: bool) -> Path:
+    def next(self, resumed: bool = False) -> Path:
         """Return the folder of the training that begins now, or that goes on with another."""
         self._count += 1
         if not resumed and self._process != os.getpid():

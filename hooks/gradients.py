@@ -17,7 +17,6 @@ from infoplane.errors import InputError
 from infoplane.hooks.probing.probe import Forward, Probe, call
 
 LossFunction = Callable[[Any, Tensor], Tensor]
-BATCHES = 32
 
 
 def gradient_statistics(
@@ -27,7 +26,7 @@ def gradient_statistics(
     *,
     device: torch.device,
     forward: Forward | None = None,
-    batches: int = BATCHES,
+    batches: int = 32,
 ) -> dict[str, dict[str, float]]:
     """Return per weight matrix the size of the mean gradient and of its spread over batches.
 

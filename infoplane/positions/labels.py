@@ -43,10 +43,10 @@ def label_sets(
     Raises:
         InputError: an unknown rule, or labels that pair with neither samples nor positions.
     """
-    sets = []
-    for name, value in named_labels(y, given).items():
-        sets.append(_label_set(name, value, shape, sequences, ignore_index))
-    return sets
+    return [
+        _label_set(name, value, shape, sequences, ignore_index)
+        for name, value in named_labels(y, given).items()
+    ]
 
 
 def _label_set(

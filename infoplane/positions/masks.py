@@ -122,7 +122,8 @@ def sequences_of(arrays: Arrays, key: str, mask: object) -> Sequences:
     _refuse_mask_of_padding(tokens, valid, mask_name)
     members, content, others = [], [], []
     for name, array in arrays.items():
-        if _belongs(name, array, key, positions):
+        same_length = array.ndim >= 2 and array.shape[1] == positions
+        if same_length and side(name) == side(key):
             members.append(name)
             if name != mask_name and not name.endswith(_NO_CONTENT):
                 content.append(_as_bytes(array.reshape(n * positions, -1)))
@@ -139,13 +140,6 @@ def _as_bytes(array: Array) -> NDArray[np.uint8]:
     if array.dtype.kind == "f":
         array = array + np.zeros((), array.dtype)  # -0.0 becomes 0.0
     return np.ascontiguousarray(array).view(np.uint8)
-
-
-def _belongs(name: str, array: Array, key: str, positions: int) -> bool:
-    """Return whether an input has the same positions: its length, and its side, are the key's."""
-    if name == key:
-        return True
-    return array.ndim >= 2 and array.shape[1] == positions and side(name) == side(key)
 
 
 def side(name: str) -> str:

@@ -40,7 +40,7 @@ class Import:
         """Length of the first axis: rows, or samples whose positions are rows."""
         return next(iter(self.first.values())).shape[0]
 
-    def describe(self, unit: str = "rows") -> str:
+    def describe(self, unit: str) -> str:
         """Return a summary to print; ``unit`` is what the first axis counts."""
         steps = list(self.steps)
         shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
@@ -52,7 +52,7 @@ class Import:
         return "\n".join(lines + [f"  left out: {text}" for text in self.left_out])
 
 
-def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
+def plan_import(arrays: Any, *, step: int, layers: Sequence[str] | None) -> Import:
     """Find which arrays are which layers of which step, and check that they fit together.
 
     Args:
