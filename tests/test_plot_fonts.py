@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 
-from infoplane.analysis.plot import style
+from infoplane.analysis.caveats import Caveats
+from infoplane.analysis.plot import plot_metrics, plot_plane, style
 from infoplane.analysis.plot.fonts import drawable, drawable_names, families
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate
 
 RARE = "⌖"
 """A sign that STIX, which comes with matplotlib, has and DejaVu Sans has not."""
@@ -29,3 +33,27 @@ def test_names_that_look_alike_without_a_font_are_numbered() -> None:
     with style.context():
         assert drawable_names(["一层", "二层"]) == ["1  □□", "2  □□"]
         assert drawable_names(["fc1", "fc2"]) == ["fc1", "fc2"]
+
+
+MATHS = r"$\frac$"
+"""A name that matplotlib would read as a broken formula."""
+
+
+def plane_of(**metrics: float) -> Plane:
+    numbers = (Estimate(1.0, 8, "exact"), Estimate(0.5, 8, "exact"))
+    across, up = (Point(0, "fc", q, e) for q, e in zip(("i_xz", "i_zy"), numbers, strict=True))  # type: ignore[arg-type]
+    return Plane((across, up), ("fc",), 8, 1.0, metrics={0: metrics})
+
+
+def test_a_warning_that_looks_like_a_formula_stands_as_it_is() -> None:
+    ax = plot_plane(plane_of(), caveats=Caveats(warnings=(f"nothing is shown in {MATHS}",)))
+    ax.figure.draw_without_rendering()
+    assert MATHS in ax.get_title(loc="left")
+    plt.close("all")
+
+
+def test_names_of_metrics_that_look_like_formulas_stand_as_they_are() -> None:
+    ax = plot_metrics(plane_of(**{MATHS: 1.0, "_hidden": 2.0}))
+    ax.figure.draw_without_rendering()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [MATHS, "_hidden"]
+    plt.close("all")

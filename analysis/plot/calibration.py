@@ -48,7 +48,10 @@ def draw_calibration(found: Calibration) -> Figure:
     widths = [3, 1] if coverage else [1]
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     _draw_errors(axes[0], scores, cases, names)
-    _name_cases(axes[0], [f"{case} ({found.truth_bits(case) + 0.0:.2f})" for case in cases])
+    labels = [f"{case} ({found.truth_bits(case) + 0.0:.2f})" for case in cases]
+    axes[0].set_yticks(range(len(cases)), labels, fontsize=6)
+    axes[0].set_ylim(len(cases) - 0.5, -0.5)
+    axes[0].set_title("case (truth in bits)", loc="right", x=-0.01, fontsize=6.5, color="0.3")
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside lower center",
@@ -99,12 +102,6 @@ def _draw_errors(
     ax.axvline(0, color="0.3", lw=0.8)
     ax.set_xlim(-1.1 * _LIMIT, 1.1 * _LIMIT)
     ax.set_xlabel("mean of estimate - truth [bits] (beyond ±0.5: at the edge, with its value)")
-
-
-def _name_cases(ax: Axes, labels: Sequence[str]) -> None:
-    ax.set_yticks(range(len(labels)), labels, fontsize=6)
-    ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.set_title("case (truth in bits)", loc="right", x=-0.01, fontsize=6.5, color="0.3")
 
 
 def _draw_coverage(ax: Axes, coverage: Mapping[str, Coverage]) -> None:

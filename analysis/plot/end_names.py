@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import ScaledTranslation
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable_names
@@ -56,22 +56,18 @@ def name_ends(ax: Axes, plane: Plane, curves: Sequence[Curve]) -> None:
     if legend is not None:
         legend.set_bbox_to_anchor((_START, 1), transform=ends)
     if len(places) < len(curves):
-        _write_share(ax, f"{len(places)} of {len(curves)} layers named", ends)
-
-
-def _write_share(ax: Axes, words: str, ends: Transform) -> None:
-    """Write how many layers are named, beside the label of the steps, up to the names' ends."""
-    label = ax.xaxis.label.get_window_extent()
-    height = float(ax.transAxes.inverted().transform((0.0, label.y0))[1])
-    ax.annotate(
-        words,
-        (_START, height),
-        xycoords=ends,
-        ha="right",
-        fontsize=6.0,
-        color=ax.xaxis.label.get_color(),
-        gid="named",
-    )
+        label = ax.xaxis.label
+        low = label.get_window_extent().y0
+        height = float(ax.transAxes.inverted().transform((0.0, low))[1])
+        ax.annotate(
+            f"{len(places)} of {len(curves)} layers named",
+            (_START, height),
+            xycoords=ends,
+            ha="right",
+            fontsize=6.0,
+            color=label.get_color(),
+            gid="named",
+        )
 
 
 def _height_of_end(ax: Axes, curve: Curve) -> float:

@@ -17,7 +17,6 @@ from infoplane.analysis.plot.depth import Depth
 from infoplane.analysis.plot.fonts import drawable, wrap_label
 from infoplane.analysis.plot.labels import Ceilings, ceiling_text
 from infoplane.analysis.plot.layout import below, height_points, settle, width_points
-from infoplane.analysis.plot.legend import DEPTH_LINE
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.place import place_labels
@@ -207,7 +206,8 @@ def draw_heading(
     lines = [textwrap.fill(drawable(sentence), room) for sentence in warnings]
     words = "\n".join(lines)
     if words:
-        ax.set_title(words, fontsize=6.5, loc="left", color=VERDICT_COLOURS["fault"])
+        red = VERDICT_COLOURS["fault"]
+        ax.set_title(words, fontsize=6.5, loc="left", color=red, parse_math=False)
     if title:
         above = 4 + (9 * (words.count("\n") + 1) if words else 0)
         words = textwrap.fill(drawable(title), max(24, int(0.75 * room)))
@@ -231,19 +231,6 @@ def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
     bar.outline.set_linewidth(0.4)
     bar.set_label("training step")
     return bar.ax
-
-
-def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
-    """Draw a line from block to block at the last checkpoint.
-
-    Args:
-        ax: where to draw.
-        paths: of the layers.
-        depth: the layers by depth.
-    """
-    ends = [paths[index].end for index in depth.stream()]
-    if len(ends) > 1:
-        ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line
 
 
 def number_ends(

@@ -89,10 +89,10 @@ def draw_histograms(
         raise InputError("nothing to draw: give the histograms of at least one layer")
     names = drawable_short_names([of_layer.layer for of_layer in found])
     figure, axes = style.new_panels(len(found), columns, 1.35, 0.5, sharex=True)
-    for ax, name, of_layer in zip(axes, names, found, strict=False):
+    for ax, name, of_layer in zip(axes, names, found, strict=True):
         mesh = _mesh(ax, of_layer, None, log)
         ax.set_title(f"{name}, {of_layer.width} units", fontsize=7.5, parse_math=False)
-    return _finished(figure, mesh, axes[: len(found)], "activation")
+    return _finished(figure, mesh, axes, "activation")
 
 
 @style.styled
@@ -106,16 +106,16 @@ def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | Non
     """
     shown = len(found.units)
     figure, axes = style.new_panels(shown, columns, 1.35, 0.5, sharex=True, sharey=True)
-    for ax, unit in zip(axes, found.units, strict=False):
+    for ax, unit in zip(axes, found.units, strict=True):
         mesh = _mesh(ax, found, unit, log)
         ax.set_title(f"unit {unit}", fontsize=7.5)
     more = "" if shown == found.width else f" ({shown} of {found.width} units)"
     (name,) = drawable_short_names([found.layer], 40)
     label = wrap_label(f"activation of {name}{more}", 24)
-    return _finished(figure, mesh, axes[:shown], label)
+    return _finished(figure, mesh, axes, label)
 
 
-def _finished(figure: Figure, mesh: QuadMesh, panels: NDArray[np.object_], label: str) -> Figure:
+def _finished(figure: Figure, mesh: QuadMesh, panels: Sequence[Axes], label: str) -> Figure:
     """Return a figure of panels with its labels and the scale of shares.
 
     Args:
@@ -124,7 +124,8 @@ def _finished(figure: Figure, mesh: QuadMesh, panels: NDArray[np.object_], label
         panels: row by row.
         label: of the upright axes.
     """
-    for ax in panels[: -panels[0].get_gridspec().ncols]:  # all but the lowest of a column
+    in_a_row = panels[0].get_gridspec().ncols  # type: ignore[union-attr]  # made by subplots
+    for ax in panels[:-in_a_row]:  # all but the lowest of a column
         ax.set_xlabel("")
     figure.supylabel(label, fontsize=8, parse_math=False)
     _scale(figure, mesh, figure.axes)

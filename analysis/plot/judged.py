@@ -155,7 +155,7 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     """Small multiples: the same run's plane under every estimator of ``plane``, on equal axes."""
     specs = plane.estimators
     figure, axes = style.new_panels(len(specs), columns, 1.45, 0.5, sharex=True, sharey=True)
-    for ax, spec in zip(axes, specs, strict=False):
+    for ax, spec in zip(axes, specs, strict=True):
         small_plane(ax, plane, spec)
         ax.set_title(spec, fontsize=6.5)
     widen(axes[0])

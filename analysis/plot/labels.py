@@ -101,17 +101,7 @@ def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "p
         >>> short_axis(Plane((), (), 64), "i_zy", "theirs:k=3", "lower")
         'I(Z;Y) [bits], lower, theirs:k=3'
     """
-    return _short(axis_of(plane, quantity, estimator, sense), estimator, sense)
-
-
-def short_label(quantity: Quantity, estimator: str) -> str:
-    """Return `short_axis` where no plane is at hand."""
-    return _short(axis_label(quantity, estimator, 2), estimator, "point")
-
-
-def _short(definition: str, estimator: str, sense: str) -> str:
-    """Return the symbol at the head of a definition, with bound and spec behind it."""
-    symbol = definition.partition(", ")[0]
+    symbol = axis_of(plane, quantity, estimator, sense).partition(", ")[0]
     bound = [sense] if sense in ("upper", "lower") else []
     stated = symbol.split()
     return ", ".join([symbol, *(part for part in (*bound, estimator) if part not in stated)])

@@ -11,10 +11,11 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import Depth
-from infoplane.analysis.plot.fonts import drawable
+from infoplane.analysis.plot.fonts import drawable, drawable_short_names
 from infoplane.analysis.plot.layout import below, is_narrow, settle
 from infoplane.analysis.plot.marks import MARKS
-from infoplane.analysis.plot.names import layer_labels, named, numbered_names, short_names
+from infoplane.analysis.plot.names import layer_labels, named, numbered_names
+from infoplane.analysis.plot.small import plain_legend
 from infoplane.analysis.plot.tones import layer_tone, marker, pale
 from infoplane.plane import Plane
 
@@ -118,29 +119,21 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
         room = 0.9 * extent.width
     for columns in range(most, 0, -1):
         look: style.Look = {
-            "handles": entries,
             "bbox_transform": below(ax, 20 + 11 * lines),
             "ncols": columns,
             "handletextpad": 0.3,
             "columnspacing": 1.0,
             "borderaxespad": 0,
         }
-        box = _plain(ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), **look))
+        box = plain_legend(ax, entries, loc="upper center", bbox_to_anchor=(0.5, 0), **look)
         reach = box.get_window_extent().width
         if reach <= room:
             break
         if not narrow:
             continue
-        box = _plain(ax.legend(loc="upper right", bbox_to_anchor=(1.06, 0), **look))
+        box = plain_legend(ax, entries, loc="upper right", bbox_to_anchor=(1.06, 0), **look)
         if reach <= 0.06 * extent.width + extent.x1 - _MARGIN * figure.dpi:
             break
-    return box
-
-
-def _plain(box: MatplotlibLegend) -> MatplotlibLegend:
-    """Let a ``$`` or ``_`` in a layer's name mean nothing."""
-    for text in box.get_texts():
-        text.set_parse_math(False)
     return box
 
 
@@ -189,8 +182,8 @@ def legend_entries(
 
 def _of_parts(depth: Depth, letters: int) -> list[Line2D]:
     """Return the shapes of the parts of a block, and of the layers around the blocks."""
-    words = short_names(depth.parts, letters)
-    entries = [_of_layer(shape, drawable(text)) for shape, text in enumerate(words)]
+    words = drawable_short_names(depth.parts, letters)
+    entries = [_of_layer(shape, text) for shape, text in enumerate(words)]
     if depth.stream():
         entries.append(Line2D([], [], label="path through the depth", **DEPTH_LINE))  # type: ignore[arg-type]  # keywords of a line
     return entries

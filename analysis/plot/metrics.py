@@ -71,7 +71,7 @@ def plot_metrics(
     left = [name for name in chosen if not _is_accuracy(name)]
     if left:
         ax.set_ylabel(", ".join(drawable_short_names(left[:3], 16)), parse_math=False)
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
+    plain_legend(ax, handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return ax
 
 

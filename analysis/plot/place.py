@@ -79,6 +79,7 @@ def place_labels(
     Returns:
         One centre per anchor. Where a frame is too full for all, the least bad place is taken.
     """
+    left, bottom, right, top = frame
     taken = [_box(anchor, (3 * PAD, 3 * PAD)) for anchor in anchors] + list(obstacles)
     centres = []
     for anchor, size in zip(anchors, sizes, strict=True):
@@ -87,7 +88,8 @@ def place_labels(
             for place in _around(anchor, size, ring * PAD):
                 box = _box(place, size)
                 covered = sum(overlap(box, other) for other in taken)
-                cost = 1e6 * _leaves(box, frame) + 1e3 * covered + ring
+                leaves = box[0] < left or box[1] < bottom or box[2] > right or box[3] > top
+                cost = 1e6 * leaves + 1e3 * covered + ring
                 if cost < best_cost:
                     best_cost, centre = cost, place
             if best_cost < 1e3:
@@ -110,8 +112,3 @@ def _around(anchor: Point, size: Point, distance: float) -> Iterator[Point]:
 def _box(centre: Point, size: Point) -> Box:
     (x, y), (width, height) = centre, size
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-
-
-def _leaves(box: Box, frame: Box) -> bool:
-    left, bottom, right, top = frame
-    return box[0] < left or box[1] < bottom or box[2] > right or box[3] > top

@@ -13,7 +13,6 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import Depth, depth_of
 from infoplane.analysis.plot.draw_path import draw_path, mark_points
 from infoplane.analysis.plot.frame import (
-    draw_depth,
     draw_frame,
     draw_heading,
     draw_step_scale,
@@ -24,7 +23,13 @@ from infoplane.analysis.plot.frame import (
 )
 from infoplane.analysis.plot.labels import Ceilings, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import is_narrow, width_points
-from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape, layers_to_name
+from infoplane.analysis.plot.legend import (
+    DEPTH_LINE,
+    Legend,
+    draw_legend,
+    keep_shape,
+    layers_to_name,
+)
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.overlays import draw_flag, draw_notation, draw_raised
 from infoplane.analysis.plot.step_axis import step_norm
@@ -190,8 +195,10 @@ class Canvas:
         for index, path in enumerate(paths):
             shape = index if self.depth is None else self.depth.shape(index)
             draw_path(self.ax, path, index, norm, colours, size=size, shape=shape)
-        if self.depth is not None:
-            draw_depth(self.ax, paths, self.depth)
+        stream = [] if self.depth is None else self.depth.stream()
+        if len(stream) > 1:
+            ends = [paths[index].end for index in stream]
+            self.ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line
         draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
         scale = None
         self.colour_bar = self.colour_bar and len(steps) > 1

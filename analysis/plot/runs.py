@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable, drawable_short_names, wrap_label
 from infoplane.analysis.plot.frame import label_across, label_up
-from infoplane.analysis.plot.labels import QUANTITIES, short_axis, short_label
+from infoplane.analysis.plot.labels import QUANTITIES, short_axis
 from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.pooled import pairs_of
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
@@ -175,8 +175,8 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
     across, up = pairs[0]
     chosen = _four_of(across.steps) if steps is None else list(steps)
     _require_steps(across, chosen)
-    figure = style.new_figure(style.PAGE, style.PAGE / len(chosen) + 0.7)
-    axes = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
+    count = len(chosen)
+    figure, axes = style.new_panels(count, count, style.PAGE / count, 0.7, sharex=True, sharey=True)
     for ax, step in zip(axes, chosen, strict=True):
         handles = _draw_step(ax, pairs, step)
         ax.set_title(f"step {step}", fontsize=8, loc="left")
@@ -189,7 +189,8 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
 
 def _label(pooled: Pooled) -> str:
     """Return the label of an axis of pooled runs: what is drawn, its unit and spec."""
-    return drawable(short_label(pooled.quantity, pooled.estimator))
+    nothing = Plane((), (), 2)  # the symbol does not depend on the rows
+    return drawable(short_axis(nothing, pooled.quantity, pooled.estimator))
 
 
 def _four_of(steps: Sequence[int]) -> list[int]:

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
@@ -52,7 +51,10 @@ def draw_side_by_side(
         raise InputError("expected at least one plane")
     view = view or View()
     own_legends = len({plane.layers for plane in planes.values()}) > 1
-    figure, axes = _grid(len(planes), tall=own_legends)
+    count = len(planes)
+    columns = -(-count // -(-count // MOST_IN_A_ROW))
+    height = style.PAGE / max(2, columns) + (1.3 if own_legends else 0.0)
+    figure, axes = style.new_panels(count, columns, height, 0.9, sharex=True, sharey=True)
     if view.title:
         figure.suptitle(drawable(view.title), fontsize=9, parse_math=False)
     steps = sorted(set[int]().union(*(plane.steps for plane in planes.values())))
@@ -79,14 +81,6 @@ def draw_side_by_side(
     if not own_legends:
         draw_shared_legend(figure, list(planes.values()), estimator, sense)
     return figure
-
-
-def _grid(count: int, *, tall: bool) -> tuple[Figure, list[Axes]]:
-    """Return a figure of so many Axes with shared limits, in rows; tall ones have room below."""
-    columns = -(-count // -(-count // MOST_IN_A_ROW))
-    height = style.PAGE / max(2, columns) + (1.3 if tall else 0.0)
-    figure, axes = style.new_panels(count, columns, height, 0.9, sharex=True, sharey=True)
-    return figure, list(axes[:count])
 
 
 def draw_shared_legend(

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
@@ -117,7 +118,7 @@ def plain_legend(
     *,
     loc: Any = "outside right center",  # Any: of matplotlib's legend
     **where: Any,
-) -> None:
+) -> Legend:
     """Draw a legend whose texts stand as they are: a ``$`` or ``_`` in a name means nothing.
 
     Beside a figure it has as many entries as fit.
@@ -129,7 +130,7 @@ def plain_legend(
         where: further keywords of matplotlib's legend.
     """
     shown = list(handles)
-    if not loc.startswith(("outside lower", "upper")):
+    if not loc.startswith(("outside lower", "upper", "lower")):
         figure = target if isinstance(target, FigureBase) else style.figure_of(target)
         fits = max(2, int(figure.bbox.height / figure.dpi * 72 / _ENTRY) - 1)  # type: ignore[attr-defined]  # of every figure
         shown = [handles[place] for place in named(len(handles), fits)]
@@ -139,3 +140,4 @@ def plain_legend(
     box = target.legend(handles=shown, labels=words, loc=loc, **where)
     for text in box.get_texts():
         text.set_parse_math(False)
+    return box

@@ -8,11 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from infoplane.analysis.plot.fonts import families
 from infoplane.analysis.plot.tones import Tone, luminance
@@ -125,7 +123,7 @@ def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
 
 def new_panels(
     count: int, columns: int, height: float, extra: float, **shared: bool
-) -> tuple[Figure, NDArray[np.object_]]:
+) -> tuple[Figure, list[Axes]]:
     """Return a figure across the page of so many panels.
 
     In rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left
@@ -144,9 +142,10 @@ def new_panels(
     axes = figure.subplots(rows, in_a_row, squeeze=False, **shared).ravel()  # type: ignore[call-overload]  # sharex, sharey
     for ax in axes[count:]:
         ax.set_axis_off()
-    for ax in axes[:count][-in_a_row:]:  # the lowest of its column, also above a blank place
+    panels = list(axes[:count])
+    for ax in panels[-in_a_row:]:  # the lowest of its column, also above a blank place
         ax.tick_params(labelbottom=True)
-    return figure, axes
+    return figure, panels
 
 
 def ink(tone: Tone, ax: Axes) -> Tone:

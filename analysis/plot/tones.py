@@ -65,18 +65,13 @@ def layer_tone(index: int) -> Tone:
     return to_rgba(LAYER_TONES[index % len(LAYER_TONES)])
 
 
-def pale(tone: Tone, share: float = 0.22) -> Tone:
-    """Return a colour mixed with white, ``share`` of it left.
+def pale(tone: Tone) -> Tone:
+    """Return a colour mixed with white, 22 % of it left.
 
     Opaque, so that what overlaps grows no darker.
     """
     red, green, blue, _ = tone
-    return (
-        1 - share * (1 - red),
-        1 - share * (1 - green),
-        1 - share * (1 - blue),
-        1.0,
-    )
+    return (1 - 0.22 * (1 - red), 1 - 0.22 * (1 - green), 1 - 0.22 * (1 - blue), 1.0)
 
 
 def luminance(tone: Tone) -> float:

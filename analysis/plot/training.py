@@ -47,8 +47,7 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
     for result in found:
         by_layer.setdefault(result.layer, []).append(result)
     layers = list(by_layer)
-    figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
-    axes = figure.subplots(2, 3, sharex=True).ravel()
+    figure, axes = style.new_panels(len(PANELS), 3, style.PAGE * 0.275, 0, sharex=True)
     tones = layer_tones(layers)
     for ax, (key, title) in zip(axes, PANELS.items(), strict=True):
         for index, (layer, results) in enumerate(by_layer.items()):
@@ -81,8 +80,7 @@ def draw_gradients(statistics: Gradients) -> Figure:
     and noise scale.
     """
     names = _parameters(statistics)
-    figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
-    axes = figure.subplots(2, 2, sharex=True).ravel()
+    figure, axes = style.new_panels(len(GRADIENTS), 2, style.PAGE * 0.275, 0, sharex=True)
     for ax, (key, title) in zip(axes, GRADIENTS.items(), strict=True):
         _lines(ax, statistics, names, key)
         _panel(ax, title, sorted(statistics))

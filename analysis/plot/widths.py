@@ -38,7 +38,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
     tones = _step_tones(found)
     names = drawable_short_names([sweep.layer for sweep in found])
-    for ax, sweep, name in zip(axes, found, names, strict=False):
+    for ax, sweep, name in zip(axes, found, names, strict=True):
         _draw_sweep(ax, sweep, tones)
         ax.set_title(name, fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)

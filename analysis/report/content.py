@@ -51,7 +51,10 @@ def page_data(
     shows, cannot = sentences_of(plane, report, tested=judged.phases is not None)
     shows += [Sentence(text) for text in judged.sentences()]
     marks = {key: {"text": mark.meaning, "symbol": mark.symbol} for key, mark in MARKS.items()}
-    filled = {name: rows for name, rows in (tables or {}).items() if rows}
+    further = []
+    for name, rows in (tables or {}).items():
+        if rows:
+            further.append({"title": name, "rows": list(map(_row, rows))})
     views = _views(plane, choose_estimator(plane, estimator, in_bits=False) if len(plane) else "")
     return {
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
@@ -68,7 +71,7 @@ def page_data(
         "dpi": None if report is None else dpi_data(report, plane),
         "shows": list(map(_sentence, shows)),
         "cannot": list(map(_sentence, cannot)),
-        "tables": [{"title": name, "rows": list(map(_row, filled[name]))} for name in filled],
+        "tables": further,
         "sections": sections_data(judged),
         "provenance": [[str(name), str(value)] for name, value in plane.provenance.items()],
     }

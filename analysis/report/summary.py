@@ -107,10 +107,6 @@ def _movement(plane: Plane, spec: str) -> list[str]:
     ]
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "less than 1 %"
-
-
 def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[Sentence]:
     sentences = [Sentence(_RESOLUTION)]
     if len(plane.steps) > 1 and not tested:
@@ -152,9 +148,11 @@ def _saturation(plane: Plane, spec: str) -> list[Sentence]:
     full = sum(point.estimate.saturated for point in points)
     if not full or traits_of(spec).family == "exact codes":
         return []
+    share = full / len(points)
+    percent = f"{share:.0%}" if share >= 0.01 else "less than 1 %"
     return [
         Sentence(
-            f"{spec}: {_percent(full / len(points))} of the X-values are saturated (near their "
+            f"{spec}: {percent} of the X-values are saturated (near their "
             "ceiling, or most rows alone in their cell): they say that the probe set is too small "
             "or the cells too fine, not that information is high.",
             spec,

@@ -79,7 +79,13 @@ class MeasuringProcess(CompanionProcess):
             self.stop()
             raise
         if code and not self._errors.closed:
-            self._warn(code)
+            self._errors.seek(0)
+            last = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+            warn_user(
+                f"measuring beside the training ended with exit code {code}; the captures are "
+                f"safe, measure them with `infoplane measure {self.run}`. It said: "
+                f"{last or 'nothing'}",
+            )
         self._errors.close()
 
     def stop(self) -> None:
@@ -90,14 +96,6 @@ class MeasuringProcess(CompanionProcess):
         if self.is_ours:
             super().stop()
             self._errors.close()
-
-    def _warn(self, code: int) -> None:
-        self._errors.seek(0)
-        last = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
-        warn_user(
-            f"measuring beside the training ended with exit code {code}; the captures are safe, "
-            f"measure them with `infoplane measure {self.run}`. It said: {last or 'nothing'}",
-        )
 
 
 def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -> None:
