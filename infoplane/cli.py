@@ -157,56 +157,32 @@ def _root(
 
 
 COMMANDS = {
-    "Make a run": {
-        "demo": "demo",
-        "capture": "capture",
-        "import": "import_run:import_",
-        "replay": "replay",
-    },
-    "Measure, check and draw": {
-        "measure": "measure",
-        "check": "check",
-        "plot": "plot",
-        "report": "report",
-        "watch": "watch",
-    },
-    "Study layers": {
-        "phases": "phases",
-        "sensitivity": "sensitivity",
-        "invariance": "invariance",
-        "compare": "compare",
-        "layer-info": "layer_info",
-        "conditional": "conditional",
-        "drift": "drift",
-        "held-out": "held_out",
-        "usable-beyond": "usable_beyond",
-        "codelength": "codelength",
-    },
-    "Look after runs": {
-        "info": "info",
-        "verify": "verify",
-        "pack": "pack",
-        "merge": "merge",
-        "certify": "certify",
-    },
-    "Estimators and evidence": {
-        "estimators": "estimators",
-        "calibrate": "calibrate",
-        "replicate": "replicate",
-        "compile": "compile:compile_",
-    },
+    "Make a run": ("demo", "capture", "import", "replay"),
+    "Measure, check and draw": ("measure", "check", "plot", "report", "watch"),
+    "Study layers": (
+        "phases",
+        "sensitivity",
+        "invariance",
+        "compare",
+        "layer-info",
+        "conditional",
+        "drift",
+        "held-out",
+        "usable-beyond",
+        "codelength",
+    ),
+    "Look after runs": ("info", "verify", "pack", "merge", "certify"),
+    "Estimators and evidence": ("estimators", "calibrate", "replicate", "compile"),
 }
-"""By heading in `infoplane --help`: each command with its module in `infoplane.commands`, and the
-function where it is not named like the module.
-"""
+"""The commands by heading in `infoplane --help`."""
 
 
 def _register() -> None:
-    for heading, commands in COMMANDS.items():
-        for name, place in commands.items():
-            module, _, function = place.partition(":")
-            found = importlib.import_module(f"infoplane.commands.{module}")
-            app.command(name, rich_help_panel=heading)(getattr(found, function or module))
+    for heading, names in COMMANDS.items():
+        for name in names:
+            function = "import_run" if name == "import" else name.replace("-", "_")
+            module = importlib.import_module(f"infoplane.commands.{function}")
+            app.command(name, rich_help_panel=heading)(getattr(module, function))
 
 
 _register()

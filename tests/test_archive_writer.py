@@ -15,8 +15,9 @@ from builders import ACTIVATIONS, DIGESTS, INPUTS, LAYERS, ROWS, one_step, write
 from infoplane.archive import RunWriter, layout, open_archive
 from infoplane.archive.layer_array import count_nonfinite
 from infoplane.archive.lock import WriterLock
-from infoplane.archive.run_folder import shard_names, wait_for
+from infoplane.archive.run_folder import wait_for
 from infoplane.archive.shard_writer import as_array
+from infoplane.archive.store import shard_names
 from infoplane.errors import ArchiveError, ArchiveExists, InputError
 from infoplane.types import LayerInfo
 

@@ -266,7 +266,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> Json:
         )
     ours = PLANE_VERSION if kind == PLANE else FORMAT_VERSION
     check_version(body.get("format_version"), where, ours)
-    raw = dict(body if _as_written(text) else json.loads(text))
+    raw = json.loads(text)
     claimed = raw.pop("crc32", None)
     if claimed != crc32_of(_canonical(raw)):
         raise DamagedArchive(

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import h5py
@@ -244,12 +243,7 @@ class SinkFile:
             raise
         return self._file
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         cause = self._sink.error  # of HDF5's own complaint, where a write failed before
         if error is not None:
             self._give_up(error)

@@ -13,15 +13,8 @@ from infoplane.archive import layout
 from infoplane.archive.guarded_file import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.reader import open_archive
+from infoplane.archive.store import shard_names
 from infoplane.errors import ArchiveError, ArchiveExists
-
-
-def shard_names(run: Path) -> list[ShardName]:
-    """Return the published shards of a run folder, by name; other files are ignored."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(run / layout.SHARD_DIR) as entries:
-        names = [ShardName.parse(entry.name) for entry in entries]
-        return sorted(name for name in names if name is not None)
-    return []
 
 
 def make_run_folder(run: Path, *, overwrite: bool, resume: bool) -> None:

@@ -81,14 +81,11 @@ class ProbeHeader(msgspec.Struct):
     chain: Json | None = None
 
 
-class ShardRow(msgspec.Struct):
+class ShardRow(StoredArray, kw_only=True):
     """A row of the table of a shard: one array."""
 
     name: str
     ordinal: Size
-    shape: Axes
-    dtype: layout.DType
-    crc32: Size
     rows_crc32: Size
     torch_dtype: str = "float32"
     n_nonfinite: Size = 0

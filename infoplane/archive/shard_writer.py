@@ -56,7 +56,6 @@ class ShardWriter:
         array: ArrayLike,
         *,
         row_digests: Digests | None = None,
-        torch_dtype: str = "float32",
     ) -> None:
         """Store the activation of one layer, shape ``(rows, *features)``.
 
@@ -65,7 +64,6 @@ class ShardWriter:
             array: what to store, after any reduction.
             row_digests: shape ``(rows, 2)``, of the raw activation; computed from ``array`` when
                 left out (right only without a reduction).
-            torch_dtype: dtype in which the layer computed.
 
         Raises:
             InputError: unknown layer, written twice, wrong shape or dtype.
@@ -79,7 +77,7 @@ class ShardWriter:
                 f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of "
                 f"the layer table), got {values.shape}"
             )
-        self.append(layer, values, row_digests=row_digests, torch_dtype=torch_dtype)
+        self.append(layer, values, row_digests=row_digests)
 
     def append(
         self,

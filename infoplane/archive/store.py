@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,9 @@ from infoplane.archive.guarded_read import read_meta
 from infoplane.archive.layout import ShardName
 from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, NotAnArchive
+
+Part = tuple[h5py.Group, Window, str]
+"""An open group, its file, and its name for messages."""
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
@@ -38,8 +42,24 @@ def current(names: list[ShardName]) -> list[ShardName]:
     return sorted(found, key=lambda shard: (shard.step, shard.rank))
 
 
+def shard_names(run: Path) -> list[ShardName]:
+    """Return the published shards of a run folder, by name; other files are ignored."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return _shards_among(os.listdir(run / layout.SHARD_DIR))
+    return []
+
+
+def _shards_among(texts: list[str]) -> list[ShardName]:
+    names = map(ShardName.parse, texts)
+    return sorted(name for name in names if name is not None)
+
+
 class Store:
-    """The parts of a run on disk: a folder of files, or groups of one packed file."""
+    """The parts of a run on disk: a folder of files, or groups of one packed file.
+
+    Attributes:
+        names: every shard that is there, outdated ones included.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self._folder = path, path / layout.SHARD_DIR
@@ -51,7 +71,7 @@ class Store:
                 text = read_meta(file, window, str(path))
                 body = checked_header(text, layout.PACKED, str(path))
             self.header = checked_header(body["run"], layout.RUN, f"{path}: key 'run'")
-            self._names = list(map(ShardName.parse, body["shards"]))
+            self.names = _shards_among(body["shards"])
             return
         header = path / layout.RUN_FILE
         if not header.exists():
@@ -61,17 +81,10 @@ class Store:
             )
         self.header = checked_header(read_text(header), layout.RUN, str(header))
         refuse_link(self._folder)
-        self._names = []
-        if self._folder.is_dir():
-            self._names = [ShardName.parse(entry) for entry in sorted(os.listdir(self._folder))]
-
-    @property
-    def names(self) -> list[ShardName]:
-        """Every shard that is there, outdated ones included."""
-        return [name for name in self._names if name is not None]
+        self.names = shard_names(path)
 
     @contextlib.contextmanager
-    def _open(self, file: Path, key: str) -> Iterator[tuple[h5py.Group, Window, str]]:
+    def _open(self, file: Path, key: str) -> Iterator[Part]:
         with reading_h5(self.path if self.packed else file) as (root, window):
             where = f"{self.path}: {key}" if self.packed else str(file)
             group = node(root, key, str(self.path)) if self.packed else root
@@ -83,9 +96,7 @@ class Store:
         """Return the file of a shard in a folder."""
         return self._folder / str(name)
 
-    def shard(
-        self, name: ShardName
-    ) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
+    def shard(self, name: ShardName) -> AbstractContextManager[Part]:
         """Return the open group of a shard, its file, and its name for messages."""
         return self._open(self.file(name), f"ckpt/{name}")
 
@@ -94,6 +105,6 @@ class Store:
         with self.shard(name) as (group, window, where):
             return read_meta(group, window, where), where
 
-    def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
+    def probe(self) -> AbstractContextManager[Part]:
         """Return the open group of the probe, its file, and its name for messages."""
         return self._open(self.path / layout.PROBE_FILE, "probe")

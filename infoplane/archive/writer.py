@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,10 @@ from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.make_probe import make_probe
 from infoplane.archive.publish import SinkFile, publishing
-from infoplane.archive.run_folder import (
-    make_run_folder,
-    remove_run,
-    set_aside,
-    shard_names,
-    sweep,
-    wait_for,
-)
+from infoplane.archive.run_folder import make_run_folder, remove_run, set_aside, sweep, wait_for
 from infoplane.archive.run_header import publish_header, resumed_header
 from infoplane.archive.shard_writer import ShardWriter, finish_shard
+from infoplane.archive.store import shard_names
 from infoplane.archive.uninterrupted_thread import QuietThread
 from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
@@ -297,12 +290,7 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

@@ -55,7 +55,7 @@ def compile_kernels() -> None:
         block_sums(inputs[:, :1].repeat(units, axis=1), scale, labels, 2)
 
 
-def compile_() -> None:
+def compile() -> None:
     """Compile the numerical kernels now, so that no later command waits for it.
 
     Needed once for an installation.

@@ -21,7 +21,7 @@ from infoplane.commands.options import (
 from infoplane.display.terminal import say
 
 
-def import_(
+def import_run(
     path: Annotated[
         Path,
         typer.Argument(
@@ -97,7 +97,8 @@ def import_(
     """
     from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.sources.chains import chain_of_words
-    from infoplane.sources.files import import_run, preview_import
+    from infoplane.sources.files import import_run as import_files
+    from infoplane.sources.files import preview_import
 
     declared = chain_of_words(chain or [])
 
@@ -116,7 +117,7 @@ def import_(
         say(preview_import(path, x=inputs or None, **options))
         return
     make_folder(out.parent)
-    archive = import_run(
+    archive = import_files(
         path,
         to=out,
         x=x or None,

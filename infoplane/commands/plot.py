@@ -25,7 +25,6 @@ from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, names_like
 
 if TYPE_CHECKING:
-    from infoplane.analysis.caveats import Caveats
     from infoplane.analysis.plot import View
     from infoplane.plane import Plane
 
@@ -184,8 +183,10 @@ def _draw_plane(
     log: bool | None,
     view: View,
 ) -> None:
+    from infoplane.analysis.caveats import caveats_of
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.plot import caption_of, save
+    from infoplane.analysis.plot.labels import choose_estimator
     from infoplane.commands.planes import plane_of, spec_in
 
     plane = plane_of(subject, run=run)
@@ -197,7 +198,9 @@ def _draw_plane(
     names = names_like(layer, plane.layers)
     if names is not None:
         plane = plane.select(layer=names)
-    caveats = _caveats(plane, estimator) if kind == "plane" else None
+    caveats = None
+    if kind == "plane":
+        caveats = caveats_of(plane, choose_estimator(plane, estimator or None))
     say(
         save.save_picture(
             plane,
@@ -214,13 +217,6 @@ def _draw_plane(
     if kind in STEPPED:
         drawn = {"kind": kind, "estimator": estimator or None, "unit": view.unit}
         say(caption_of(plane, caveats=caveats, report=report, **drawn))  # type: ignore[arg-type]  # words
-
-
-def _caveats(plane: Plane, estimator: str) -> Caveats:
-    from infoplane.analysis.caveats import caveats_of
-    from infoplane.analysis.plot.labels import choose_estimator
-
-    return caveats_of(plane, choose_estimator(plane, estimator or None))
 
 
 def _say_first_below_ceiling(plane: Plane) -> str:

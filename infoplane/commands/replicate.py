@@ -10,11 +10,11 @@ import typer
 from infoplane.commands.options import count, refuse_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rich.table import Table
 
-    from infoplane.replications import Claim, Result
+    from infoplane.replications import Result
 
 
 def replicate(
@@ -51,6 +51,7 @@ def replicate(
     """
     from rich.console import Console
     from rich.markup import escape
+    from rich.table import Table
 
     from infoplane.replications import claims
     from infoplane.replications import replicate as run
@@ -59,7 +60,10 @@ def replicate(
     if all_of_them:
         refuse_together("--all takes every claim", NAME=name)
     if list_them or not (name or all_of_them):
-        console.print(_claims_table(known.values()))
+        table = Table("name", "claim", "setting", title="infoplane replicate NAME")
+        for claim in known.values():
+            table.add_row(claim.name, claim.statement, claim.setting)
+        console.print(table)
         return
     results = run(
         list(known) if all_of_them else list(name or ()),
@@ -76,15 +80,6 @@ def replicate(
         console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
     if any(result.outcome == "not replicated" for result in results):
         raise typer.Exit(1)
-
-
-def _claims_table(claims: Iterable[Claim]) -> Table:
-    from rich.table import Table
-
-    table = Table("name", "claim", "setting", title="infoplane replicate NAME")
-    for claim in claims:
-        table.add_row(claim.name, claim.statement, claim.setting)
-    return table
 
 
 def _results_table(results: Sequence[Result], title: str) -> Table:
