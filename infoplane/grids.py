@@ -34,34 +34,20 @@ class Grid:
 
 def grids_of(plane: Plane) -> list[Grid]:
     """Return a grid for every estimator, quantity and sense, in order of first appearance."""
-    columns, texts = plane.columns
-    layers = list(dict.fromkeys([*plane.layers, *texts["layer"]]))
-    axis = {name: place for place, name in enumerate(layers)}
-    layer_of_text = np.array([axis[name] for name in texts["layer"]], np.int64)
-    layer_of_point = layer_of_text[columns["layer"]]
-    step_of_point = np.searchsorted(plane.steps, columns["step"])
-    codes = []
-    for key in ("estimator", "quantity", "sense"):
-        first = [texts[key].index(text) for text in texts[key]]  # a file may name one twice
-        codes.append(np.array(first, np.int64)[columns[key]])
-    keys = np.stack(codes, axis=1)
-    kinds, firsts, kind_of_point = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    saturated = np.array([point.estimate.saturated for point in plane.points], np.bool_)
+    layers = tuple(dict.fromkeys([*plane.layers, *(point.layer for point in plane.points)]))
+    row = {step: place for place, step in enumerate(plane.steps)}
+    column = {name: place for place, name in enumerate(layers)}
+    places: dict[tuple[str, str, str], Ids] = {}
+    for index, point in enumerate(plane.points):
+        kind = (point.estimator, point.quantity, point.sense)
+        if kind not in places:
+            places[kind] = np.full((len(row), len(column)), -1, np.int64)
+        places[kind][row[point.step], column[point.layer]] = index
+    bits = np.array([point.bits for point in plane.points])
+    saturated = np.array([point.estimate.saturated for point in plane.points])
     grids = []
-    for kind in np.argsort(firsts):
-        members = np.flatnonzero(kind_of_point.reshape(-1) == kind)
-        at = np.full((len(plane.steps), len(layers)), -1, np.int64)
-        at[step_of_point[members], layer_of_point[members]] = members
-        estimator, quantity, sense = kinds[kind]
-        grids.append(
-            Grid(
-                texts["estimator"][estimator],
-                texts["quantity"][quantity],
-                texts["sense"][sense],
-                tuple(layers),
-                at,
-                np.where(at < 0, np.nan, columns["bits"][at]),
-                (at >= 0) & saturated[at],
-            )
-        )
+    for kind, at in places.items():
+        there = at >= 0
+        values = np.where(there, bits[at], np.nan)
+        grids.append(Grid(*kind, layers, at, values, there & saturated[at]))
     return grids

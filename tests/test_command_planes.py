@@ -55,6 +55,21 @@ def test_check_plot_and_report_of_a_run_speak_of_the_plane_that_was_measured(
     assert f"reported: {run / 'plane.h5'}, measured by bin:saxe" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("byte", [b"{", b"7"])
+def test_verify_names_a_damaged_plane_and_ends_with_1(
+    run: Path, byte: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("measure", run, "-e", "exact", "--no-check") == 0
+    plane = run / "plane.h5"
+    raw = plane.read_bytes()
+    at = raw.index(b'"n": 60') + len(b'"n": ')
+    plane.write_bytes(raw[:at] + byte + raw[at + 1 :])
+    capsys.readouterr()
+    assert call("verify", plane) == 1
+    said = capsys.readouterr().out
+    assert str(plane) in said and "1 problem(s)" in said
+
+
 def test_a_report_names_the_run_and_not_the_folders_of_this_machine(
     run: Path, tmp_path: Path
 ) -> None:

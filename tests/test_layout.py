@@ -159,18 +159,5 @@ def test_floats_that_json_lacks_are_read_however_they_are_spelt() -> None:
         layout.unsealed(plain.replace("here", "HERE"), "k", "f")
 
 
-def test_a_text_says_its_format_wherever_it_stands() -> None:
-    ours = layout.sealed({"format": "infoplane/k", "format_version": "1.1"})
-    other = json.dumps(dict(reversed(json.loads(ours).items())))
-    assert layout.says_format(ours.encode(), "infoplane/k", "f") and layout.says_format(
-        other.encode(), "infoplane/k", "f"
-    )
-    assert not layout.says_format(ours.encode(), "infoplane", "f") and not layout.says_format(
-        other.encode(), "k", "f"
-    )
-    with pytest.raises(DamagedArchive, match="expected a JSON object"):
-        layout.says_format(b"{", "k", "f")
-
-
 def test_headers_have_at_most_64_mebibytes() -> None:
     assert layout.MAX_JSON == 64 * 1024**2

@@ -6,7 +6,7 @@ The only part of infoplane that imports h5py. docs/format.md specifies the files
 |---|---|
 | a key or a constant of the format; what a header must have | `layout`; `schemas` |
 | what a run says of its rows; of its activations | `stored_rows`; `reader`, `shard_part` |
-| where the files lie; their headers | `store`; `shard_heads` |
+| where the files lie; their headers | `store` |
 | what a user gives as inputs and labels | `make_probe`, `label_array` |
 | the probe as a file | `probe_file` |
 | starting and going on with a run; its folder | `writer`, `run_header`; `run_folder` |

@@ -69,8 +69,8 @@ def read_points(
         raise ValueError("columns of different lengths, or a negative step")
     _add_missing(lists)
     lists["estimate"] = estimates = objects_of(Estimate, lists)
-    for row in _rows_to_check(columns):
-        estimates[row].__post_init__()  # raises the error of a wrong value
+    for estimate in estimates:
+        estimate.__post_init__()  # raises the error of a wrong value
     texts = {key: header["texts"][key] for key in TEXTS if key in columns}
     return tuple(objects_of(Point, lists)), (columns, texts)
 
@@ -102,16 +102,6 @@ def _add_missing(lists: dict[str, list[Any]]) -> None:  # Any: as above
         lists["bound"] = [bound_of_sense(sense) for sense in lists["sense"]]
     lists.setdefault("unit", ["bits"] * n)
     lists["null"] = _nulls(lists, n)
-
-
-def _rows_to_check(columns: Mapping[str, Array]) -> list[int]:
-    """Rows to check for all: the first with a wrong number, and the first with each word."""
-    wrong = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
-    rows = wrong[:1].tolist()
-    for key in ("sense", "target", "bound", "unit"):
-        if key in columns:
-            rows += np.unique(columns[key], return_index=True)[1].tolist()
-    return rows
 
 
 def _nulls(lists: Mapping[str, list[Any]], n: int) -> list[Null | None]:  # Any: as in `read_points`

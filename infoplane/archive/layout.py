@@ -227,23 +227,6 @@ def _canonical(body: Json) -> bytes:
     return _CANONICAL.encode(body).encode()
 
 
-def says_format(text: bytes, kind: str, where: str) -> bool:
-    """Return whether a sealed JSON text is of the given ``format``.
-
-    All of it is parsed only where it does not begin as ours do.
-
-    Args:
-        text: of a header.
-        kind: the format.
-        where: the file, for messages.
-
-    Raises:
-        DamagedArchive: not JSON.
-    """
-    beginning = to_json({"format": kind})[:-1].encode() + b","
-    return text.startswith(beginning) or from_json(text, where).get("format") == kind
-
-
 def unsealed(text: str | bytes, kind: str, where: str) -> Json:
     """Return the body of a sealed JSON text of the given ``format``.
 

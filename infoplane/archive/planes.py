@@ -119,7 +119,7 @@ def is_plane(path: AnyPath) -> bool:
             text = read_meta(file, window, where)
         except NotAnArchive:
             return False
-        return layout.says_format(text, layout.PLANE, where)
+        return layout.from_json(text, where).get("format") == layout.PLANE
 
 
 def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:

@@ -14,7 +14,6 @@ from infoplane.archive import layout
 from infoplane.archive.certificate import read_chain
 from infoplane.archive.guarded_file import naming
 from infoplane.archive.layout import ShardName
-from infoplane.archive.shard_heads import ShardHeads
 from infoplane.archive.shard_part import ShardPart
 from infoplane.archive.store import Store, current
 from infoplane.archive.stored_rows import StoredRows
@@ -46,7 +45,7 @@ class Archive(StoredRows):
         self.path = path
         # arrays are read from where the shard's table says they are; `verify` goes through HDF5
         self._direct = True
-        self._store = Store(path)
+        self._store, self._label = Store(path), label
         self.header = self._store.header
         self.infos = msgspec.convert(self.header["layers"], tuple[LayerInfo, ...])
         self.n_rows: int = self.header["n_rows"]
@@ -54,16 +53,14 @@ class Archive(StoredRows):
         self.run_uuid: str = self.header["run_uuid"]
         self.config: Json = dict(self.header.get("config") or {})
         self.layers = tuple(info.name for info in self.infos)
-        ordinals = {info.name: info.ordinal for info in self.infos}
-        if list(ordinals.values()) != list(range(len(self.infos))):
+        self._by_name = {info.name: info for info in self.infos}
+        ordinals = [info.ordinal for info in self._by_name.values()]
+        if ordinals != list(range(len(self.infos))):
             raise DamagedArchive(
                 f"{path}: key 'layers': names or ordinals of the layer table are not in order"
             )
-        self._by_name = {info.name: info for info in self.infos}
         self._shards = self._committed()
         self.steps = tuple(self._shards)
-        self._heads = ShardHeads(self._store, self.n_rows, ordinals)
-        super().__init__(self._store, self.n_rows, label)
 
     def _committed(self) -> dict[int, tuple[ShardName, ...]]:
         """By step the shards of all ranks, of steps where none is missing."""
@@ -89,7 +86,7 @@ class Archive(StoredRows):
     def _anew(self, label: str | None) -> Archive:
         now = Archive(self.path, label)
         if now.header == self.header:
-            now._heads.take_over(self._heads)
+            now._store.heads = self._store.heads
         return now
 
     # ---- what was captured -----------------------------------------------------------------------
@@ -111,7 +108,7 @@ class Archive(StoredRows):
 
     def shard_head(self, name: ShardName) -> Json:
         """Return the sealed header of a shard, checked against its name and its run; cached."""
-        return self._heads.of(name)
+        return self._store.head(name)
 
     def _head(self, step: int) -> Json:
         """The header of a step's first shard."""
@@ -162,7 +159,7 @@ class Archive(StoredRows):
         """
         try:
             return sum(part.n_nonfinite for part in self._parts(step, layer))
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise DamagedArchive(
                 f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}"
             ) from error

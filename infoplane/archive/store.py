@@ -17,6 +17,7 @@ from infoplane.archive.guarded_read import read_meta
 from infoplane.archive.layout import ShardName
 from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, NotAnArchive
+from infoplane.types.arrays import Json
 
 Part = tuple[h5py.Group, Window, str]
 """An open group, its file, and its name for messages."""
@@ -59,11 +60,13 @@ class Store:
 
     Attributes:
         names: every shard that is there, outdated ones included.
+        heads: headers of shards that were read and checked; a shard never changes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self._folder = path, path / layout.SHARD_DIR
         self.packed = not path.is_dir()
+        self.heads: dict[ShardName, Json] = {}
         if not os.path.lexists(path):
             raise NotAnArchive(f"{path}: no such file or folder")
         if self.packed:
@@ -85,9 +88,11 @@ class Store:
 
     @contextlib.contextmanager
     def _open(self, file: Path, key: str) -> Iterator[Part]:
-        with reading_h5(self.path if self.packed else file) as (root, window):
-            where = f"{self.path}: {key}" if self.packed else str(file)
-            group = node(root, key, str(self.path)) if self.packed else root
+        path = self.path if self.packed else file
+        with reading_h5(path) as (root, window):
+            group, where = root, str(path)
+            if self.packed:
+                group, where = node(root, key, where), f"{where}: {key}"
             if not isinstance(group, h5py.Group):
                 raise DamagedArchive(f"{where}: expected a group")
             yield group, window, where
@@ -100,10 +105,55 @@ class Store:
         """Return the open group of a shard, its file, and its name for messages."""
         return self._open(self.file(name), f"ckpt/{name}")
 
-    def header_of(self, name: ShardName) -> tuple[bytes, str]:
-        """Return the sealed header of a shard, and its name for messages."""
-        with self.shard(name) as (group, window, where):
-            return read_meta(group, window, where), where
+    def head(self, name: ShardName) -> Json:
+        """Return the sealed header of a shard, checked against its name and its run; read once.
+
+        Raises:
+            DamagedArchive: malformed, or of another run, step or probe.
+        """
+        if name not in self.heads:
+            with self.shard(name) as (group, window, where):
+                head = checked_header(read_meta(group, window, where), layout.SHARD, where)
+            self._check_head(head, name, where)
+            head["entries"] = {row["name"]: row for row in head["layers"]}
+            head["metrics"] = {key: float(value) for key, value in head["metrics"].items()}
+            self.heads[name] = head
+        return self.heads[name]
+
+    def _check_head(self, head: Json, name: ShardName, where: str) -> None:
+        """Check that a shard is of this run, and where its name says.
+
+        Args:
+            head: its header.
+            name: of the shard.
+            where: the file, for messages.
+        """
+        expected = {key: self.header[key] for key in ("run_uuid", "n_rows", "probe_sha256")}
+        expected |= {
+            "seq": name.seq,
+            "step": name.step,
+            "rank": name.rank,
+            "world_size": name.world,
+        }
+        for key, value in expected.items():
+            if head[key] != value:
+                raise DamagedArchive(
+                    f"{where}: key '{key}': expected {value!r}, got {str(head[key])[:80]!r}; "
+                    "the shard belongs to another run, step or probe"
+                )
+        start, stop, n_rows = head["row_start"], head["row_stop"], head["n_rows"]
+        if not start < stop <= n_rows:
+            raise DamagedArchive(
+                f"{where}: key 'row_start': rows {start}:{stop} of {n_rows}; the header is "
+                "malformed"
+            )
+        ordinals = {row["name"]: row["ordinal"] for row in self.header["layers"]}
+        for row in head["layers"]:
+            if ordinals.get(row["name"]) != row["ordinal"]:
+                raise DamagedArchive(
+                    f"{where}: key 'layers': layer {row['name']!r} is not the one of this ordinal "
+                    "in the layer table of the run; the header is malformed"
+                )
 
     def probe(self) -> AbstractContextManager[Part]:
         """Return the open group of the probe, its file, and its name for messages."""

@@ -24,15 +24,13 @@ class StoredRows:
 
     Attributes:
         n_rows: how many there are.
-
-    Args:
-        store: where the run lies.
-        n_rows: as above.
-        label: the label set that is Y; None for the first.
+        _store: where the run lies.
+        _label: the label set that is Y; None for the first.
     """
 
-    def __init__(self, store: Store, n_rows: int, label: str | None) -> None:
-        self._store, self.n_rows, self._label = store, n_rows, label
+    n_rows: int
+    _store: Store
+    _label: str | None
 
     @cached_property
     def _probe(self) -> Json:

@@ -125,6 +125,7 @@ def capture(
 
     Example: `infoplane capture my_module:make_model --probe probe.npz -c 'ckpts/*.pt' -o runs/then`
     """
+    from infoplane.archive import open_archive
     from infoplane.commands.info import notes_of
     from infoplane.commands.models import build_model, read_probe
     from infoplane.commands.outputs import make_folder, say_new_run
@@ -169,17 +170,12 @@ def capture(
         say(preview(network, shown, **reading, **chosen, **options))
         return
     make_folder(out.parent)
-    present = set() if overwrite else steps_in(out)
+    present: set[int] = set()
+    if not overwrite and (out / "run.json").is_file():
+        present.update(open_archive(out).steps)
     archive = capture_run(
         network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
     for note in notes_of(archive):
         say(f"  {note}")
     say_new_run(archive, present)
-
-
-def steps_in(run: Path) -> set[int]:
-    """Return the steps of a run that is there; none where there is none."""
-    from infoplane.archive import open_archive
-
-    return set(open_archive(run).steps) if (run / "run.json").is_file() else set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from infoplane.commands.options import Subject
@@ -52,18 +52,17 @@ def info(run: Subject) -> None:
     console.print(_table(archive, console))
 
 
-COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
-    "layer": lambda archive, layer: layer.name,
-    "class": lambda archive, layer: layer.cls,
-    "shape": lambda archive, layer: str(layer.shape),
-    "stored as": lambda archive, layer: layer.store_dtype,
-    "reduction": lambda archive, layer: layer.reduction,
-    "per step": lambda archive, layer: size_text(layer.bytes_per_row * archive.n_rows),
-    "steps": lambda archive, layer: str(
-        sum(archive.has(step, layer.name) for step in archive.steps)
-    ),
-}
-"""The columns of the table of layers: a heading, and the text for a layer."""
+def _row(archive: Archive, layer: LayerInfo) -> dict[str, str]:
+    """The row of a layer in the table, by heading."""
+    return {
+        "layer": layer.name,
+        "class": layer.cls,
+        "shape": str(layer.shape),
+        "stored as": layer.store_dtype,
+        "reduction": layer.reduction,
+        "per step": size_text(layer.bytes_per_row * archive.n_rows),
+        "steps": str(sum(archive.has(step, layer.name) for step in archive.steps)),
+    }
 
 
 def _table(archive: Archive, console: Console) -> Table:
@@ -74,11 +73,11 @@ def _table(archive: Archive, console: Console) -> Table:
     from infoplane.analysis.plot.names import short_names
     from infoplane.types import printable
 
-    texts = {
-        head: [printable(text(archive, layer)) for layer in archive.infos]  # of a foreign file
-        for head, text in COLUMNS.items()
-    }
-    if set(texts["reduction"]) == {"none"}:
+    texts: dict[str, list[str]] = {}
+    for layer in archive.infos:
+        for head, text in _row(archive, layer).items():
+            texts.setdefault(head, []).append(printable(text))  # of a foreign file
+    if set(texts.get("reduction", ())) == {"none"}:
         del texts["reduction"]
     widths = {head: max(map(len, [head, *column])) for head, column in texts.items()}
     room = console.width - (sum(widths.values()) + BORDER * len(widths) + 1)

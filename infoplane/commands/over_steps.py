@@ -192,9 +192,8 @@ def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., 
 
         _, *own = inspect.signature(command, eval_str=True).parameters.values()
         run, *rest = shared.values()
-        required = [option for option in own if option.default is option.empty]
-        optional = [option for option in own if option.default is not option.empty]
-        parameters = [run, *required, *optional, *rest]
+        options = [run, *own, *rest]
+        parameters = sorted(options, key=lambda option: option.default is not option.empty)
         with_question.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
         with_question.__annotations__ = {option.name: option.annotation for option in parameters}
         return with_question

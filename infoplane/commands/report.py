@@ -55,6 +55,7 @@ def report(
 
     Example: `infoplane report runs/first -o report.html`
     """
+    from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.report import Judged, write_report
     from infoplane.commands.outputs import prepare
     from infoplane.commands.planes import first_below_ceiling, plane_of, spec_in
@@ -67,11 +68,7 @@ def report(
     spec = spec_in(plane, estimator) if estimator else first_below_ceiling(plane)
     pooled = _pooled(plane, against, spec or plane.estimators[0]) if against else ()
     judged = _judged(open_run(subject, run=run), pooled) if full else Judged(pooled=pooled)
-    checked = None
-    if check:
-        from infoplane.analysis.dpi.check import check_dpi
-
-        checked = check_dpi(plane, progress=True)
+    checked = check_dpi(plane, progress=True) if check else None
     say(
         write_report(
             output, plane, checked, title=title, judged=judged, estimator=spec, paths=paths

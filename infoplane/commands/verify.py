@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from infoplane.commands.options import Subject
 from infoplane.display.terminal import say
+from infoplane.errors import DamagedArchive
 
 
 def verify(run: Subject) -> None:
@@ -19,15 +18,18 @@ def verify(run: Subject) -> None:
     """
     from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of
+    from infoplane.commands.subjects import is_plane_at
     from infoplane.display.progress import working
+    from infoplane.plane import Plane
 
-    if _is_sound_plane(run):
-        from infoplane.plane import Plane
-
-        say(f"sound: {Plane.load(run)}")
-        return
-    with working("checking"):
-        problems = problems_of(run)
+    try:
+        if is_plane_at(run):
+            say(f"sound: {Plane.load(run)}")
+            return
+        with working("checking"):
+            problems = problems_of(run)
+    except DamagedArchive as error:
+        problems = [str(error)]
     for problem in problems:
         say(problem)
     if problems:
@@ -45,14 +47,3 @@ def verify(run: Subject) -> None:
         f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, "
         "every checksum matches"
     )
-
-
-def _is_sound_plane(path: Path) -> bool:
-    """Say whether a plane lies there; what is damaged is looked at as a run, file by file."""
-    from infoplane.commands.subjects import is_plane_at
-    from infoplane.errors import DamagedArchive
-
-    try:
-        return is_plane_at(path)
-    except DamagedArchive:
-        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -177,7 +177,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
         """Return a JSON-ready form; `Estimate.from_dict` reads it back."""
-        return asdict(self)
+        return {**vars(self), "null": None if self.null is None else dict(vars(self.null))}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Estimate:  # Any: JSON

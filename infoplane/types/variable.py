@@ -91,12 +91,12 @@ class Variable:
     @property
     def n(self) -> int:
         """Number of rows."""
-        return int(self.values.shape[0])
+        return len(self.values)
 
     @property
     def dim(self) -> int:
         """Number of columns."""
-        return int(self.values.shape[1])
+        return self.values.shape[1]
 
     def take(self, rows: NDArray[np.integer]) -> Variable:
         """Return the same variable on some of its rows."""
