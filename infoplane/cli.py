@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 import zlib
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 
@@ -73,7 +73,7 @@ class _App(typer.Typer):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(_say_compiling)
-        warnings.showwarning = _say_warning
+        warnings.showwarning = _say_warning  # type: ignore[assignment]  # called by position
         try:
             code = super().__call__(*args, **{"standalone_mode": False, **kwargs})  # type: ignore[arg-type]  # passed through
         except typer.Abort:
@@ -125,14 +125,7 @@ def _as_option(keyword: re.Match[str]) -> str:
     return f"{option} {value}" if value else option
 
 
-def _say_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _say_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     say(f"infoplane: {category.__name__}: {message}", file=sys.stderr)
 
 

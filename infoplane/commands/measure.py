@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,7 +145,7 @@ def measure(
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.analysis.studies.disagreement import companions, without_refused
     from infoplane.commands.outputs import PLANES, prepare
-    from infoplane.commands.planes import made_with, plane_target, refuse_to_replace
+    from infoplane.commands.planes import OPTIONS, plane_target, refuse_to_replace
     from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import print_plane
     from infoplane.patterns import names_like
@@ -184,7 +185,7 @@ def measure(
         resume=not fresh,
     )
     plane, refused = without_refused(plane, added)
-    plane = made_with(plane, options)
+    plane = replace(plane, provenance={**plane.provenance, OPTIONS: options})
     print_plane(plane)
     _say_failures(plane, refused)
     say(plane.save(target, overwrite=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,11 +144,6 @@ def plane_target(archive: Archive) -> Path:
 
 def _plane_file(run: Path) -> Path:
     return run / "plane.h5" if run.is_dir() else run.with_name(run.stem + "-plane.h5")
-
-
-def made_with(plane: Plane, options: str) -> Plane:
-    """Return the plane with the options that made it in its provenance."""
-    return replace(plane, provenance={**plane.provenance, OPTIONS: options})
 
 
 def refuse_to_replace(target: Path, options: str) -> None:
