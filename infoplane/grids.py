@@ -46,8 +46,8 @@ def grids_of(plane: Plane) -> list[Grid]:
     bits = np.array([point.bits for point in plane.points])
     saturated = np.array([point.estimate.saturated for point in plane.points])
     grids = []
-    for kind, at in places.items():
+    for names, at in places.items():
         there = at >= 0
         values = np.where(there, bits[at], np.nan)
-        grids.append(Grid(*kind, layers, at, values, there & saturated[at]))
+        grids.append(Grid(*names, layers, at, values, there & saturated[at]))
     return grids

@@ -123,3 +123,12 @@ def test_a_plane_that_nobody_can_have_measured_is_refused(
     file = save_plane(Plane((), layers, rows), tmp_path / "plane.h5")
     with pytest.raises(DamagedArchive, match=why):
         load_plane(file)
+
+
+def test_a_certificate_with_an_unknown_relation_is_refused(tmp_path: Path) -> None:
+    forged = Chain(("a",), (("closed",),))  # type: ignore[arg-type]  # no relation
+    save_plane(Plane((), ("a",), ROWS, chain=forged), tmp_path / "p.h5")
+    with pytest.raises(
+        DamagedArchive, match="p.h5: key 'meta': .*not a chain certificate: .*closed"
+    ):
+        load_plane(tmp_path / "p.h5")
