@@ -9,6 +9,7 @@ import random
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,6 +242,39 @@ def test_a_network_of_inference_tensors_is_recorded(tmp_path: Path) -> None:
     with Recorder(net, probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
         rec.step(1)
     assert open_archive(tmp_path / "run").steps == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ({}, {"mode": "train"}, "mode is 'train' and was 'eval'"),
+        ({"select": {"rnn": 0}}, {"select": {"rnn": 1}}, "select=.*'rnn': 1.* was 0"),
+    ],
+)
+def test_a_run_goes_on_in_one_way(
+    before: dict[str, Any], after: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = Two()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rnn(x)[0]  # type: ignore[no-any-return]  # a tensor
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = nn.Linear(3, 4), nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.one(x), self.other(x)
+
+    how: dict[str, Any] = {"probe": torch.randn(8, 3), "to": tmp_path / "run", "layers": ["rnn"]}
+    with Recorder(Net(), **how, **({"select": {"rnn": 0}} | before)) as rec:
+        rec.step(1)
+    with pytest.raises(InputError, match=f"cannot resume: {message}"):
+        Recorder(Net(), resume=True, **how, **({"select": {"rnn": 0}} | after)).open()
 
 
 def test_a_users_own_hook_survives(tmp_path: Path) -> None:

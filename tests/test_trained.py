@@ -275,6 +275,38 @@ def test_a_checkpoint_that_changed_or_was_repaired_is_captured_again(
     assert_same(ip.capture(network(), **options), truth[0])
 
 
+def test_other_state_dicts_in_memory_are_captured_again_and_equal_ones_are_not(
+    truth: tuple[ip.Archive, States], tmp_path: Path
+) -> None:
+    trained, states = truth
+    how = {"probe": (X, Y), "to": tmp_path / "run"}
+    first = {step: {name: 2 * value for name, value in states[step].items()} for step in STEPS}
+    ip.capture(network(), checkpoints=first, **how)
+    assert_same(ip.capture(network(), checkpoints=states, **how), trained)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.h5")}
+    ip.capture(network(), checkpoints=states, **how)
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+@pytest.mark.parametrize("by", ["entry", "prefix"])
+def test_a_second_call_for_other_weights_of_the_same_files_captures_them(
+    by: str, truth: tuple[ip.Archive, States], tmp_path: Path
+) -> None:
+    trained, states = truth
+    folder = tmp_path / "ckpts"
+    folder.mkdir()
+    for step, state in states.items():
+        average = {name: 2 * value for name, value in state.items()}
+        stored = {"model": state, "average": average}
+        if by == "prefix":
+            stored = {f"{own}.{name}": stored[own][name] for own in stored for name in state}
+        torch.save(stored, folder / f"ckpt_{step}.pt")
+    how = {"probe": (X, Y), "to": tmp_path / "run", "checkpoints": folder, "strict": False}
+    dot = "." if by == "prefix" else ""
+    ip.capture(network(), **how, **{by: f"average{dot}"})
+    assert_same(ip.capture(network(), **how, **{by: f"model{dot}"}), trained)
+
+
 def test_going_on_with_another_probe_is_refused_although_nothing_is_new(
     truth: tuple[ip.Archive, States], tmp_path: Path
 ) -> None:

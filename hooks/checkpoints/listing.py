@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import SupportsIndex
 
+import torch
 from torch import Tensor
 
 from infoplane.errors import InputError
 from infoplane.hooks.checkpoints.formats import SUPPORTED, format_of, is_of_training
+from infoplane.hooks.network.saved_values import can_be_copied
 
 StateDict = Mapping[str, Tensor]
 Stored = str | Path | StateDict
@@ -47,9 +50,12 @@ class Checkpoint:
         return f"the state dict of step {self.step}"
 
     def stamp(self) -> dict[str, object]:
-        """Name, size and time of change of its files: the same while nobody has touched them."""
+        """Name, size and time of change of its files: the same while nobody has touched them.
+
+        Of a state dict in memory, a digest of its tensors.
+        """
         if not isinstance(self.source, Path):
-            return {"name": "state dict"}
+            return {"name": "state dict", "digest": _digest(self.source)}
         files = [self.source]
         if self.source.is_dir():
             files = [path for path in self.source.rglob("*") if path.is_file()]
@@ -59,6 +65,17 @@ class Checkpoint:
             "bytes": sum(state.st_size for state in states),
             "modified": max((state.st_mtime_ns for state in states), default=0),
         }
+
+
+def _digest(state: StateDict) -> str:
+    """A digest of the names and values of a state dict."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        if isinstance(tensor, Tensor) and can_be_copied(tensor) and not tensor.is_quantized:
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def find_checkpoints(

@@ -18,6 +18,7 @@ from infoplane.hooks.checkpoints.state_dicts import (
     fill_model,
     is_extra_state,
     match_keys,
+    taken_off,
 )
 from infoplane.hooks.network.isolate import unwrap
 
@@ -112,6 +113,16 @@ class Loader:
                 state, match = renamed, match_keys(renamed, self._keys)
         left_out = fill_model(self.model, state, match, strict=self._strict, where=where)
         return Loaded(stored.format, entry, match.prefix, left_out, stored.metrics)
+
+    def would_read(self, record: Mapping[str, object]) -> bool:
+        """Return whether a step of this record was read from the entry and prefix asked for.
+
+        Args:
+            record: of `Loaded.record`.
+        """
+        entry = self._entry is None or record.get("entry", "") == self._entry
+        prefix = self._prefix is None or record.get("prefix", "") == taken_off(self._prefix)
+        return entry and prefix
 
     def _load_adapter(self, folder: Path) -> None:
         try:

@@ -121,8 +121,10 @@ class CheckpointSeries:
 
     def _is_done(self, checkpoint: Checkpoint) -> bool:
         record = self._done.get(checkpoint.step)
+        if record is None or not self._loader.would_read(record):
+            return False
         stamp = checkpoint.stamp()
-        return record is not None and {key: record.get(key) for key in stamp} == stamp
+        return {key: record.get(key) for key in stamp} == stamp
 
     def _take(self, checkpoint: Checkpoint) -> None:
         loaded = self._loader.load(checkpoint)

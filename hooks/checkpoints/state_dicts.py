@@ -39,8 +39,13 @@ class KeyMatch:
     def prefix(self) -> str:
         """What was done about a prefix; empty where nothing was."""
         if self.removed:
-            return f"prefix {self.removed!r} taken off"
+            return taken_off(self.removed)
         return f"prefix {self.added!r} added" if self.added else ""
+
+
+def taken_off(prefix: str) -> str:
+    """Return how the archive says that a prefix of the stored keys was taken off."""
+    return f"prefix {prefix!r} taken off" if prefix else ""
 
 
 def is_extra_state(key: str) -> bool:

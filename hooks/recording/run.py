@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from infoplane.archive import RunWriter
+from infoplane.archive import Archive, RunWriter
 from infoplane.errors import InputError
 from infoplane.hooks.choice.requests import listed
 from infoplane.hooks.network.isolate import device_of
@@ -97,6 +97,34 @@ def create_run(
         **vars(rows),
         **_share_of_rows(plan, probe, team),
     )
+
+
+def require_same_captures(previous: Archive, plan: Plan) -> None:
+    """Refuse to go on with a run whose steps were captured in another way.
+
+    Raises:
+        InputError: with what differs.
+    """
+    options = plan.options
+    asked: dict[str, object] = {
+        "mode": options.mode,
+        "noise": options.noise,
+        "seed": options.seed,
+    }
+    differing = []
+    selected = previous.config.get("selected", {})
+    for layer, selector in selectors(plan.sites).items():
+        if selected.get(layer, selector) != selector:
+            differing.append(f"select={{{layer!r}: {selector!r}}} was {selected[layer]!r}")
+    for name, value in asked.items():
+        before = previous.config.get(name, value)
+        if before != value:
+            differing.append(f"{name} is {value!r} and was {before!r}")
+    if differing:
+        raise InputError(
+            f"{options.to}: cannot resume: {'; '.join(differing)}: the steps of a run are captured "
+            "in one way; give another folder"
+        )
 
 
 def _share_of_rows(plan: Plan, probe: Probe, team: ProcessGroup) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from infoplane.hooks.recording.layer_table import wrapped
 from infoplane.hooks.recording.plan import Plan, make_plan
 from infoplane.hooks.recording.ranks import make_process_group
 from infoplane.hooks.recording.recording import Recording
+from infoplane.hooks.recording.run import require_same_captures
 from infoplane.hooks.recording.step_filter import StepFilter
 from infoplane.hooks.recording.weights import require_whole_weights
 
@@ -125,6 +126,7 @@ class Session:
             step = 0 if options.schedule.due(0) else -1
             self.certification.before_training(plan, step)
         else:
+            require_same_captures(previous, plan)
             self.certification.before_training(plan, -1, earlier=previous.chain)
         return plan
 
