@@ -8,17 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.spec import traits_of
+from infoplane.analysis.lower_bounds import LowerBound, lower_bound_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, Quantity
-
-if TYPE_CHECKING:
-    from infoplane.analysis.lower_bounds import LowerBound
-    from infoplane.archive import Archive
-
 
 ONE_SIDED_BITS = 0.3
 """Entropy of labels below which they are one-sided: 19 of 20 rows of two classes are the same."""
@@ -35,7 +30,7 @@ class Caveats:
     """The warnings of a picture of a plane, computed before anything is drawn.
 
     Attributes:
-        warnings: short sentences about the last checkpoint, see `warnings_of`.
+        warnings: short sentences about the last checkpoint, see `caveats_of`; none is good.
         lower_bound_bits: what the network's own predictions prove of I(Z;Y); 0 where nothing is
             known.
         raised_bits: layers whose lower bound of I(Z;Y) a layer downstream raises, and to how many
@@ -50,6 +45,12 @@ class Caveats:
 def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = True) -> Caveats:
     """Return the caveats of one estimator, or of all.
 
+    Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the
+    label-permutation null (where one was drawn). Floor: an estimate of I(Z;Y) below what the
+    network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
+    the output. Symbols: labels of which there are nearly as many as rows, or of which nearly all
+    are the same.
+
     Args:
         plane: what was measured.
         estimator: spec, one of the plane's; None for all of them.
@@ -58,24 +59,23 @@ def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = T
     """
     if not plane.points:
         return Caveats()
+    specs = [spec for spec in plane.estimators if estimator in (None, spec)]
+    warnings = _labels(plane)
+    for spec in specs:
+        warnings += _saturated(plane, spec) + _as_shuffled(plane, spec)
+    bound = _bound(plane) if open_run else None
+    if bound is not None:
+        warnings += _below_bound(plane, specs, bound)
     raised = {} if estimator is None else _raised_bits(plane, estimator)
-    if not open_run:
-        return Caveats(tuple(_warnings_of_numbers(plane, estimator)), 0.0, raised)
-    archive = source_archive(plane)
-    return Caveats(
-        tuple(warnings_of(plane, estimator, archive=archive)),
-        lower_bound_bits(plane, archive=archive),
-        raised,
-    )
+    return Caveats(tuple(warnings), 0.0 if bound is None else bound.bits, raised)
 
 
 def _raised_bits(plane: Plane, spec: str) -> dict[str, float]:
-    """Return lower bounds of I(Z;Y) that a layer downstream raises.
+    """Return lower bounds of I(Z;Y) that a layer downstream raises, in bits by layer.
 
-    What a layer must have, whatever its own estimate is.
+    A layer that cuts X off from another one has at least what that one has (data processing
+    inequality), whatever its own estimate is.
     """
-    from infoplane.analysis.lower_bounds import tightened
-
     chain = plane.chain
     if chain is None or traits_of(spec).measures not in ("bound", "usable"):
         return {}
@@ -87,44 +87,12 @@ def _raised_bits(plane: Plane, spec: str) -> dict[str, float]:
         _, estimates = plane.series(layer, "i_zy", spec)
         if estimates:
             ends[layer] = estimates[-1].bits
-    cuts = {}
-    for layer in ends:
-        cuts[layer] = tuple(other for other in ends if chain.separates(layer, other))
-    return {name: bits for name, bits in tightened(ends, cuts).items() if bits > ends[name]}
-
-
-def warnings_of(
-    plane: Plane, estimator: str | None = None, *, archive: Archive | None = None
-) -> list[str]:
-    """Return sentences about the last checkpoint under one estimator, or all; none is good.
-
-    Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the
-    label-permutation null (where one was drawn). Floor: an estimate of I(Z;Y) below what the
-    network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
-    the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of
-    which there are nearly as many as rows, or of which nearly all are the same.
-
-    Args:
-        plane: what was measured.
-        estimator: spec; None for all of the plane's.
-        archive: the run behind the plane; None to look for it.
-    """
-    if not plane.points:
-        return []
-    warnings = _warnings_of_numbers(plane, estimator)
-    return warnings + _below_bound(plane, _specs(plane, estimator), archive)
-
-
-def _specs(plane: Plane, estimator: str | None) -> list[str]:
-    return [spec for spec in plane.estimators if estimator in (None, spec)]
-
-
-def _warnings_of_numbers(plane: Plane, estimator: str | None) -> list[str]:
-    """Return what the plane alone gives: labels first, then saturation and shuffled labels."""
-    warnings = _lone_labels(plane) + _one_sided_labels(plane)
-    for spec in _specs(plane, estimator):
-        warnings += _saturated(plane, spec) + _as_shuffled(plane, spec)
-    return warnings
+    raised = {}
+    for layer, own in ends.items():
+        downstream = [bits for other, bits in ends.items() if chain.separates(layer, other)]
+        if max(downstream, default=own) > own:
+            raised[layer] = max(downstream)
+    return raised
 
 
 def _saturated(plane: Plane, spec: str) -> list[str]:
@@ -171,32 +139,29 @@ def _within_null(estimate: Estimate) -> bool:
     return estimate.null is not None and estimate.bits <= estimate.null.high
 
 
-def _lone_labels(plane: Plane) -> list[str]:
-    """Say where a label belongs to fewer than two rows in the geometric mean.
+def _labels(plane: Plane) -> list[str]:
+    """Say where I(Z;Y) counts rows, or rests on a few of them.
 
-    I(Z;Y) then counts rows.
+    In the former a label belongs to fewer than two rows in the geometric mean, in the latter nearly
+    all rows have one label.
     """
-    shown = any(point.quantity == "i_zy" for point in plane)
-    if not shown or plane.h_y_bits is None or plane.h_y_bits <= plane.log2_n - 1:
+    h_y = plane.h_y_bits
+    if h_y is None or not any(point.quantity == "i_zy" for point in plane):
         return []
-    return [
-        f"labels: H(Y) = {plane.h_y_bits:.2f} of at most {plane.log2_n:.2f} bits: nearly as many "
-        "symbols as rows, I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint "
-        "symbol of many labels?"
-    ]
-
-
-def _one_sided_labels(plane: Plane) -> list[str]:
-    """Say where nearly all rows have one label: I(Z;Y) then rests on the few others."""
-    shown = any(point.quantity == "i_zy" for point in plane)
-    if not shown or plane.h_y_bits is None or not 0 < plane.h_y_bits < ONE_SIDED_BITS:
-        return []
-    percent = math.floor(1000 * _least_share(plane.h_y_bits) + 1e-6) / 10
-    return [
-        f"labels: H(Y) = {plane.h_y_bits:.2f} bits: at least "
-        f"{percent:g} % of the rows have the same label, I(Z;Y) rests on the others; take a probe "
-        "with more of them"
-    ]
+    sentences = []
+    if h_y > plane.log2_n - 1:
+        sentences.append(
+            f"labels: H(Y) = {h_y:.2f} of at most {plane.log2_n:.2f} bits: nearly as many symbols "
+            "as rows, I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint symbol "
+            "of many labels?"
+        )
+    if 0 < h_y < ONE_SIDED_BITS:
+        percent = math.floor(1000 * _least_share(h_y) + 1e-6) / 10
+        sentences.append(
+            f"labels: H(Y) = {h_y:.2f} bits: at least {percent:g} % of the rows have the same label, "
+            "I(Z;Y) rests on the others; take a probe with more of them"
+        )
+    return sentences
 
 
 def _least_share(h_bits: float) -> float:
@@ -217,18 +182,18 @@ def _least_share(h_bits: float) -> float:
     return low
 
 
-def lower_bound_bits(plane: Plane, *, archive: Archive | None = None) -> float:
-    """Return what the last predictions prove of I(Z;Y), in bits; 0 where nothing is known."""
-    bound = _bound(plane, archive) if plane.points else None
-    return 0.0 if bound is None else bound.bits
+def _bound(plane: Plane) -> LowerBound | None:
+    """Return what the last predictions prove of I(Z;Y); None where nothing is known.
 
+    They are in the run behind the plane, where that is at hand and has the last checkpoint.
+    """
+    from infoplane.analysis.dpi.evidence import archive_of
 
-def _bound(plane: Plane, archive: Archive | None) -> LowerBound | None:
-    from infoplane.analysis.lower_bounds import lower_bound_of
-
-    archive = archive or source_archive(plane)
+    archive, last = archive_of(plane, [], check=False), plane.steps[-1]
+    if archive is None or archive.run_uuid != plane.provenance.get("run_uuid"):
+        return None
     try:
-        bound = None if archive is None else lower_bound_of(archive, plane.steps[-1])
+        bound = lower_bound_of(archive, last) if last in archive.steps else None
     except InfoplaneError:  # a damaged run: `infoplane verify` says how
         return None
     # of held-out rows alone it bounds another population than the plane's
@@ -237,11 +202,10 @@ def _bound(plane: Plane, archive: Archive | None) -> LowerBound | None:
     return bound
 
 
-def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
+def _below_bound(plane: Plane, specs: list[str], bound: LowerBound) -> list[str]:
     from infoplane.analysis.dpi.layer_laws import tolerance_bits
 
-    bound = _bound(plane, archive)
-    if bound is None or plane.chain is None:
+    if plane.chain is None:
         return []
     sentences = []
     for spec in specs:
@@ -265,13 +229,3 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
 def _rounded_down(bits: float) -> str:
     """A proved lower bound as text: rounded up it would claim more than is proved."""
     return f"{math.floor(bits * 100) / 100:.2f}"
-
-
-def source_archive(plane: Plane) -> Archive | None:
-    """Return the archive behind a plane, where it is at hand and has the last checkpoint."""
-    from infoplane.analysis.dpi.evidence import archive_of
-
-    archive = archive_of(plane, [], check=False)
-    if archive is None or archive.run_uuid != plane.provenance.get("run_uuid"):
-        return None
-    return archive if plane.steps[-1] in archive.steps else None

@@ -6,15 +6,12 @@ Lower bounds of I(Z;Y) for every layer that separates X from the output.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.archive import Archive
 from infoplane.types import entropy_of_counts
 from infoplane.types.arrays import Codes, Floats
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -92,22 +89,3 @@ def _bound(name: str, logits: Floats, y: Codes) -> LowerBound:
         fano_bits(h_y, error, logits.shape[1]),
         h_y - float(nats.mean()) / float(np.log(2)),
     )
-
-
-def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[str, float]:
-    """Return DPI-tightened lower bounds in bits.
-
-    ``L_i = max over layers j that i cuts X off from of L_j`` (and L_i itself).
-
-    Only for lower bounds. ``cuts[i]`` are the layers downstream of i that it certainly separates
-    from the input.
-
-    Example:
-        >>> tightened({"a": 0.2, "b": 0.9}, {"a": ("b",)})
-        {'a': 0.9, 'b': 0.9}
-    """
-    raised = {}
-    for name, own in bits.items():
-        downstream = [bits[layer] for layer in cuts.get(name, ()) if layer in bits]
-        raised[name] = max([own, *downstream])
-    return raised

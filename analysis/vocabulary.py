@@ -6,14 +6,14 @@ Discrete tables, Gaussians, expectations, divergences from samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Counts, Floats
 
 _LN2 = float(np.log(2.0))
 
@@ -244,17 +244,27 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
             f"expected rows of one width and at least 2 bins, got shapes {shapes[0]} and "
             f"{shapes[1]}, {bins} bins"
         )
-    low = np.minimum(first.min(axis=0), second.min(axis=0))
-    high = np.maximum(first.max(axis=0), second.max(axis=0))
     total = 0.0
-    for unit in np.flatnonzero(high > low):
-        cells = (low[unit], high[unit])
-        counts = np.array([np.histogram(rows[:, unit], bins, cells)[0] for rows in (first, second)])
-        counts = counts[:, counts.any(axis=0)] + 0.5  # (2, used cells)
+    for in_cells in counts_of_units(first, second, bins):
+        counts = in_cells[:, in_cells.any(axis=0)] + 0.5  # (2, used cells)
         smooth_p, smooth_q = counts / counts.sum(axis=1, keepdims=True)
         bias = (counts.shape[1] - 1) / (2 * _LN2) * (1 / len(first) + 1 / len(second))
         total += float((smooth_p * np.log2(smooth_p / smooth_q)).sum()) - bias
     return float(total) / first.shape[1]
+
+
+def counts_of_units(p: Floats, q: Floats, bins: int) -> Iterator[Counts]:
+    """Yield for every unit that varies the rows of both samples in each cell, ``(2, bins)``.
+
+    Args:
+        p, q: rows, shapes ``(n, dim)`` and ``(m, dim)``.
+        bins: equal cells over the joint range of both.
+    """
+    low = np.minimum(p.min(axis=0), q.min(axis=0))
+    high = np.maximum(p.max(axis=0), q.max(axis=0))
+    for unit in np.flatnonzero(high > low):
+        cells = (low[unit], high[unit])
+        yield np.array([np.histogram(rows[:, unit], bins, cells)[0] for rows in (p, q)])
 
 
 def _rows(v: ArrayLike) -> Floats:

@@ -17,7 +17,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis import caveats
-from infoplane.analysis.caveats import lower_bound_bits, warnings_of
+from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.report.content import page_data
 from infoplane.types import Null
 
@@ -26,6 +26,10 @@ def capture(path: Path, net: nn.Module, x: np.ndarray, y: np.ndarray, layers: li
     with ip.Recorder(net, probe=(x, y), to=path, layers=layers, verbose=False):
         pass
     return path
+
+
+def warnings_of(plane: ip.Plane, estimator: str | None = None) -> list[str]:
+    return list(caveats_of(plane, estimator).warnings)
 
 
 def says(plane: ip.Plane, words: str) -> None:
@@ -83,8 +87,11 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
     says(plane.select(estimator="bin:szt"), "below the floor")
     (sentence,) = [w for w in warnings_of(plane) if "range,n=1: below the floor" in w]
     proved = float(re.findall(r">= (\S+) bits", sentence)[0])
-    assert proved <= lower_bound_bits(plane)
-    assert lower_bound_bits(plane) > 0.5 and lower_bound_bits(ip.Plane((), (), 4)) == 0.0
+    assert proved <= caveats_of(plane).lower_bound_bits
+    assert (
+        caveats_of(plane).lower_bound_bits > 0.5
+        and caveats_of(ip.Plane((), (), 4)).lower_bound_bits == 0.0
+    )
     assert (
         plane.series("0", "i_zy", "bin:szt")[1][0].bits
         < 0.01
@@ -101,7 +108,7 @@ def test_a_damaged_run_proves_nothing_and_stops_no_picture(tmp_path: Path) -> No
     (shard,) = (tmp_path / "run" / "ckpt").glob("*.h5")
     raw = shard.read_bytes()
     shard.write_bytes(raw[: len(raw) // 2])
-    assert lower_bound_bits(plane) == 0.0 and warnings_of(plane) == []
+    assert caveats_of(plane).lower_bound_bits == 0.0 and warnings_of(plane) == []
     ip.plot_plane(plane)
     plt.close("all")
 
@@ -180,7 +187,7 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
         point("c", "i_xz", 2.0, 1, **free),
     ]
     labels = [point(name, "i_zy", 0.3, 1, null=null) for name in ("a", "b")]
-    said = caveats.warnings_of(plane_with([*last, *labels], ("a", "b", "c")))
+    said = warnings_of(plane_with([*last, *labels], ("a", "b", "c")))
     assert (
         len(said) == 2
         and "2 of 3 layers sit at the ceiling" in said[0]
@@ -189,17 +196,17 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
     half = [point("a", "i_xz", 2.0, 1, **full), point("b", "i_xz", 2.0, 1, **free)]
     above = [point("a", "i_zy", 0.3, 1, null=null), point("b", "i_zy", 0.31, 1, null=null)]
     early = [point(name, "i_xz", 2.0, 0, **full) for name in ("a", "b")]
-    (of_one,) = caveats.warnings_of(plane_with([*early, *half, *above]))
+    (of_one,) = warnings_of(plane_with([*early, *half, *above]))
     assert "no larger than for shuffled labels in a: nothing" in of_one
     exact = [point(name, "i_xz", 2.0, 1, "exact", **full) for name in ("a", "b")]
     bound = [point(name, "i_xz", 2.0, 1, sense="lower", **full) for name in ("a", "b")]
     assert (
-        caveats.warnings_of(plane_with(exact))
+        warnings_of(plane_with(exact))
         == []
-        == caveats.warnings_of(plane_with(bound))
-        == caveats.warnings_of(plane_with([]))
+        == warnings_of(plane_with(bound))
+        == warnings_of(plane_with([]))
     )
-    assert caveats.warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []
+    assert warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []
 
 
 @given(st.lists(st.integers(1, 3000), min_size=2, max_size=6))
@@ -227,5 +234,5 @@ def test_of_many_layers_some_leave_the_band_by_chance() -> None:
     names = tuple(f"l{number}" for number in range(40))
     points = [point(name, "i_zy", 0.2, null=inside) for name in names[2:]]
     points += [point(name, "i_zy", 0.2, null=outside) for name in names[:2]]
-    (sentence,) = caveats.warnings_of(plane_with(points, names))
+    (sentence,) = warnings_of(plane_with(points, names))
     assert sentence.endswith("of 40 numbers chance alone takes about 2 out of the band")

@@ -11,7 +11,6 @@ from builders import one_step, plane_with, point
 
 import infoplane as ip
 from infoplane.analysis.dpi.certificate import certified_pairs
-from infoplane.analysis.dpi.check import worst
 from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits, leak
 from infoplane.analysis.dpi.excess import explain_excess
@@ -372,11 +371,3 @@ def test_a_rise_is_untestable_only_where_saturation_could_have_made_it(
     a, b = point("a", "i_xz", 2.0, **up), point("b", "i_xz", 2.5, **down)
     (found,) = ip.check_dpi(plane_with([a, b], chain=CUT)).findings
     assert found.verdict == verdict and found.law == "I(X;Z) pair"
-
-
-def test_the_worst_finding_is_the_first_of_the_worst_verdict() -> None:
-    kinds = ["ok", "sampling", "violation", "fault", "fault"]
-    findings = [replace(FOUND, verdict=v, step=i) for i, v in enumerate(kinds)]  # type: ignore[arg-type]  # verdicts
-    assert (
-        worst(findings) is findings[3] and worst(findings[:3]) is findings[2] and worst([]) is None
-    )

@@ -191,7 +191,7 @@ def test_a_matrix_of_layers_says_what_its_numbers_are_not(tmp_path: Path) -> Non
 
 
 def test_labels_of_nearly_every_row_are_told_on_the_plane(tmp_path: Path) -> None:
-    from infoplane.analysis.caveats import warnings_of
+    from infoplane.analysis.caveats import caveats_of
 
     z = np.random.default_rng(0).normal(size=(200, 2))
     said = []
@@ -201,7 +201,9 @@ def test_labels_of_nearly_every_row_are_told_on_the_plane(tmp_path: Path) -> Non
         ) as run:
             with run.step(0) as shard:
                 shard.append("z", z)
-        said.append(" ".join(warnings_of(ip.measure(tmp_path / str(k), "bin:quantile,n=2"))))
+        said.append(
+            " ".join(caveats_of(ip.measure(tmp_path / str(k), "bin:quantile,n=2")).warnings)
+        )
     assert "nearly as many symbols as rows" in said[2] and "symbols as rows" not in said[1]
 
 

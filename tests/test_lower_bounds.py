@@ -11,7 +11,7 @@ from builders import one_step, run_of
 
 import infoplane as ip
 from infoplane.analysis import lower_bounds
-from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of, tightened
+from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of
 from infoplane.analysis.vocabulary import mutual_information
 
 
@@ -64,11 +64,6 @@ def test_fanos_bound_is_tight_where_errors_are_spread_evenly() -> None:
         )
 
 
-def test_lower_bounds_are_tightened_by_layers_that_are_cut_off_and_known() -> None:
-    bits = {"a": 0.2, "b": 0.9, "c": 0.5}
-    assert tightened(bits, {"a": ("c", "elsewhere"), "c": ("b",)}) == {"a": 0.5, "b": 0.9, "c": 0.9}
-
-
 def test_fano_by_hand_and_the_floor_of_a_run(szt_run: Path) -> None:
     assert fano_bits(2.0, 0.25, 4) == pytest.approx(2 - 0.8112781245 - 0.25 * np.log2(3))
     archive = ip.open_archive(szt_run)
@@ -78,8 +73,3 @@ def test_fano_by_hand_and_the_floor_of_a_run(szt_run: Path) -> None:
     )
     exact = ip.measure(archive, "exact")
     assert floor.bits <= exact.series("fc6", "i_zy", "exact")[1][-1].bits
-    assert tightened({"a": 0.1, "b": 0.5, "c": 0.3}, {"a": ("b", "c"), "b": ("c",)}) == {
-        "a": 0.5,
-        "b": 0.5,
-        "c": 0.3,
-    }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis.caveats import warnings_of
+from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.live.follow import RunSource
 from infoplane.analysis.measuring.follow import follow
 from infoplane.analysis.plot import plot_curves
@@ -46,7 +46,7 @@ def test_independent_labels_of_4000_types_lie_inside_their_band(tmp_path: Path) 
         assert null.draws == 20
         assert point.bits > 3  # a third of H(Y), and chance
         assert null.low - 0.01 <= point.bits <= null.high + 0.01
-    assert any("no larger than for shuffled labels" in text for text in warnings_of(plane))
+    assert any("no larger than for shuffled labels" in text for text in caveats_of(plane).warnings)
 
 
 def test_the_band_is_drawn(tmp_path: Path) -> None:

@@ -14,17 +14,18 @@ from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
 from infoplane.analysis.calibrate.continuous_cases import half_cube
-from infoplane.analysis.calibrate.published_maps import (
+from infoplane.analysis.calibrate.draws import (
     Map,
+    pair,
     roll_of_uniform,
     turned_by_radius,
     two_peaks,
+    unchanged,
     wiggly_first,
     wiggly_second,
 )
 from infoplane.analysis.calibrate.truths import student_bits
 from infoplane.analysis.vocabulary import gaussian_information
-from infoplane.types import continuous
 from infoplane.types.arrays import Floats
 
 _LN2 = math.log(2)
@@ -57,8 +58,8 @@ def normal_case(
     family: Family,
     covariance: Floats,
     *,
-    x_map: Map | None = None,
-    y_map: Map | None = None,
+    x_map: Map = unchanged,
+    y_map: Map = unchanged,
 ) -> Case:
     """Build jointly normal halves, each then mapped invertibly.
 
@@ -66,7 +67,7 @@ def normal_case(
         name: of the case.
         family: of the case.
         covariance: shape ``(2 dim, 2 dim)``, positive definite.
-        x_map: of the first half, ``(n, dim)`` to ``(n, any)``; None leaves it as it is.
+        x_map: of the first half, ``(n, dim)`` to ``(n, any)``.
         y_map: of the second half.
     """
     dim = len(covariance) // 2
@@ -74,12 +75,7 @@ def normal_case(
 
     def draw(n: int, rng: Generator) -> Sample:
         rows = rng.normal(size=(n, 2 * dim)) @ root.T
-        x = rows[:, :dim]
-        y = rows[:, dim:]
-        return Sample(
-            continuous(x if x_map is None else x_map(x), "a"),
-            continuous(y if y_map is None else y_map(y), "b"),
-        )
+        return pair(x_map(rows[:, :dim]), y_map(rows[:, dim:]))
 
     return Case(
         name,
@@ -91,21 +87,20 @@ def normal_case(
     )
 
 
-def student_case(name: str, dim: int, dof: int, both: Map | None = None) -> Case:
+def student_case(name: str, dim: int, dof: int, both: Map = unchanged) -> Case:
     """Build two vectors of independent normals over one chi, each then mapped.
 
     Args:
         name: of the case.
         dim: coordinates of a vector.
         dof: degrees of freedom of the chi.
-        both: map of all coordinates; None leaves them as they are.
+        both: map of all coordinates.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         normals = rng.normal(size=(n, 2 * dim))
-        rows = normals / np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
-        rows = rows if both is None else both(rows)
-        return Sample(continuous(rows[:, :dim], "a"), continuous(rows[:, dim:], "b"))
+        rows = both(normals / np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof))
+        return pair(rows[:, :dim], rows[:, dim:])
 
     return Case(
         name,
@@ -122,9 +117,7 @@ def _additive_case(half_width: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.random(n)
-        return Sample(
-            continuous(x, "a"), continuous(x + rng.uniform(-half_width, half_width, n), "b")
-        )
+        return pair(x, x + rng.uniform(-half_width, half_width, n))
 
     def truth() -> float:
         if half_width > 0.5:
@@ -146,32 +139,38 @@ def _roll(x: Floats) -> Floats:
 
 
 def _one_dimensional_tasks() -> list[Case]:
-    pair = paired_covariance(0.75, 1, 1)
+    covariance = paired_covariance(0.75, 1, 1)
     return [
-        normal_case("Bivariate normal 1 × 1", "1-D", pair),
-        normal_case("Normal CDF @ Bivariate normal 1 × 1", "1-D", pair, x_map=ndtr, y_map=ndtr),
+        normal_case("Bivariate normal 1 × 1", "1-D", covariance),
+        normal_case(
+            "Normal CDF @ Bivariate normal 1 × 1", "1-D", covariance, x_map=ndtr, y_map=ndtr
+        ),
         _additive_case(0.1),
         _additive_case(0.75),
         normal_case(
             "Bimodal 1 × 1",
             "1-D",
-            pair,
+            covariance,
             x_map=two_peaks(0.3, 0.0, 5.0),
             y_map=two_peaks(0.5, -1.0, 3.0),
         ),
         normal_case(
             "Wiggly @ Bivariate normal 1 × 1",
             "1-D",
-            pair,
+            covariance,
             x_map=wiggly_first,
             y_map=wiggly_second,
         ),
         normal_case(
-            "Half-cube @ Bivariate normal 1 × 1", "1-D", pair, x_map=half_cube, y_map=half_cube
+            "Half-cube @ Bivariate normal 1 × 1",
+            "1-D",
+            covariance,
+            x_map=half_cube,
+            y_map=half_cube,
         ),
         student_case("Student-t 1 × 1 (dof=1)", 1, 1),
         student_case("Asinh @ Student-t 1 × 1 (dof=1)", 1, 1, np.arcsinh),
-        normal_case("Swiss roll 2 × 1", "warped", pair, x_map=_roll, y_map=ndtr),
+        normal_case("Swiss roll 2 × 1", "warped", covariance, x_map=_roll, y_map=ndtr),
     ]
 
 

@@ -7,7 +7,6 @@ from quadrature: each case has a statistic of one dimension on either side that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,8 @@ from numpy.random import Generator
 
 from infoplane.analysis.calibrate.bmi_cases import paired_covariance
 from infoplane.analysis.calibrate.case import Case, Family, Sample
-from infoplane.analysis.calibrate.published_maps import Map, turned_by_radius
+from infoplane.analysis.calibrate.draws import Map, pair, turned_by_radius, unchanged
 from infoplane.analysis.calibrate.truths import classes_bits, joint_bits, step_of
-from infoplane.types import continuous
 from infoplane.types.arrays import Floats
 
 _POINTS = 1501
@@ -65,7 +63,7 @@ def mixture_case(
     mixture: Mixture,
     statistic: Mixture,
     *,
-    x_map: Map | None = None,
+    x_map: Map = unchanged,
 ) -> Case:
     """Build a case of a mixture whose last unit is Y and whose other units are X.
 
@@ -79,9 +77,7 @@ def mixture_case(
 
     def draw(n: int, rng: Generator) -> Sample:
         rows = mixture.draw(n, rng)
-        x = rows[:, :-1]
-        y = rows[:, -1]
-        return Sample(continuous(x if x_map is None else x_map(x), "a"), continuous(y, "b"))
+        return pair(x_map(rows[:, :-1]), rows[:, -1])
 
     return Case(
         name,
@@ -160,7 +156,7 @@ def _shells(dim: int, components: int) -> Case:
     def draw(n: int, rng: Generator) -> Sample:
         deviation = rng.integers(1, components + 1, n)
         x = deviation[:, None] * rng.normal(size=(n, dim))
-        return Sample(continuous(x, "a"), continuous(deviation + 0.01 * rng.normal(size=n), "b"))
+        return pair(x, deviation + 0.01 * rng.normal(size=n))
 
     def truth() -> float:
         from scipy.stats import chi
@@ -168,7 +164,7 @@ def _shells(dim: int, components: int) -> Case:
         length = np.linspace(0, components * (math.sqrt(dim) + 9), 40_001)[1:]
         densities = np.stack([chi.pdf(length / s, dim) / s for s in deviations])
         weights = np.full(components, 1 / components)
-        return classes_bits(densities, weights, float(length[1] - length[0]))
+        return classes_bits(densities, weights, step_of(length))
 
     name = f"Concentric {dim} × 1 ({components} components)"
     family: Family = "vector" if dim <= 5 else "high-dimensional"
@@ -203,12 +199,15 @@ def _inliers(dim: int, share: float) -> Case:
         independent = rng.random(n) < share
         fresh = rng.normal(size=(n, dim))
         y = np.where(independent[:, None], fresh, rows[:, dim:])
-        return Sample(continuous(rows[:, :dim], "a"), continuous(y, "b"))
+        return pair(rows[:, :dim], y)
 
-    name = f"Multinormal {dim} × {dim} (sparse, {share:.0%} inliers)"
-    truth: Callable[[], float] = lambda: inlier_bits(0.8, share)  # noqa: E731
     return Case(
-        name, "high-dimensional", draw, truth, "Gauss-Laguerre over two exponentials", False
+        f"Multinormal {dim} × {dim} (sparse, {share:.0%} inliers)",
+        "high-dimensional",
+        draw,
+        lambda: inlier_bits(0.8, share),
+        "Gauss-Laguerre over two exponentials",
+        False,
     )
 
 

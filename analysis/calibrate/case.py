@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -68,10 +68,10 @@ class Case:
     how: str
     low_dimensional: bool = True
 
-    @property
+    @cached_property
     def bits(self) -> float:
         """I(A;B) in bits, computed once."""
-        return _bits_of(self)
+        return float(self.truth())
 
     @property
     def finite(self) -> bool:
@@ -81,8 +81,3 @@ class Case:
     def sample(self, n: int, seed: int) -> Sample:
         """Return the rows that belong to a seed: the same for every estimator and every machine."""
         return self.draw(n, np.random.default_rng([seed, n, zlib.crc32(self.name.encode())]))
-
-
-@cache
-def _bits_of(case: Case) -> float:
-    return float(case.truth())

@@ -10,9 +10,18 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
-from infoplane.analysis.calibrate.draws import correlated, normally, pair
+from infoplane.analysis.calibrate.draws import (
+    Map,
+    correlated,
+    normally,
+    pair,
+    polar,
+    turned_by_radius,
+    unchanged,
+)
 from infoplane.analysis.calibrate.truths import (
     additive_bits,
     joint_bits,
@@ -24,8 +33,6 @@ from infoplane.analysis.calibrate.truths import (
 from infoplane.analysis.vocabulary import gaussian_information
 from infoplane.types.arrays import Floats
 
-Map = Callable[[Floats], Floats]
-
 
 def gaussian(
     name: str,
@@ -33,8 +40,8 @@ def gaussian(
     dim: int = 1,
     family: Family = "1-D",
     *,
-    a: Map | None = None,
-    b: Map | None = None,
+    a: Map = unchanged,
+    b: Map = unchanged,
 ) -> Case:
     """Build coordinate-wise correlation r, each side then mapped: I = -dim/2 log2(1 - r^2).
 
@@ -43,14 +50,14 @@ def gaussian(
         r: correlation of a coordinate of one side with that of the other.
         dim: coordinates of a side.
         family: of the case.
-        a: map of one side, invertible; None leaves it as it is.
+        a: map of one side, invertible.
         b: map of the other.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.normal(size=(n, dim))
         z = correlated(x, r, rng)
-        return pair(x if a is None else a(x), z if b is None else b(z))
+        return pair(a(x), b(z))
 
     return Case(
         name,
@@ -131,7 +138,7 @@ def additive(
 def _uniform_sum(width: float) -> Case:
     """Build Z = X + U, X uniform on [0,1], U uniform on [0, width].
 
-    Width/2 for width <= 1, else 1/(2 width) + log2 of width, natural units apart.
+    In nats width/2 - ln width for width <= 1, else 1/(2 width).
     """
 
     def truth() -> float:
@@ -179,7 +186,7 @@ def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
 
 
 def _exponential_rate() -> Case:
-    """Build Z ~ Exp(rate X), X ~ Gamma(2): I = [psi(3) - ln 2 ...] by the Lomax marginal."""
+    """Build Z ~ Exp(rate X), X ~ Gamma(2): psi(3) - ln 2 nats, by the Lomax marginal."""
 
     def draw(n: int, rng: Generator) -> Sample:
         x = rng.gamma(2.0, size=n)
@@ -212,7 +219,7 @@ def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
         return pair(centre[:, 0] + sd * x, centre[:, 1] + sd * z)
 
     def truth() -> float:
-        along_a, along_b = lines_around(centres, 7 * sd, 801)
+        along_a, along_b = lines_around(centres, sd, 801)
         first = along_a[:, None]
         density = np.zeros((801, 801))
         for mean_a, mean_b in centres:
@@ -237,10 +244,8 @@ def swiss_roll(x: Floats) -> Floats:
 
     Invertible, so that no information changes.
     """
-    from scipy.special import ndtr
-
     angle = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))
-    return np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=1) / 10
+    return polar(angle, angle) / 10
 
 
 def half_cube(x: Floats) -> Floats:
@@ -248,12 +253,8 @@ def half_cube(x: Floats) -> Floats:
     return x * np.sqrt(np.abs(x))
 
 
-def spiral(x: Floats) -> Floats:
-    """Turn the plane by an angle that grows with the radius: invertible, volume-preserving."""
-    angle = (x**2).sum(axis=1)
-    cosine = np.cos(angle)
-    sine = np.sin(angle)
-    return np.stack([cosine * x[:, 0] - sine * x[:, 1], sine * x[:, 0] + cosine * x[:, 1]], axis=1)
+spiral = turned_by_radius(0, 1, speed=1.0)
+"""Turns the plane by an angle that grows with the radius: invertible, volume-preserving."""
 
 
 def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case:
@@ -325,7 +326,7 @@ CASES = (
     gaussian("Gaussian 20+20, r=0.376", 0.376, 20, "high-dimensional"),
     covariance_case("linear map 10 to 2", 10, 2, 5, 0.7, "high-dimensional"),
     deterministic("tanh layer 4 to 2", 4, 2, np.tanh, 6),
-    deterministic("linear layer 2 to 3", 2, 3, lambda z: z, 7),
+    deterministic("linear layer 2 to 3", 2, 3, unchanged, 7),
 )
 
 JUDGES = (

@@ -1,9 +1,11 @@
-"""Eighteen noisy curves, written down before any estimator had seen them.
+"""Eighteen noisy curves, and nine late ones, written down before any estimator had seen them.
 
-Six shapes, three noises.
+Six shapes, three noises. The late ones are of three shapes that these do not have: leaves that
+cross in one point, straight pieces with sharp bends, and a crown in space.
 
 X is the point of a curve at a uniform parameter, Z the same point plus normal noise. Of the last
-three shapes X carries noise of its own, as strong: a layer and a later one, both drawn.
+three shapes, and of the late ones, X carries noise of its own, as strong: a layer and a later one,
+both drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.random import Generator
 from scipy.special import logsumexp
 
 from infoplane.analysis.calibrate.case import Case, Sample
-from infoplane.analysis.calibrate.draws import pair
+from infoplane.analysis.calibrate.draws import pair, polar
 from infoplane.types.arrays import Floats
 
 _TURN = 2 * math.pi
@@ -95,23 +97,9 @@ def _log_mean(logs: Floats) -> Floats:
     return np.asarray(logsumexp(logs, axis=1)) - math.log(logs.shape[1])
 
 
-def _cardioid(t: Floats) -> Floats:
-    radius = 1 - np.cos(_TURN * t)
-    return np.column_stack([radius * np.cos(_TURN * t), radius * np.sin(_TURN * t)])
-
-
-def _lissajous(t: Floats) -> Floats:
-    return np.column_stack([np.sin(3 * _TURN * t + 0.5), np.sin(2 * _TURN * t)])
-
-
 def _twisted_cubic(t: Floats) -> Floats:
     along = 2 * t - 1
     return np.column_stack([along, along**2, along**3])
-
-
-def _growing_spiral(t: Floats) -> Floats:
-    radius = np.exp(1.5 * (t - 1))
-    return np.column_stack([radius * np.cos(1.5 * _TURN * t), radius * np.sin(1.5 * _TURN * t)])
 
 
 def _seam(t: Floats) -> Floats:
@@ -126,17 +114,36 @@ def _seam(t: Floats) -> Floats:
     )
 
 
-def _conical_spiral(t: Floats) -> Floats:
-    return np.column_stack([t * np.cos(2 * _TURN * t), t * np.sin(2 * _TURN * t), 2 * t])
+def _zigzag(t: Floats) -> Floats:
+    """Five straight pieces of equal length."""
+    corners = np.array([[-1.0, 0.0], [-0.6, 0.8], [-0.2, 0.0], [0.2, 0.8], [0.6, 0.0], [1.0, 0.8]])
+    along = np.linspace(0.0, 1.0, len(corners))
+    return np.column_stack([np.interp(t, along, side) for side in corners.T])
+
+
+def _crown(t: Floats) -> Floats:
+    angle = _TURN * t
+    return np.column_stack([polar(angle), 0.5 * np.sin(3 * angle)])
 
 
 CURVES = (
-    Curve("cardioid", _cardioid),
-    Curve("Lissajous curve 3:2", _lissajous),
+    Curve("cardioid", lambda t: polar(_TURN * t, 1 - np.cos(_TURN * t))),
+    Curve(
+        "Lissajous curve 3:2",
+        lambda t: np.column_stack([np.sin(3 * _TURN * t + 0.5), np.sin(2 * _TURN * t)]),
+    ),
     Curve("twisted cubic", _twisted_cubic),
-    Curve("growing spiral", _growing_spiral, both=True),
+    Curve("growing spiral", lambda t: polar(1.5 * _TURN * t, np.exp(1.5 * (t - 1))), both=True),
     Curve("seam of a ball", _seam, both=True),
-    Curve("conical spiral", _conical_spiral, both=True),
+    Curve("conical spiral", lambda t: np.column_stack([polar(2 * _TURN * t, t), 2 * t]), both=True),
+)
+
+LATE_CURVES = (
+    Curve(
+        "rose of three leaves", lambda t: polar(_TURN * t / 2, np.cos(1.5 * _TURN * t)), both=True
+    ),
+    Curve("zigzag", _zigzag, both=True),
+    Curve("crown", _crown, both=True),
 )
 
 
@@ -146,3 +153,4 @@ def cases_of(curves: Sequence[Curve]) -> tuple[Case, ...]:
 
 
 CASES = cases_of(CURVES)
+LATE_CASES = cases_of(LATE_CURVES)

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtr
 
 from infoplane.analysis.calibrate.case import Case, Sample
-from infoplane.analysis.calibrate.draws import correlated, pair
+from infoplane.analysis.calibrate.draws import correlated, pair, polar, with_labels
 from infoplane.analysis.calibrate.truths import classes_bits, lines_around, normal, step_of
-from infoplane.types import continuous, discrete
+from infoplane.types import continuous
 from infoplane.types.arrays import Codes, Floats
 
 
@@ -27,7 +28,7 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
 
     def draw(n: int, rng: Generator) -> Sample:
         y = rng.choice(len(shares), size=n, p=shares)
-        return Sample(continuous(centres[y] + sds[y] * rng.normal(size=n), "z"), discrete(y, "y"))
+        return with_labels(centres[y] + sds[y] * rng.normal(size=n), y)
 
     def truth() -> float:
         line = np.linspace((centres - 9 * sds).min(), (centres + 9 * sds).max(), 20001)
@@ -37,7 +38,7 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) by quadrature")
 
 
-def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: int = 0) -> Case:
+def plane_classes(name: str, centres: Floats, labels: Codes, sd: float) -> Case:
     """Build Gaussian blobs in the plane, several of which may share a label.
 
     Args:
@@ -45,17 +46,14 @@ def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: i
         centres: of K blobs, shape ``(K, 2)``.
         labels: of the blobs, shape ``(K,)``.
         sd: of each coordinate within a blob.
-        extra: units of noise beside the two.
     """
 
     def draw(n: int, rng: Generator) -> Sample:
         blob = rng.integers(0, len(centres), n)
-        plane = centres[blob] + sd * rng.normal(size=(n, 2))
-        z = np.hstack([plane, rng.normal(size=(n, extra))])
-        return Sample(continuous(z, "z"), discrete(labels[blob], "y"))
+        return with_labels(centres[blob] + sd * rng.normal(size=(n, 2)), labels[blob])
 
     def truth() -> float:
-        along_x, along_y = lines_around(centres, 7 * sd, 401)
+        along_x, along_y = lines_around(centres, sd, 401)
         of_x = normal(along_x, centres[:, :1], sd)  # (K, points)
         of_y = normal(along_y, centres[:, 1:], sd)
         blobs = (of_x[:, :, None] * of_y[:, None, :]).reshape(len(centres), -1)
@@ -64,7 +62,7 @@ def plane_classes(name: str, centres: Floats, labels: Codes, sd: float, extra: i
         cell = step_of(along_x) * step_of(along_y)
         return classes_bits(np.stack(densities), counts / len(labels), cell)
 
-    return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) on a grid", extra == 0)
+    return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) on a grid")
 
 
 def overlap(share: float) -> Case:
@@ -75,7 +73,7 @@ def overlap(share: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         y = rng.integers(0, 2, n)
-        return Sample(continuous(rng.random(n) + (1 - share) * y, "z"), discrete(y, "y"))
+        return with_labels(rng.random(n) + (1 - share) * y, y)
 
     name = f"two uniforms that overlap by {share:g}"
     return Case(name, "label", draw, lambda: 1 - share, "1 - overlap")
@@ -109,12 +107,9 @@ def censored(name: str, gap: float, cut: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         y = rng.integers(0, 2, n)
-        unit = np.maximum(gap * y + rng.normal(size=n), cut)
-        return Sample(continuous(unit, "z"), discrete(y, "y"))
+        return with_labels(np.maximum(gap * y + rng.normal(size=n), cut), y)
 
     def truth() -> float:
-        from scipy.special import ndtr
-
         atoms = np.array([ndtr(cut), ndtr(cut - gap)])
         line = np.linspace(cut, max(cut, gap) + 10, 40001)
         densities = np.stack([normal(line), normal(line, gap)])  # (2, points)
@@ -143,8 +138,6 @@ def rectified_pair(r: float) -> Case:
 
 
 def _rectified_bits(r: float) -> float:
-    from scipy.special import ndtr
-
     spread = math.sqrt(1 - r * r)
     line = np.linspace(0, 9, 3001)
     weights = np.full(len(line), step_of(line))
@@ -182,7 +175,7 @@ def noisy_or_dead(dead: float, r: float) -> Case:
     return Case(name, "mixed", draw, truth, "h(dead) + (1 - dead) I")
 
 
-_RING = np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)
+_RING = polar(np.arange(8) * math.pi / 4)
 _SQUARE = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
 _TWO = np.array([0.0, 1.0])
 

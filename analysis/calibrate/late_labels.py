@@ -14,12 +14,10 @@ from scipy.special import logsumexp
 from scipy.stats import gamma, logistic, multivariate_normal
 
 from infoplane.analysis.calibrate.case import Case
+from infoplane.analysis.calibrate.discrete_cases import uniform
+from infoplane.analysis.calibrate.draws import polar
 from infoplane.analysis.calibrate.unseen_labels import class_case
 from infoplane.types.arrays import Codes, Floats
-
-
-def _even(classes: int) -> Floats:
-    return np.full(classes, 1 / classes)
 
 
 def _gaussians(name: str, weights: Floats, means: Floats, covariances: Sequence[Floats]) -> Case:
@@ -53,16 +51,16 @@ def _ellipsoids() -> Case:
     """Return two normal classes of one centre, long in different directions."""
     long = np.diag([1.0, 0.16, 0.16])
     flat = np.diag([0.16, 0.16, 1.0])
-    return _gaussians("two ellipsoids of one centre", _even(2), np.zeros((2, 3)), [long, flat])
+    return _gaussians("two ellipsoids of one centre", uniform(2), np.zeros((2, 3)), [long, flat])
 
 
 def _ring() -> Case:
     """Six classes on a ring in the plane, one more unit, neighbouring units correlated."""
     angles = np.arange(6) * math.pi / 3
-    means = 2 * np.column_stack([np.cos(angles), np.sin(angles), np.zeros(6)])
+    means = 2 * np.column_stack([polar(angles), np.zeros(6)])
     units = np.arange(3)
     shared = 0.5 ** np.abs(units[:, None] - units[None])
-    return _gaussians("six normal classes on a ring", _even(6), means, [shared] * 6)
+    return _gaussians("six normal classes on a ring", uniform(6), means, [shared] * 6)
 
 
 def _factor() -> Case:
@@ -70,7 +68,7 @@ def _factor() -> Case:
     loading = np.array([1.0, 0.8, 0.6, -0.7, 0.5])
     shared = np.outer(loading, loading) + 0.5 * np.eye(5)
     means = np.array([[0.0] * 5, [1.0, 0.0, -1.0, 0.5, 0.0]])
-    return _gaussians("two classes, noise of one factor", _even(2), means, [shared] * 2)
+    return _gaussians("two classes, noise of one factor", uniform(2), means, [shared] * 2)
 
 
 def _shapes(name: str, seed: int, weights: Sequence[float], dim: int, apart: float) -> Case:
@@ -83,7 +81,7 @@ def _shapes(name: str, seed: int, weights: Sequence[float], dim: int, apart: flo
 def _gap() -> Case:
     means = np.zeros((2, 7))
     means[1, :2] = 1.2
-    return _gaussians("two round classes in 7-D", _even(2), means, [np.eye(7)] * 2)
+    return _gaussians("two round classes in 7-D", uniform(2), means, [np.eye(7)] * 2)
 
 
 def _waiting() -> Case:
@@ -118,7 +116,7 @@ def _saturated() -> Case:
 
     return class_case(
         "three saturated units, three classes",
-        _even(3),
+        uniform(3),
         lambda y, rng: np.tanh(means[y] + rng.normal(size=(len(y), 3))),
         log_densities,
     )
@@ -138,7 +136,7 @@ def _along(name: str, strands: Floats, sd: float) -> Case:
             found.append(logsumexp(-squares / (2 * sd * sd), axis=1))
         return np.stack(found)
 
-    return class_case(name, _even(len(strands)), draw_z, log_densities)
+    return class_case(name, uniform(len(strands)), draw_z, log_densities)
 
 
 def _rolled() -> Case:
@@ -157,7 +155,7 @@ def _wound() -> Case:
     """Three strands wound around each other."""
     along = np.linspace(0, 8 * math.pi, 240)
     strands = [
-        np.column_stack([np.cos(along + start), np.sin(along + start), along / 12])
+        np.column_stack([polar(along + start), along / 12])
         for start in (0.0, 2 * math.pi / 3, 4 * math.pi / 3)
     ]
     return _along("three wound strands", np.stack(strands), 0.15)

@@ -11,11 +11,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.sentences import SUBJECTS, TIMES, encoded_sentences, sentences
 from infoplane.analysis.calibrate.wide_cases import LAYERS, Layer, LayerPair
-from infoplane.types.arrays import Codes, Floats
+from infoplane.types.arrays import Codes, Floats, Ids
 
 _EPOCHS = 30
 _BATCH = 64
@@ -92,7 +91,7 @@ def _actors() -> tuple[Floats, Codes]:
 
 
 @cache
-def _trigrams() -> tuple[Floats, NDArray[np.int64]]:
+def _trigrams() -> tuple[Floats, Ids]:
     """Return counts of three letters of the sentences, hashed, and their subjects."""
     from sklearn.feature_extraction.text import HashingVectorizer
 

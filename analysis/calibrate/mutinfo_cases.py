@@ -6,14 +6,16 @@ Every distribution spreads its information evenly over d pairs of units, d = 1, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.random import Generator
 from scipy.special import digamma, lambertw, ndtr
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
+from infoplane.analysis.calibrate.draws import pair
 from infoplane.analysis.calibrate.truths import student_bits
 from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Floats
@@ -61,20 +63,17 @@ class Sweep:
         name: of the distribution.
         draw: ``(n, dim, nats of one pair, rng)`` to both sides, shape ``(n, dim)`` each.
         how: where the truth comes from, in words.
-        least: the least whole nats that it can have.
     """
 
     name: str
     draw: Callable[[int, int, float, Generator], tuple[Floats, Floats]]
     how: str
-    least: int = 0
 
     def case(self, nats: int, dim: int) -> Case:
         """Build the case of so many nats over so many pairs of units."""
 
         def draw(n: int, rng: Generator) -> Sample:
-            x, y = self.draw(n, dim, nats / dim, rng)
-            return Sample(continuous(x, "a"), continuous(y, "b"))
+            return pair(*self.draw(n, dim, nats / dim, rng))
 
         name = f"{self.name} {dim}+{dim}, {nats} nats"
         return Case(name, _family(dim), draw, lambda: nats / _LN2, self.how, dim == 1)
@@ -129,7 +128,7 @@ def student_sweep(nats: int, dim: int, dof: int) -> Case:
         x = rng.normal(size=(n, dim))
         y = correlation * x + left * rng.normal(size=(n, dim))
         chi = np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
-        return Sample(continuous(x / chi, "a"), continuous(y / chi, "b"))
+        return pair(x / chi, y / chi)
 
     name = f"correlated Student (dof={dof}) {dim}+{dim}, {nats} nats"
     how = "Gaussian term + constant of dof and d"
@@ -174,16 +173,8 @@ def shares_of_entropy(nats: float) -> Floats:
     return shares(float(brentq(excess, 1e-300, 1 / count)))
 
 
-def _cases(sweeps: Sequence[Sweep]) -> list[Case]:
-    cases = []
-    for sweep in sweeps:
-        for dim in _DIMENSIONS:
-            cases += [sweep.case(nats, dim) for nats in _NATS if nats >= sweep.least]
-    for dof in (1, 2):
-        for dim in _DIMENSIONS:
-            cases += [student_sweep(nats, dim, dof) for nats in _NATS if nats >= 1]
-    cases += [quantised_case(nats) for nats in _NATS]
-    return cases
-
-
-CASES = tuple(_cases(SWEEPS))
+CASES = (
+    *(sweep.case(nats, dim) for sweep, dim, nats in product(SWEEPS, _DIMENSIONS, _NATS)),
+    *(student_sweep(nats, dim, dof) for dof, dim, nats in product((1, 2), _DIMENSIONS, _NATS[1:])),
+    *map(quantised_case, _NATS),
+)

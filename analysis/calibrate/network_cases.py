@@ -6,11 +6,13 @@ One layer (channels) and two (noise propagated); it is finite.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 
-from infoplane.analysis.calibrate.case import Case, Family, Sample
+from infoplane.analysis.calibrate.case import Case, Sample
+from infoplane.analysis.calibrate.draws import polar
 from infoplane.analysis.calibrate.truths import (
     classes_bits,
     entropy_on_grid,
@@ -66,7 +68,7 @@ def ring_channel(radius: float, sigma: float) -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         angle = rng.uniform(0, 2 * math.pi, n)
-        point = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        point = polar(angle)
         return _channel(point, None, radius * point, sigma, rng)
 
     def truth() -> float:
@@ -181,11 +183,7 @@ def two_layers(
             sigma,
             rng,
         )
-        return (
-            Sample(discrete(y[number], "y"), sample.b, sample.ids, sample.clean, sigma)
-            if labels
-            else sample
-        )
+        return replace(sample, a=discrete(y[number], "y")) if labels else sample
 
     def truth() -> float:
         densities, cell = two_layer_densities(grid, first, second, sigma)
@@ -216,15 +214,12 @@ def two_layer_densities(
     centres = np.tanh(first * grid)
     inner = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)  # hidden
     line = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
-    hidden = normal(inner[None], centres[:, None], sigma) * (
-        inner[1] - inner[0]
-    )  # (points, hidden)
-    return hidden @ normal(line[None], np.tanh(second * inner)[:, None], sigma), float(
-        line[1] - line[0]
-    )
+    hidden = normal(inner[None], centres[:, None], sigma) * step_of(inner)  # (points, hidden)
+    outer = normal(line[None], np.tanh(second * inner)[:, None], sigma)
+    return hidden @ outer, step_of(line)
 
 
-def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
+def linear_network(name: str, sigma: float, seed: int) -> Case:
     """Build X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian.
 
     Sample propagation sees 16 draws of the hidden noise for every x.
@@ -233,34 +228,31 @@ def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy n
         name: of the case.
         sigma: of the noise behind each layer.
         seed: of the weights.
-        family: of the case.
     """
     rng = np.random.default_rng(seed)
     w1 = rng.normal(size=(2, 2))
     w2 = rng.normal(size=(1, 2))
     noise = sigma**2 * (w2 @ w2.T + np.eye(1))
 
+    def second_layer(x: Floats, rng: Generator) -> Floats:
+        """Before its own noise."""
+        return (x @ w1.T + sigma * rng.normal(size=x.shape)) @ w2.T
+
     def draw(n: int, rng: Generator) -> Sample:
         row = np.arange(n) // 16
         x = rng.normal(size=(int(row[-1]) + 1, 2))[row]
-        clean = second(first(x, rng))
-        sample = _channel(x, row, clean, sigma, rng)
+        sample = _channel(x, row, second_layer(x, rng), sigma, rng)
         fresh = rng.normal(size=(n, 2))
-        z = second(first(fresh, rng)) + sigma * rng.normal(size=(n, 1))
-        return Sample(continuous(fresh, "x"), continuous(z, "z"), sample.ids, sample.clean, sigma)
-
-    def first(x: Floats, rng: Generator) -> Floats:
-        return x @ w1.T + sigma * rng.normal(size=x.shape)
-
-    def second(hidden: Floats) -> Floats:
-        return hidden @ w2.T
+        z = second_layer(fresh, rng) + sigma * rng.normal(size=(n, 1))
+        return replace(sample, a=continuous(fresh, "x"), b=continuous(z, "z"))
 
     def truth() -> float:
         signal = w2 @ w1 @ w1.T @ w2.T
         log_dets = np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1]
         return 0.5 * float(log_dets) / math.log(2)
 
-    return Case(name, family, draw, truth, "1/2 log2 det(signal + noise) / det noise", False)
+    how = "1/2 log2 det(signal + noise) / det noise"
+    return Case(name, "noisy network", draw, truth, how, False)
 
 
 CASES = (

@@ -144,14 +144,17 @@ class Calibration:
         """Names of the cases, in the order of the bank."""
         return tuple(dict.fromkeys(trial.case for trial in self.trials))
 
+    def groups(self, by: Callable[[Trial], str]) -> dict[tuple[str, str], list[Trial]]:
+        """Return the trials by a key of them and by estimator."""
+        found: dict[tuple[str, str], list[Trial]] = {}
+        for trial in self.trials:
+            found.setdefault((by(trial), trial.estimator), []).append(trial)
+        return found
+
     def scores(self, by: Callable[[Trial], str] = lambda trial: trial.family) -> tuple[Score, ...]:
         """Return scores of every estimator by family, or by any other key of a trial."""
-        groups: dict[tuple[str, str], list[Trial]] = {}
-        for trial in self.trials:
-            groups.setdefault((by(trial), trial.estimator), []).append(trial)
-        return tuple(
-            _score(estimator, where, trials) for (where, estimator), trials in groups.items()
-        )
+        groups = self.groups(by).items()
+        return tuple(_score(estimator, where, trials) for (where, estimator), trials in groups)
 
     def by_case(self) -> tuple[Score, ...]:
         """Return scores of every estimator on every case."""

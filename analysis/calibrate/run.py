@@ -134,11 +134,8 @@ def _work(
     """
     from joblib import Parallel, delayed
 
-    if workers > 1:
-        parallel = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
-        work = parallel(delayed(_logged_trials)(case, seed, settings) for case, seed in todo)
-    else:
-        work = (_logged_trials(case, seed, settings) for case, seed in todo)
+    parallel = Parallel(n_jobs=max(1, workers), prefer="threads", return_as="generator")
+    work = parallel(delayed(_logged_trials)(case, seed, settings) for case, seed in todo)
     if not progress:
         yield from work
         return
@@ -149,18 +146,12 @@ def _work(
 
 def _logged_trials(case: Case, seed: int, settings: _Settings) -> list[Trial]:
     """Return every estimator on one draw; those that the log knows are taken from it."""
-    if settings.log is None:
-        return _trials(case, seed, settings, settings.estimators)
-    found = {}
-    missing = {}
-    for spec, estimator in settings.estimators.items():
-        known = settings.log.known(case.name, spec, settings.n, seed)
-        if known is None:
-            missing[spec] = estimator
-        else:
-            found[spec] = known
+    log = settings.log
+    found = {} if log is None else dict(log.known(case.name, settings.n, seed))
+    missing = {spec: one for spec, one in settings.estimators.items() if spec not in found}
     made = _trials(case, seed, settings, missing) if missing else []
-    settings.log.append(made)
+    if log is not None:
+        log.append(made)
     found |= {trial.estimator: trial for trial in made}
     return [found[spec] for spec in settings.estimators if spec in found]
 

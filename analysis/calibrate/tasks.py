@@ -76,10 +76,7 @@ def task_scores(calibration: Calibration) -> tuple[TaskScore, ...]:
         >>> round(task_scores(found)[0].truth_nats, 4)
         0.4133
     """
-    groups: dict[tuple[str, str], list[Trial]] = {}
-    for trial in calibration.trials:
-        groups.setdefault((trial.case, trial.estimator), []).append(trial)
-    return tuple(_task_score(trials) for trials in groups.values())
+    return tuple(map(_task_score, calibration.groups(lambda trial: trial.case).values()))
 
 
 def _task_score(trials: list[Trial]) -> TaskScore:

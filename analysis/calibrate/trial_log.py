@@ -13,11 +13,9 @@ from infoplane.analysis.calibrate.result import Trial
 from infoplane.analysis.measuring.records import RESULTS
 from infoplane.errors import InputError
 
-Key = tuple[str, str, int, int]
-
 
 class TrialLog:
-    """Trials by case, estimator, rows and seed.
+    """Trials by case, rows, seed and estimator.
 
     A line is a JSON object with the fields of `Trial`. Lines that a stopped process left
     unfinished, and those of other settings or of estimators that have changed since, are made
@@ -34,11 +32,14 @@ class TrialLog:
     def __init__(self, path: str | Path, errorbars: int) -> None:
         self.path = Path(path)
         self._settings = {"errorbars": errorbars, "results": RESULTS}
-        self._trials = {_key(trial): trial for trial in self._read()}
+        self._trials: dict[tuple[str, int, int], dict[str, Trial]] = {}
+        for trial in self._read():
+            draw = (trial.case, trial.n, trial.seed)
+            self._trials.setdefault(draw, {})[trial.estimator] = trial
 
-    def known(self, case: str, estimator: str, n: int, seed: int) -> Trial | None:
-        """Return the trial that the file holds, or None."""
-        return self._trials.get((case, estimator, n, seed))
+    def known(self, case: str, n: int, seed: int) -> dict[str, Trial]:
+        """Return the trials of one draw that the file holds, by estimator."""
+        return self._trials.get((case, n, seed), {})
 
     def append(self, trials: Iterable[Trial]) -> None:
         """Write trials to the end of the file."""
@@ -72,10 +73,6 @@ def _ends_inside_a_line(file: BinaryIO) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
-
-
-def _key(trial: Trial) -> Key:
-    return trial.case, trial.estimator, trial.n, trial.seed
 
 
 def _parse(line: str) -> dict[str, Any]:  # Any: JSON

@@ -24,19 +24,19 @@ def step_of(line: Floats) -> float:
     return float(line[1] - line[0])
 
 
-def lines_around(centres: Floats, reach: float, points: int) -> tuple[Floats, Floats]:
-    """Return even lines along both coordinates, so far beyond the outermost centres.
+def lines_around(centres: Floats, sd: float, points: int) -> tuple[Floats, Floats]:
+    """Return even lines along both coordinates, to 7 deviations beyond the outermost centres.
 
     Args:
         centres: shape ``(K, 2)``.
-        reach: in the units of the centres.
+        sd: of the noise around a centre.
         points: of a line.
 
     Returns:
         Shape ``(points,)`` each.
     """
-    low = centres.min(axis=0) - reach
-    high = centres.max(axis=0) + reach
+    low = centres.min(axis=0) - 7 * sd
+    high = centres.max(axis=0) + 7 * sd
     return np.linspace(low[0], high[0], points), np.linspace(low[1], high[1], points)
 
 
@@ -54,9 +54,7 @@ def normal_entropy(sd: float) -> float:
     return 0.5 * float(np.log2(2 * np.pi * np.e * sd * sd))
 
 
-def mixture_bits(
-    centres: Floats, sd: float, weights: Floats | None = None, points: int = 6001
-) -> float:
+def mixture_bits(centres: Floats, sd: float, weights: Floats | None = None) -> float:
     """Return I(K;Z) of Z = centre_K + N(0, sd^2), scalar.
 
     h(Z) on a grid minus the entropy of the noise.
@@ -65,11 +63,10 @@ def mixture_bits(
         centres: shape ``(K,)``.
         sd: of the noise.
         weights: of the centres, shape ``(K,)``; equal when left out.
-        points: of the grid.
     """
     shares = np.full(len(centres), 1 / len(centres)) if weights is None else weights
-    line = np.linspace(centres.min() - 9 * sd, centres.max() + 9 * sd, points)
-    density = np.zeros(points)
+    line = np.linspace(centres.min() - 9 * sd, centres.max() + 9 * sd, 6001)
+    density = np.zeros_like(line)
     for start in range(0, len(centres), 256):
         block = slice(start, start + 256)
         kernels = normal(line[None], centres[block, None], sd)  # (centres, points)
@@ -77,15 +74,12 @@ def mixture_bits(
     return entropy_on_grid(density, step_of(line)) - normal_entropy(sd)
 
 
-def mixture_bits_plane(centres: Floats, sd: float, points: int = 301) -> float:
-    """Return `mixture_bits` of centres in the plane, equal weights, noise in each coordinate.
+def mixture_bits_plane(centres: Floats, sd: float) -> float:
+    """Return `mixture_bits` of centres in the plane, shape ``(K, 2)``.
 
-    Args:
-        centres: shape ``(K, 2)``.
-        sd: of the noise.
-        points: of the grid in each coordinate.
+    Their weights are equal, and the noise is in each coordinate.
     """
-    along_x, along_y = lines_around(centres, 7 * sd, points)
+    along_x, along_y = lines_around(centres, sd, 301)
     of_x = normal(along_x[:, None], centres[None, :, 0], sd)  # (points, K)
     of_y = normal(along_y[:, None], centres[None, :, 1], sd)
     density = of_x @ of_y.T / len(centres)

@@ -14,9 +14,10 @@ from scipy.special import ndtr
 from scipy.stats import laplace, multivariate_normal, norm, poisson, t
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
-from infoplane.analysis.calibrate.truths import normal, normal_entropy
+from infoplane.analysis.calibrate.discrete_cases import uniform
+from infoplane.analysis.calibrate.draws import pair, polar, with_labels
+from infoplane.analysis.calibrate.truths import entropy_on_grid, normal, normal_entropy, step_of
 from infoplane.analysis.calibrate.unseen_vectors import _ROWS
-from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Codes, Floats
 
 LogDensities = Callable[[Floats], Floats]
@@ -41,7 +42,7 @@ def class_case(
 
     def draw(n: int, rng: Generator) -> Sample:
         y = rng.choice(len(weights), size=n, p=weights)
-        return Sample(continuous(draw_z(y, rng), "z"), discrete(y, "y"))
+        return with_labels(draw_z(y, rng), y)
 
     def truth() -> float:
         rng = np.random.default_rng(2026)
@@ -68,9 +69,7 @@ def _shaped_blobs() -> Case:
         classes = zip(centres, factors, strict=True)
         return np.stack([multivariate_normal(m, f @ f.T).logpdf(z) for m, f in classes])
 
-    return class_case(
-        "four classes of their own shapes in 3-D", np.full(4, 0.25), draw_z, log_densities
-    )
+    return class_case("four classes of their own shapes in 3-D", uniform(4), draw_z, log_densities)
 
 
 def _moons() -> Case:
@@ -91,14 +90,13 @@ def _moons() -> Case:
                 found[label] += np.exp(-((z - centre) ** 2).sum(axis=1) / (2 * sd * sd))
         return np.log(np.maximum(found, 1e-300))
 
-    return class_case("two moons", np.full(2, 0.5), draw_z, log_densities)
+    return class_case("two moons", uniform(2), draw_z, log_densities)
 
 
 def _moon(angle: Floats, label: int) -> Floats:
     """Return points of a half circle, ``(n,)`` to ``(n, 2)``."""
-    if label == 0:
-        return np.column_stack([np.cos(angle), np.sin(angle)])
-    return np.column_stack([1 - np.cos(angle), 0.5 - np.sin(angle)])
+    half = polar(angle)
+    return half if label == 0 else np.array([1.0, 0.5]) - half
 
 
 def _laplace_classes() -> Case:
@@ -117,7 +115,7 @@ def _heavy_classes() -> Case:
     centres = np.array([[0.0, 0.0], [2.0, 1.0]])
     return class_case(
         "two classes of heavy tails in 2-D",
-        np.full(2, 0.5),
+        uniform(2),
         lambda y, rng: centres[y] + rng.standard_t(2, size=(len(y), 2)),
         lambda z: np.stack([t.logpdf(z, 2, m).sum(axis=1) for m in centres]),
     )
@@ -151,7 +149,7 @@ def _coarse_unit() -> Case:
 
     return class_case(
         "a unit rounded to halves, two classes",
-        np.full(2, 0.5),
+        uniform(2),
         lambda y, rng: np.round(2 * (centres[y] + rng.normal(size=len(y))))[:, None] / 2,
         log_densities,
         "mixed",
@@ -163,7 +161,7 @@ def _spike_counts() -> Case:
     rates = np.array([3.0, 6.0])
     return class_case(
         "counts of spikes, two classes",
-        np.full(2, 0.5),
+        uniform(2),
         lambda y, rng: rng.poisson(rates[y]).astype(np.float64)[:, None],
         lambda z: poisson.logpmf(z.T, rates[:, None]),
         "mixed",
@@ -175,14 +173,12 @@ def _spike_and_slab() -> Case:
 
     def draw(n: int, rng: Generator) -> Sample:
         x = np.where(rng.random(n) < 0.6, 0.0, rng.normal(size=n))
-        return Sample(continuous(x, "a"), continuous(x + 0.5 * rng.normal(size=n), "b"))
+        return pair(x, x + 0.5 * rng.normal(size=n))
 
     def truth() -> float:
         line = np.linspace(-12, 12, 40001)
         density = 0.6 * normal(line, 0.0, 0.5) + 0.4 * normal(line, 0.0, math.sqrt(1.25))
-        return float(-(density * np.log2(density)).sum() * (line[1] - line[0])) - normal_entropy(
-            0.5
-        )
+        return entropy_on_grid(density, step_of(line)) - normal_entropy(0.5)
 
     return Case("spike and slab plus noise", "mixed", draw, truth, "h(Z) - h(noise)")
 

@@ -76,14 +76,6 @@ def morgenstern(theta: float) -> Case:
     )
 
 
-def _laplace(n: int, rng: Generator) -> Floats:
-    return rng.laplace(size=n)
-
-
-def _triangular(n: int, rng: Generator) -> Floats:
-    return rng.random(n) + rng.random(n)
-
-
 def random_scale() -> Case:
     """Build Z = e^X times a normal, X a normal of variance 1/4: no location to predict."""
 
@@ -158,7 +150,7 @@ CASES: tuple[Case, ...] = (
     morgenstern(0.9),
     additive(
         "Laplace plus normal noise",
-        _laplace,
+        lambda n, rng: rng.laplace(size=n),
         lambda x: 0.5 * np.exp(-np.abs(x)),
         lambda x: x,
         0.5,
@@ -169,7 +161,7 @@ CASES: tuple[Case, ...] = (
     additive("sign plus noise", normally, normal, np.sign, 0.4, -7, 7),
     additive(
         "a tent of a triangular variable",
-        _triangular,
+        lambda n, rng: rng.random(n) + rng.random(n),
         lambda x: 1 - np.abs(x - 1),
         lambda x: 1 - 2 * np.abs((1.5 * x) % 1 - 0.5),
         0.15,

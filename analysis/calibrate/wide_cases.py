@@ -16,7 +16,9 @@ import numpy as np
 from numpy.random import Generator
 
 from infoplane.analysis.calibrate.case import Case, Sample
+from infoplane.analysis.calibrate.discrete_cases import symmetric
 from infoplane.analysis.calibrate.sentences import encoded_sentences
+from infoplane.analysis.vocabulary import mutual_information
 from infoplane.types import continuous, discrete
 from infoplane.types.arrays import Codes, Floats
 
@@ -31,12 +33,7 @@ def channel_bits(classes: int, flip: float) -> float:
         classes: how many there are.
         flip: probability of another class, all others equally likely.
     """
-    bits = math.log2(classes)
-    if flip > 0:
-        bits += flip * math.log2(flip / (classes - 1))
-    if flip < 1:
-        bits += (1 - flip) * math.log2(1 - flip)
-    return bits
+    return mutual_information(symmetric(classes, flip))
 
 
 def flip_of(classes: int, bits: float) -> float:

@@ -7,7 +7,7 @@ modules in the order in which it uses them:
 1. `evidence` opens what lies behind the numbers: the certificate of the chain, the activations and
    the codes of their rows, and what each estimator promises (its traits).
 2. `leaks` compares exact codes. Rows that are equal at a layer must be equal at each layer behind
-   it, but for rounding (`exact_codes`), and so must rows of equal inputs (`equal_inputs`). Two rows
+   it, but for rounding (`exact_codes`), and so must rows of equal inputs (`leaks`). Two rows
    that differ are a ``fault``: the stored layers do not come from one forward pass.
 3. `layer_laws` judges every layer alone: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y) and
    I(Z;Y) <= I(X;Z). A broken law is an error of the ``estimator``, or a ``violation`` where the

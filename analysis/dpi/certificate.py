@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.exact_codes import ROUNDING
+from infoplane.archive import Archive
 from infoplane.plane import Plane
 from infoplane.types import ROUNDING_MARGIN, Chain
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
@@ -79,16 +76,6 @@ def incomparable(plane: Plane, up: str, down: str) -> str:
     return f"{up} does not cut the input off from {down} (interchange test: {relation})"
 
 
-def is_random_given(chain: Chain | None, up: str, down: str) -> bool:
-    """Return whether equal rows of ``up`` may differ at ``down`` because noise comes in between.
-
-    Args:
-        chain: the certificate; without one no noise is known.
-        up, down: the layers, upstream and downstream.
-    """
-    return chain is not None and chain.random_behind(up, down)
-
-
 def rounding_of(chain: Chain | None, layer: str) -> float:
     """Return by how much rounding alone may move a layer, relative to its largest value."""
     measured = 0.0 if chain is None else chain.rounding.get(layer, 0.0)
@@ -115,6 +102,6 @@ def certified_pairs(plane: Plane) -> list[tuple[str, str]]:
     pairs = []
     for place, down in enumerate(layers):
         for up in reversed(layers[:place]):
-            if chain.separates(up, down) and not is_random_given(chain, up, down):
+            if chain.separates(up, down) and not chain.random_behind(up, down):
                 pairs.append((up, down))
     return pairs

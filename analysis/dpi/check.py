@@ -10,7 +10,6 @@ rows (``untestable``), or unexplained (``violation``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.certificate import with_newest_chain
 from infoplane.analysis.dpi.check_pairs import CheckedPairs, check_pairs
@@ -21,15 +20,13 @@ from infoplane.analysis.dpi.leaks import find_leaks
 from infoplane.analysis.dpi.report_cache import read_report, report_path, store_report
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler
+from infoplane.analysis.measuring.arguments import Run, open_run
 from infoplane.analysis.measuring.measure import measure
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, require_plane
 from infoplane.types import VERDICTS, DPIReport, Finding
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 USUAL = DPISettings()
 
@@ -153,8 +150,3 @@ def _counts(findings: Sequence[Finding], compared: int, unlisted: int) -> dict[s
     counts["not comparable"] += unlisted
     counts["ok"] = compared - len(findings) - unlisted
     return {verdict: number for verdict, number in counts.items() if number}
-
-
-def worst(findings: Sequence[Finding]) -> Finding | None:
-    """Return the first finding of the worst verdict, None when there is none."""
-    return min(findings, key=lambda finding: VERDICTS.index(finding.verdict), default=None)

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.dpi.certificate import rounding_of
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.freeze import edges_until, freeze_edges
 from infoplane.analysis.measuring.variables import layer_values
 from infoplane.analysis.units import carries_bits
+from infoplane.archive import Archive
 from infoplane.contract import NO_PROMISES, Estimator, HasCodes, Traits
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.plane import Plane
 from infoplane.rows import codes_of_digests
 from infoplane.types import Chain, Finding
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types.arrays import Digests, Ids
 
 EXACT = "exact"
 """The spec whose codes prove or break a chain."""
@@ -78,7 +75,7 @@ class Evidence:
     def __init__(self, plane: Plane, archive: Archive | None) -> None:
         self.plane, self.archive = plane, archive
         self._step: int | None = None
-        self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
+        self._codes: dict[tuple[str, str], Ids | None] = {}
         self._parsed: dict[str, Estimator | None] = {}  # None when its plug-in is not installed
         self._unknown: set[str] = set()
         self._frozen: dict[str, dict[str, Estimator]] = {}  # by spec and layer
@@ -117,10 +114,6 @@ class Evidence:
             self._frozen[spec] = {name: frozen for name, (frozen,) in found.items()}
         return self._frozen[spec][layer]
 
-    def dpi_exempt(self, spec: str) -> bool:
-        """Return whether the DPI does not apply to this number: usable information may grow."""
-        return self.traits(spec).dpi_exempt
-
     def limits(self) -> list[str]:
         """Return sentences on what could not be judged."""
         plane = self.plane
@@ -141,7 +134,7 @@ class Evidence:
                 "one before), so that rows equal upstream may differ there and are not held "
                 "against each other"
             )
-        skipped = [spec for spec in plane.estimators if self.dpi_exempt(spec)]
+        skipped = [spec for spec in plane.estimators if self.traits(spec).dpi_exempt]
         if skipped:
             sentences.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality "
@@ -172,7 +165,7 @@ class Evidence:
         estimator = self.estimator(spec)
         return isinstance(estimator, HasCodes) and estimator.traits.obeys_bounds
 
-    def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
+    def codes(self, step: int, layer: str, spec: str) -> Ids | None:
         """Return the codes of a layer, shape ``(n,)``; None where there are none.
 
         Args:
@@ -187,9 +180,7 @@ class Evidence:
             self._codes[layer, spec] = self._codes_of(self.archive, step, layer, spec)
         return self._codes[layer, spec]
 
-    def _codes_of(
-        self, archive: Archive, step: int, layer: str, spec: str
-    ) -> NDArray[np.int64] | None:
+    def _codes_of(self, archive: Archive, step: int, layer: str, spec: str) -> Ids | None:
         if spec == EXACT:
             return codes_of_rows(archive.row_digests(step, layer))
         estimator = self.fitted(spec, layer) if self.has_codes(spec) else None
@@ -222,15 +213,27 @@ class Evidence:
             step: the checkpoint.
             up, down: the layers, upstream and downstream.
         """
-        upstream, downstream = self.codes(step, up, EXACT), self.codes(step, down, EXACT)
-        if upstream is None or downstream is None or self.archive is None:
+        upstream = self.codes(step, up, EXACT)
+        return None if upstream is None else self.leak_from(upstream, step, down)
+
+    def leak_from(self, upstream: Ids, step: int, layer: str) -> Leak | None:
+        """Return what the exact codes of a layer say that codes upstream do not.
+
+        None where the layer was not captured at this step.
+
+        Args:
+            upstream: codes of another layer or of the inputs, shape ``(n,)``.
+            step, layer: where.
+        """
+        downstream = self.codes(step, layer, EXACT)
+        if downstream is None or self.archive is None:
             return None
         if conditional_entropy_bits(downstream, upstream) <= 0:
             return NO_LEAK
         values = None
-        if self.plane.reductions.get(down, "none") == "none":
-            values = self.archive.z(step, down).reshape(len(downstream), -1)
-        return leak(upstream, downstream, values, tolerance=rounding_of(self.plane.chain, down))
+        if self.plane.reductions.get(layer, "none") == "none":
+            values = self.archive.z(step, layer).reshape(len(downstream), -1)
+        return leak(upstream, downstream, values, tolerance=rounding_of(self.plane.chain, layer))
 
 
 ON_YOUR_WORD = "on your word: the chain is declared, not tested"
@@ -248,7 +251,7 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
     return named
 
 
-def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
+def codes_of_rows(digests: Digests) -> Ids:
     """Return `codes_of_digests`.
 
     Rows that all differ, as those of most layers do, are coded without anything compiled, which

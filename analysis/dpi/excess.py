@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infoplane.analysis.dpi.certificate import is_random_given, stale
+from infoplane.analysis.dpi.certificate import stale
 from infoplane.analysis.dpi.evidence import Evidence
 from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits
 from infoplane.analysis.dpi.significance import Chance
@@ -61,7 +61,8 @@ def judge_excess(evidence: Evidence, up: Point, down: Point) -> Finding:
 def _judge_exact_codes(evidence: Evidence, finding: Finding) -> Finding | None:
     """Judge an excess of exact codes; None where a layer was not captured."""
     chain, up, down = evidence.plane.chain, finding.upstream, finding.downstream
-    if is_random_given(chain, up, down):
+    # equal rows upstream may differ there, since noise comes in between
+    if chain is not None and chain.random_behind(up, down):
         text = (
             f"{down} draws noise: the entropy of its rows is not I(X;Z); estimate it from draws, "
             "or from the noise"

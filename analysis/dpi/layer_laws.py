@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.units import carries_bits
 from infoplane.grids import Grid
 from infoplane.plane import Plane
 from infoplane.types import Finding, Verdict
+from infoplane.types.arrays import Floats
 
 
 def tolerance_bits(plane: Plane, estimator: str = "") -> float:
@@ -52,7 +52,7 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
     return compared, found
 
 
-def _excesses(plane: Plane, grid: Grid, grids: Sequence[Grid]) -> dict[str, NDArray[np.float64]]:
+def _excesses(plane: Plane, grid: Grid, grids: Sequence[Grid]) -> dict[str, Floats]:
     """Return by how many bits each law fails, shape ``(steps, layers)``; below 0 where it holds."""
     name, entropy, of = "I(X;Z)", plane.h_x_bits, "H(X)"
     if grid.quantity == "i_zy":

@@ -20,6 +20,7 @@ from infoplane.analysis.units import carries_bits
 from infoplane.columns import objects_of
 from infoplane.grids import Grid
 from infoplane.types import Finding, Verdict
+from infoplane.types.arrays import Floats, Mask
 
 CHECKPOINTS_AT_ONCE = 1 << 20
 """Pairs of numbers that are compared at a time."""
@@ -88,7 +89,7 @@ class _Pairs:
     up: NDArray[np.intp]
     down: NDArray[np.intp]
     reasons: list[str]
-    comparable: NDArray[np.bool_]
+    comparable: Mask
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,9 @@ class _Block:
     pairs: _Pairs
     steps: Sequence[int]
     at: NDArray[np.intp]
-    excess: NDArray[np.float64]
+    excess: Floats
 
-    def both(self, of_layers: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def both(self, of_layers: Mask) -> Mask:
         """Return whether both layers of a pair are such, shape ``(S, P)``.
 
         Args:
@@ -123,9 +124,7 @@ class _Block:
         remedy = "take coarser cells or more rows"
         return f"{up} and {down} are both at the ceiling of {self.grid.estimator}: {remedy}"
 
-    def findings(
-        self, where: NDArray[np.bool_], verdict: Verdict, text: Callable[[int], str]
-    ) -> list[Finding]:
+    def findings(self, where: Mask, verdict: Verdict, text: Callable[[int], str]) -> list[Finding]:
         """Return a finding for every pair at every checkpoint in ``where``.
 
         Args:
@@ -150,7 +149,7 @@ class _Block:
             columns.setdefault(field.name, [None] * len(rows))
         return objects_of(Finding, columns)
 
-    def group(self, row: int, exceeding: NDArray[np.bool_], comparable: int) -> ComparisonGroup:
+    def group(self, row: int, exceeding: Mask, comparable: int) -> ComparisonGroup:
         """Return the excesses of one checkpoint.
 
         Args:

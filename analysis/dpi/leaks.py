@@ -1,15 +1,22 @@
 """Exact codes along the certified chain.
 
-A layer that says more than the one that cuts it off from X leaks.
+A layer that says more than the one that cuts it off from X leaks. Rows with equal inputs leave a
+network that draws no noise equal, at every layer.
 """
 
 from __future__ import annotations
 
 from infoplane.analysis.dpi.certificate import certified_pairs, stale
-from infoplane.analysis.dpi.equal_inputs import differing_layers
 from infoplane.analysis.dpi.evidence import Evidence
 from infoplane.analysis.dpi.exact_codes import Leak
-from infoplane.types import Finding
+from infoplane.rows import cell_codes
+from infoplane.types import Chain, Finding
+
+_NO_CHAIN = "the layers do not come from one forward pass of one network; recapture this step"
+_NO_PASS = (
+    "the rows do not come from one forward pass of one network, or the network draws noise that "
+    "the interchange test did not see; run rec.selfcheck() with the live model"
+)
 
 
 def find_leaks(evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding]]:
@@ -39,12 +46,19 @@ def find_leaks(evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding
         differing = differing_layers(evidence, step)
         compared += len(differing)
         findings += differing
-        for up, down, leak in evidence.leaks(step, pairs):
+        for up, down, seen in evidence.leaks(step, pairs):
             compared += 1
-            joined += leak.joined
-            in_small_units += leak.in_small_units
-            if leak.example is not None:
-                findings.append(_finding(step, up, down, leak, stale(plane.chain, step)))
+            joined += seen.joined
+            in_small_units += seen.in_small_units
+            if seen.example is not None:
+                text = (
+                    f"are equal at {up} but differ at {down} by more than rounding, although {up} "
+                    "cuts the input off"
+                )
+                reason = stale(plane.chain, step)
+                findings.append(
+                    _finding("exact leak", step, up, down, seen, text, reason, _NO_CHAIN)
+                )
     if joined:
         limits.append(
             f"rounding: {joined} row codes differed in the last bits only and were joined (a "
@@ -73,24 +87,60 @@ def _steps_at_hand(evidence: Evidence, limits: list[str]) -> list[int]:
     return [step for step in steps if step in there]
 
 
-def _finding(step: int, up: str, down: str, leak: Leak, reason: str) -> Finding:
-    """Return the finding of a leak.
+def _finding(
+    law: str, step: int, up: str, down: str, seen: Leak, text: str, reason: str, fault: str
+) -> Finding:
+    """Return the finding on two rows that are equal at one place and differ at a later one.
 
-    ``reason`` says why the certificate may not hold at this step, if it may not.
+    Args:
+        law: that is broken.
+        step: the checkpoint.
+        up, down: the layers.
+        seen: by how much, and which rows.
+        text: what the rows do.
+        reason: why that may be no fault; empty where it is one.
+        fault: what is at fault then.
     """
-    first, second = leak.example or (0, 0)
-    cause = reason or (
-        "the layers do not come from one forward pass of one network; recapture this step"
-    )
+    first, second = seen.example or (0, 0)
     return Finding(
-        "exact leak",
+        law,
         step,
         up,
         down,
-        leak.leak_bits,
+        seen.leak_bits,
         "untestable" if reason else "fault",
-        f"rows {first} and {second} are equal at {up} but differ at {down} by more than rounding, "
-        f"although {up} cuts the input off: {cause}",
+        f"rows {first} and {second} {text}: {reason or fault}",
         estimator="exact",
-        surplus_bits=leak.surplus_bits,
+        surplus_bits=seen.surplus_bits,
     )
+
+
+def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
+    """Return the first layers at which rows of equal inputs differ by more than rounding.
+
+    A layer behind one that was found is not looked at: its rows differ because those before it do.
+    """
+    archive, chain = evidence.archive, evidence.plane.chain
+    if archive is None or chain is None:
+        return []
+    if archive.row_info.kind != "sample":  # a token sees its neighbours: equal X need not be equal
+        return []
+    inputs = cell_codes(archive.row_ids[:, None])
+    found: list[Finding] = []
+    for layer in evidence.plane.layers:
+        if chain.may_be_random(layer) or _behind(chain, layer, found):
+            continue
+        seen = evidence.leak_from(inputs, step, layer)
+        if seen is None or seen.example is None:
+            continue
+        reason = stale(chain, step)
+        if chain.declared:
+            reason = "nothing is known of its noise, since the chain is declared and not tested"
+        text = f"have equal inputs but differ at {layer} by more than rounding"
+        found.append(_finding("equal inputs", step, layer, layer, seen, text, reason, _NO_PASS))
+    return found
+
+
+def _behind(chain: Chain, layer: str, found: list[Finding]) -> bool:
+    """Return whether a layer is downstream of one that was found already."""
+    return any(chain.relation(one.upstream, layer) in ("cut", "partial") for one in found)

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from infoplane.analysis.dpi.certificate import with_newest_chain
 from infoplane.analysis.dpi.evidence import archive_of
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
+from infoplane.archive import Archive
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.places import user_cache as cache_folder
 from infoplane.archive.publish import make_folder, publishing
@@ -34,9 +34,6 @@ from infoplane.columns import objects_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 KEPT, KEPT_BYTES = 256, 1 << 28
 """Reports kept, and how many bytes of them; the ones written first go first."""
@@ -54,16 +51,6 @@ def read_report(path: Path | None) -> DPIReport | None:
         return DPIReport(body["checked"], findings, episodes, body["counts"], limits)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
-
-
-def store_report(report: DPIReport, path: Path | None) -> None:
-    """Keep a report where it may be kept.
-
-    A full disk or a home that is not ours only means judging again.
-    """
-    if path is not None:
-        with contextlib.suppress(OSError):
-            _write(path, report)
 
 
 def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) -> Path | None:
@@ -154,8 +141,14 @@ def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
     return {field.name: list(map(itemgetter(field.name), states)) for field in fields(kind)}
 
 
-def _write(path: Path, report: DPIReport) -> None:
-    """Whole or not at all, and the oldest removed beyond `KEPT` and `KEPT_BYTES`."""
+def store_report(report: DPIReport, path: Path | None) -> None:
+    """Keep a report where it may be kept, whole or not at all.
+
+    The oldest are removed beyond `KEPT` and `KEPT_BYTES`. A full disk or a home that is not ours
+    only means judging again.
+    """
+    if path is None:
+        return
     body = {
         "checked": report.checked,
         "findings": _columns(Finding, report.findings),
@@ -163,13 +156,14 @@ def _write(path: Path, report: DPIReport) -> None:
         "counts": dict(report.counts),
         "limits": report.limits,
     }
-    make_folder(path.parent)
-    with publishing(path, durable=False, replace=True) as sink:
-        sink.write(gzip.compress(json.dumps(body, default=_plain).encode(), 1))
-    reports = [(file.stat(), file) for file in path.parent.glob("check-*")]
-    reports.sort(key=lambda report: report[0].st_mtime, reverse=True)
-    left = KEPT_BYTES
-    for rank, (status, old) in enumerate(reports):
-        left -= status.st_size
-        if rank and (rank >= KEPT or left < 0):
-            old.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        make_folder(path.parent)
+        with publishing(path, durable=False, replace=True) as sink:
+            sink.write(gzip.compress(json.dumps(body, default=_plain).encode(), 1))
+        reports = [(file.stat(), file) for file in path.parent.glob("check-*")]
+        reports.sort(key=lambda report: report[0].st_mtime, reverse=True)
+        left = KEPT_BYTES
+        for rank, (status, old) in enumerate(reports):
+            left -= status.st_size
+            if rank and (rank >= KEPT or left < 0):
+                old.unlink(missing_ok=True)

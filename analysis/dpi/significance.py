@@ -21,7 +21,7 @@ from infoplane.analysis.estimators.copies import first_of_every
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
-from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.plane_point import points_of_rows
 from infoplane.analysis.measuring.records import Record, identity_of, task_of
 from infoplane.analysis.measuring.variables import (
     copies_in_probe,
@@ -39,15 +39,14 @@ from infoplane.analysis.resampling.half_samples import (
 from infoplane.contract import Estimator, Points
 from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
-from infoplane.types.arrays import Codes
+from infoplane.types.arrays import Codes, Floats, Ids, Mask
 
 if TYPE_CHECKING:
     from infoplane.analysis.dpi.evidence import Evidence
-    from infoplane.archive import Archive
 
 Cell = tuple[int, str, str]
 """Step, layer and estimator."""
-Halves = dict[tuple[str, str], NDArray[np.float64]]
+Halves = dict[tuple[str, str], Floats]
 """Bits of every half, by quantity and sense; codes have one information, whatever sense its points
 have: theirs is empty.
 """
@@ -99,7 +98,7 @@ def permutation_p(
     return (1 + sum(in_order(reached, parts))) / (1 + draws)
 
 
-def _varies(values: Codes, firsts: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _varies(values: Codes, firsts: NDArray[np.intp]) -> Mask:
     """Return which groups of consecutive values hold more than one, by where each begins."""
     return np.minimum.reduceat(values, firsts) < np.maximum.reduceat(values, firsts)
 
@@ -159,13 +158,14 @@ class Resampler:
     def __init__(self, evidence: Evidence, settings: DPISettings) -> None:
         self.evidence, self.settings = evidence, settings
         self._step: int | None = None
-        self._sides: list[tuple[NDArray[np.int64], dict[str, Codes]]] = []
+        self._sides: list[tuple[Ids, dict[str, Codes]]] = []
         self._values: dict[Cell, Halves | None] = {}
         self._fresh: dict[str, Record] = {}
-        archive = evidence.archive
+        assert evidence.archive is not None  # without activations nothing is resampled
+        self._archive = evidence.archive
         # the run behind a plane from a file is read only: the file may be a stranger's
-        own = archive is not None and evidence.plane.file is None
-        self._log = result_log(archive, "halves") if archive is not None and own else None
+        own = evidence.plane.file is None
+        self._log = result_log(self._archive, "halves") if own else None
         self._known: dict[str, Record] = {}
         if self._log is not None:
             with contextlib.suppress(ArchiveError, OSError):
@@ -173,29 +173,23 @@ class Resampler:
 
     @cached_property
     def _labels(self) -> Codes | None:
-        archive = self.evidence.archive
-        labels = None if archive is None else label_variable(archive)
+        labels = label_variable(self._archive)
         if labels is None or labels.kind != "discrete":
             return None
         return row_codes(labels.values)
 
     @cached_property
     def _copies(self) -> Codes | None:
-        """As `copies_in_probe`; None without an archive."""
-        archive = self.evidence.archive
-        return None if archive is None else copies_in_probe(archive)
+        return copies_in_probe(self._archive)
 
     @cached_property
     def _rows_depend(self) -> bool:
         """Whether rows are positions of samples, which halves take whole."""
-        archive = self.evidence.archive
-        return archive is not None and samples_in_probe(archive) is not None
+        return samples_in_probe(self._archive) is not None
 
     @cached_property
     def _groups(self) -> Codes | None:
-        """As `groups_in_probe`; None without an archive."""
-        archive = self.evidence.archive
-        return None if archive is None else groups_in_probe(archive)
+        return groups_in_probe(self._archive)
 
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
         """Estimate the halves of these cells, which have no codes, on all cores.
@@ -225,7 +219,7 @@ class Resampler:
     ) -> Chance | None:
         """Return the evidence on one excess.
 
-        None where it cannot be resampled (no archive, values gone, too few rows).
+        None where it cannot be resampled (values gone, too few rows).
 
         Args:
             step: the checkpoint.
@@ -297,8 +291,8 @@ class Resampler:
 
     def _of_values(self, cell: Cell) -> Halves | None:
         step, layer, spec = cell
-        archive, estimator = self.evidence.archive, self.evidence.fitted(spec, layer)
-        if archive is None or estimator is None or not archive.has(step, layer):
+        archive, estimator = self._archive, self.evidence.fitted(spec, layer)
+        if estimator is None or not archive.has(step, layer):
             return None
         splits, seed = self.settings.splits, self.settings.seed
         task = task_of(archive, step, layer, estimator, identity_of(estimator, seed))
@@ -307,7 +301,7 @@ class Resampler:
         if known is not None:
             return known
         bits: dict[tuple[str, str], list[float]] = {}
-        for points in self._points_of_halves(archive, step, layer, estimator):
+        for points in self._points_of_halves(step, layer, estimator):
             for quantity, estimate in points:
                 bits.setdefault((quantity, estimate.sense), []).append(estimate.bits)
         self._fresh[key] = {
@@ -318,10 +312,9 @@ class Resampler:
         }
         return {series: np.asarray(values) for series, values in bits.items()}
 
-    def _points_of_halves(
-        self, archive: Archive, step: int, layer: str, estimator: Estimator
-    ) -> Iterable[Points]:
+    def _points_of_halves(self, step: int, layer: str, estimator: Estimator) -> Iterable[Points]:
         """Return the points of both halves of every split, from one pass where there is one."""
+        archive = self._archive
         layer_rows = layer_variable(archive, step, layer, estimator)
         inputs, labels = input_variable(archive, estimator), label_variable(archive, estimator)
         splits = self.splits_of(step, archive.n_rows)
@@ -333,14 +326,12 @@ class Resampler:
 
         def points(half: tuple[int, Codes]) -> Points:
             number, rows = half
-            own_inputs = None if inputs is None else inputs.take(rows)
-            own_labels = None if labels is None else labels.take(rows)
             own_rng = np.random.default_rng([*seed, number])
-            return plane_points(estimator, own_inputs, layer_rows.take(rows), own_labels, own_rng)
+            return points_of_rows(estimator, inputs, layer_rows, labels, rows, own_rng)
 
         return in_order(points, enumerate(rows_of_halves(splits)))
 
-    def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
+    def splits_of(self, step: int, n: int) -> list[Mask]:
         """Return the random splits of this step; see `groups_in_probe`."""
         rng, groups = np.random.default_rng([self.settings.seed, step]), self._groups
         if groups is None:
@@ -348,15 +339,14 @@ class Resampler:
         kinds = int(groups.max()) + 1
         return [first[groups] for first in balanced_halves(kinds, self.settings.splits, rng)]
 
-    def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
+    def _halves_of_codes(self, step: int) -> list[tuple[Ids, dict[str, Codes]]]:
         """Return halves with the codes of their row ids and labels; those of one step are held."""
-        archive = self.evidence.archive
-        if step != self._step and archive is not None:
-            sides = {"i_xz": archive.row_ids}
+        if step != self._step:
+            sides = {"i_xz": self._archive.row_ids}
             if self._labels is not None:
                 sides["i_zy"] = self._labels
             self._step, self._sides = step, []
-            for rows in rows_of_halves(self.splits_of(step, archive.n_rows)):
+            for rows in rows_of_halves(self.splits_of(step, self._archive.n_rows)):
                 codes = {name: cell_codes(side[rows][:, None]) for name, side in sides.items()}
                 self._sides.append((rows, codes))
         return self._sides

@@ -71,7 +71,7 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     - The delete-one jackknife (Efron & Stein 1981), exact for every correction. Leaving one row out
       says little of symbols that few rows have: of counts with long tails it gives half of the
       variance.
-    - Halves of the rows (`half_sample_stderr`). They also say how far the estimate still moves with
+    - Halves of the rows (`half_sample_values`). They also say how far the estimate still moves with
       the rows: the interval reaches as far as it would still go if its bias fell as 1/n, added to
       chance by the root of the squares.
 

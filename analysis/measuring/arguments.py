@@ -4,18 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from numbers import Integral
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.archive import Archive, open_archive
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean
 from infoplane.types import Variable
 
 Item = TypeVar("Item", int, str)
+Estimators: TypeAlias = Sequence[str | Estimator] | str | Estimator
+"""Specs or estimators, one or several."""
+Run: TypeAlias = Archive | str | Path
+"""A run: an open archive, or the path of one."""
 
 
-def estimators_of(given: Sequence[str | Estimator] | str | Estimator) -> list[Estimator]:
+def open_run(run: Run) -> Archive:
+    """Return the archive; a path is opened.
+
+    Raises:
+        InputError: neither an archive nor a path.
+        NotAnArchive, VersionError, DamagedArchive: nothing that can be read lies at the path.
+    """
+    if isinstance(run, str | Path):
+        return open_archive(run)
+    if not isinstance(run, Archive):
+        raise InputError(
+            f"expected an archive, or the path of a run, got {type(run).__name__}: record one, or "
+            "make it from arrays by ip.from_arrays"
+        )
+    return run
+
+
+def step_of(archive: Archive, step: int | None = None) -> int:
+    """Return a captured step, the last when left out.
+
+    Raises:
+        InputError: a run without steps, or no such step.
+    """
+    if not archive.steps:
+        raise InputError(
+            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
+        )
+    if step is None:
+        return archive.steps[-1]
+    if step not in archive.steps:
+        raise InputError(f"no such step: {step}; the archive has {list(archive.steps)}")
+    return step
+
+
+def estimators_of(given: Estimators) -> list[Estimator]:
     """Return the estimators that someone names, one or several, each of them once.
 
     Raises:

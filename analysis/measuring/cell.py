@@ -5,12 +5,11 @@ A failing estimator becomes a recorded failure, never a number.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.measuring.large_layers import (
     StoredRows,
@@ -27,6 +26,7 @@ from infoplane.analysis.measuring.variables import (
     layer_variable,
     seen_by,
 )
+from infoplane.archive import Archive
 from infoplane.contract import (
     Estimator,
     HoldsCopies,
@@ -35,10 +35,7 @@ from infoplane.contract import (
     ReadsRowByRow,
     SharesLayer,
 )
-from infoplane.types import Estimate, Quantity, Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types import Variable
 
 
 def measure_cell(
@@ -47,7 +44,7 @@ def measure_cell(
     layer: str,
     tasks: Sequence[Task],
     seed: int,
-    read: dict[bool, Variable] | None = None,
+    read: dict[bool, Variable],
 ) -> list[Record]:
     """Return one JSON-ready record per task: its points, or the error that its estimator raised.
 
@@ -56,27 +53,25 @@ def measure_cell(
         step, layer: where the activation lies.
         tasks: what to measure of it.
         seed: of every random number.
-        read: the activation by whether it is digests, where it was read already; filled otherwise.
-            One read serves every estimator.
+        read: the activation by whether it is digests, filled as it is read: one read serves every
+            estimator.
 
     A record whose estimator drew no random number has a key ``same``, see `Task`.
     """
     records = []
-    read = {} if read is None else read
     estimators = [task.estimator for task in tasks]
-    in_blocks = read_in_blocks(archive, step, layer, estimators)
-    together = _together(archive, step, layer, estimators, read, in_blocks=in_blocks)
+    in_blocks = _read_in_blocks(archive, step, layer, estimators)
+    cell = _Cell(archive, step, layer, read, in_blocks)
+    together = cell.points_together(estimators)
     for task in tasks:
         estimator, name = task.estimator, task.estimator.name
         record: Record = {"step": step, "layer": layer, "estimator": name, "key": task.key}
         try:
             rng = cell_rng(seed, step, layer, name)
             untouched = _state(rng)
-            found = together.get(id(estimator)) or _points(
-                archive, step, layer, estimator, rng, read, in_blocks=in_blocks
-            )
+            found = together.get(id(estimator)) or cell.points(estimator, rng)
             require_own(found, estimator, archive.n_rows)
-            found = _with_draws(found, draws_note(archive, layer, estimator.traits))
+            found = with_notes(found, draws_note(archive, layer, estimator.traits), ())
             record["points"] = [
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
             ]
@@ -89,16 +84,74 @@ def measure_cell(
     return records
 
 
-def _with_draws(found: Points, note: tuple[str, ...]) -> Points:
-    """Return the points, those of I(X;Z) with the note on the noise of the layer."""
-    points: Points = []
-    for quantity, estimate in found:
-        notes = (*estimate.notes, *(note if quantity == "i_xz" else ()))
-        points.append((quantity, replace(estimate, notes=notes)))
-    return points
+@dataclass(frozen=True)
+class _Cell:
+    """The activation of one layer at one step.
+
+    Attributes:
+        archive: the run.
+        step, layer: where the activation lies.
+        read: the activation by whether it is digests, where it was read already.
+        in_blocks: whether it is read in blocks by those estimators that can.
+    """
+
+    archive: Archive
+    step: int
+    layer: str
+    read: dict[bool, Variable]
+    in_blocks: bool
+
+    def points_together(self, estimators: Sequence[Estimator]) -> dict[int, Points]:
+        """Return the points of estimators that can share a pass over the layer, by their identity.
+
+        There are none where that fails: each alone will say why.
+        """
+        by_class: dict[type[SharesLayer], list[Estimator]] = {}
+        for estimator in estimators:
+            if isinstance(estimator, SharesLayer) and estimator.shares_layer:
+                by_class.setdefault(type(estimator), []).append(estimator)
+        found: dict[int, Points] = {}
+        for one_class, several in by_class.items():
+            if len(several) < 2:
+                continue
+            first = several[0]
+            try:
+                x, y = input_variable(self.archive, first), label_variable(self.archive, first)
+                z = self._z(first)
+                if isinstance(z, StoredRows) or takes_both(first, x, z, y):
+                    points = one_class.estimate_together(several, x, z, y)
+                    found |= zip(map(id, several), points, strict=True)
+            except Exception:  # each alone will say why
+                continue
+        return found
+
+    def points(self, estimator: Estimator, rng: Generator) -> Points:
+        """Return the points of one estimator."""
+        z = self._z(estimator)
+        if isinstance(z, StoredRows):
+            assert isinstance(estimator, ReadsBlocks)  # as `_z` saw
+            x, y = input_variable(self.archive, estimator), label_variable(self.archive, estimator)
+            of_labels = () if y is None else y.notes
+            return with_notes(estimator.estimate_rows(x, z, y, rng=rng), (), of_labels)
+        return points_of(self.archive, self.step, self.layer, estimator, rng, z)
+
+    def _z(self, estimator: Estimator) -> Variable | StoredRows:
+        """Return the activation as this estimator wants it.
+
+        Read once for all, or in blocks where it can work so.
+        """
+        digests = estimator.traits.wants == "row hashes"
+        unread = digests not in self.read
+        if self.in_blocks and unread and not digests and isinstance(estimator, ReadsBlocks):
+            return StoredRows(self.archive, self.step, self.layer)
+        if isinstance(estimator, HoldsCopies):
+            require_memory(self.archive, self.layer, estimator)
+        if unread:
+            self.read[digests] = layer_variable(self.archive, self.step, self.layer, estimator)
+        return seen_by(estimator, self.read[digests])
 
 
-def read_in_blocks(
+def _read_in_blocks(
     archive: Archive, step: int, layer: str, estimators: Sequence[Estimator]
 ) -> bool:
     """Return whether a layer is read in blocks of rows by those of its estimators that can.
@@ -124,86 +177,6 @@ def read_in_blocks(
     return True
 
 
-def _state(rng: np.random.Generator) -> tuple[str, int]:
+def _state(rng: Generator) -> tuple[str, int]:
     seeds = rng.bit_generator.seed_seq
     return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
-
-
-def _together(
-    archive: Archive,
-    step: int,
-    layer: str,
-    estimators: Sequence[Estimator],
-    read: dict[bool, Variable],
-    *,
-    in_blocks: bool,
-) -> dict[int, list[tuple[Quantity, Estimate]]]:
-    """Return the points of estimators that can share a pass over the layer, by their identity.
-
-    There are none where that fails: each alone will say why.
-    """
-    if len(estimators) < 2:
-        return {}
-    count = Counter(map(type, estimators))
-    by_class: dict[type[SharesLayer], list[Estimator]] = {}
-    for estimator in estimators:
-        if count[type(estimator)] < 2:
-            continue
-        if isinstance(estimator, SharesLayer) and estimator.shares_layer:
-            by_class.setdefault(type(estimator), []).append(estimator)
-    found: dict[int, list[tuple[Quantity, Estimate]]] = {}
-    for one_class, several in by_class.items():
-        if len(several) < 2:
-            continue
-        try:
-            x, y = input_variable(archive, several[0]), label_variable(archive, several[0])
-            z = _z(archive, step, layer, several[0], read, in_blocks=in_blocks)
-            if isinstance(z, StoredRows) or takes_both(several[0], x, z, y):
-                points = one_class.estimate_together(several, x, z, y)
-                found |= zip(map(id, several), points, strict=True)
-        except Exception:  # each alone will say why
-            continue
-    return found
-
-
-def _points(
-    archive: Archive,
-    step: int,
-    layer: str,
-    estimator: Estimator,
-    rng: np.random.Generator,
-    read: dict[bool, Variable],
-    *,
-    in_blocks: bool,
-) -> list[tuple[Quantity, Estimate]]:
-    z = _z(archive, step, layer, estimator, read, in_blocks=in_blocks)
-    if isinstance(z, StoredRows):
-        assert isinstance(estimator, ReadsBlocks)  # as `_z` saw
-        y = label_variable(archive, estimator)
-        found = estimator.estimate_rows(input_variable(archive, estimator), z, y, rng=rng)
-        return with_notes(found, y, ())
-    return points_of(archive, step, layer, estimator, rng, z)
-
-
-def _z(
-    archive: Archive,
-    step: int,
-    layer: str,
-    estimator: Estimator,
-    read: dict[bool, Variable],
-    *,
-    in_blocks: bool,
-) -> Variable | StoredRows:
-    """Return the activation as this estimator wants it.
-
-    Read once for all, or in blocks where it can work so.
-    """
-    digests = estimator.traits.wants == "row hashes"
-    unread = digests not in read
-    if in_blocks and unread and not digests and isinstance(estimator, ReadsBlocks):
-        return StoredRows(archive, step, layer)
-    if isinstance(estimator, HoldsCopies):
-        require_memory(archive, layer, estimator)
-    if unread:
-        read[digests] = layer_variable(archive, step, layer, estimator)
-    return seen_by(estimator, read[digests])

@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Item, Run, open_run, step_of
 from infoplane.analysis.measuring.variables import holds_symbols
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, FreezesEdges
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import EstimatorError
 from infoplane.types import Variable, continuous, discrete
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types.arrays import Array
 
 UNIT_RANGE_BINS = "bin:szt"
 """Thirty bins on [-1, 1], the convention of the first papers; only for values that lie there."""
@@ -97,13 +95,12 @@ def choose_estimators(archive: Run, *, growing: bool = False) -> Choice:
         'exact'
     """
     archive = open_run(archive)
-    if not archive.steps:
-        raise InputError(
-            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
-        )
-    rows = np.asarray(_spread(range(archive.n_rows), ROWS))
-    checkpoints = [list(_samples(archive, step, rows)) for step in _spread(archive.steps, STEPS)]
-    checkpoints = [samples for samples in checkpoints if samples]
+    step_of(archive)
+    rows = np.asarray(evenly_spread(range(archive.n_rows), ROWS))
+    looked_at = [
+        list(_samples(archive, step, rows)) for step in evenly_spread(archive.steps, STEPS)
+    ]
+    checkpoints = list(filter(None, looked_at))
     samples = list(chain.from_iterable(checkpoints))
     inputs = discrete(archive.row_ids[rows], "X")
     bins: tuple[str, ...] = (UNIT_RANGE_BINS,) if _fits_unit_range(samples, archive) else ()
@@ -132,7 +129,7 @@ def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Va
 
     Constant and broken ones, and symbols, are left out.
     """
-    for layer in _spread(archive.layers, LAYERS):
+    for layer in evenly_spread(archive.layers, LAYERS):
         if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
             continue
         if holds_symbols(archive, layer):
@@ -142,9 +139,7 @@ def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Va
             yield continuous(values, layer)
 
 
-def _rows_of(
-    archive: Archive, step: int, layer: str, rows: NDArray[np.intp]
-) -> NDArray[Any]:  # Any: stored dtype
+def _rows_of(archive: Archive, step: int, layer: str, rows: NDArray[np.intp]) -> Array:
     """Return some rows of a layer, read in blocks: it is never whole in memory."""
     parts, start = [], 0
     for block in archive.chunks(step, layer, 4096):
@@ -154,7 +149,7 @@ def _rows_of(
     return np.concatenate(parts)
 
 
-def _spread(items: Sequence[Any], most: int) -> list[Any]:  # Any: rows, steps or layer names
+def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:
     """Return at most ``most`` items, evenly spread, the first and the last among them."""
     if len(items) <= most:
         return list(items)

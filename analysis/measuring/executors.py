@@ -1,29 +1,22 @@
-"""Who measures the cells.
+"""Who measures the cells: this thread, several, or the processes of a dask cluster.
 
-This thread with the next activation read ahead, threads, or the processes of a dask cluster. Same
-numbers from each.
+Same numbers from each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infoplane.analysis.kernels.threads import on_device, single_blas, using
-from infoplane.analysis.measuring.cell import measure_cell, read_in_blocks
+from infoplane.analysis.measuring.cell import measure_cell
 from infoplane.analysis.measuring.records import Record, Task
-from infoplane.analysis.measuring.variables import layer_variable
-from infoplane.contract import Estimator
-from infoplane.errors import InfoplaneError, InputError, MissingExtra
+from infoplane.archive import Archive
+from infoplane.errors import InputError, MissingExtra
 from infoplane.types import Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -39,14 +32,6 @@ class Job:
     layer: str
     cells: tuple[tuple[int, tuple[Task, ...]], ...]
     device: str = ""
-
-    @property
-    def estimators(self) -> list[Estimator]:
-        """Every estimator that is missing somewhere."""
-        found: dict[int, Estimator] = {}
-        for _, tasks in self.cells:
-            found |= {id(task.estimator): task.estimator for task in tasks}
-        return list(found.values())
 
 
 def run(
@@ -64,12 +49,13 @@ def run(
     if dask is not None:
         yield from _on_dask(archive, jobs, seed, dask, workers)
     elif workers <= 1 or len(jobs) < 2:
-        yield from _reading_ahead(archive, jobs, seed)
+        for job in jobs:
+            yield measure_job(archive, job, seed)
     else:
         yield from _on_threads(archive, jobs, seed, workers)
 
 
-def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None) -> list[Record]:
+def measure_job(archive: Archive, job: Job, seed: int) -> list[Record]:
     """Return one record per cell and estimator.
 
     What drew no random numbers is the same wherever the activation is: it is measured once.
@@ -78,11 +64,10 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
         archive: the run.
         job: one activation.
         seed: of every random number.
-        z: the values of the activation, shape ``(n, *features)``, where they were read already.
     """
     records: list[Record] = []
     known: dict[str, Record] = {}
-    read = {} if z is None else {False: z}
+    read: dict[bool, Variable] = {}
     for step, tasks in job.cells:
         fresh = [task for task in tasks if task.same not in known]
         for task in tasks:
@@ -104,30 +89,6 @@ def as_of(record: Record, step: int, key: str) -> Record:
         key: of the result there.
     """
     return {**record, "step": step, "key": key}
-
-
-def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator[list[Record]]:
-    """Yield one after the other; while one is computed the next activation is read."""
-    with ThreadPoolExecutor(1) as reader:
-        ahead: Future[Variable | None] | None = None
-        for job, following in zip_longest(jobs, jobs[1:]):
-            z = ahead.result() if ahead is not None else _read(archive, job)
-            ahead = None if following is None else reader.submit(_read, archive, following)
-            yield measure_job(archive, job, seed, z)
-
-
-def _read(archive: Archive, job: Job) -> Variable | None:
-    """Return the values of an activation; None where they need not, or cannot, be read whole.
-
-    The cell will say why.
-    """
-    wanted = [estimator for estimator in job.estimators if estimator.traits.wants == "values"]
-    try:
-        if not wanted or read_in_blocks(archive, job.cells[0][0], job.layer, wanted):
-            return None
-        return layer_variable(archive, job.cells[0][0], job.layer, wanted[0])
-    except InfoplaneError:
-        return None
 
 
 def _alone(archive: Archive, job: Job, seed: int) -> list[Record]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.arguments import estimators_of
 from infoplane.analysis.measuring.measure import (
@@ -24,13 +23,10 @@ from infoplane.analysis.measuring.measure import (
     say_choice,
 )
 from infoplane.analysis.measuring.plane_point import cells_of
+from infoplane.archive import Archive, ResultLog
 from infoplane.contract import Estimator
-from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive, ResultLog
-    from infoplane.plane import Plane
+from infoplane.plane import Plane
 
 LOOK_SECONDS, LEAST_SECONDS = 0.5, 0.05
 """Longest and shortest rest: waking up costs a tenth of a millisecond, of which shorter and shorter
@@ -79,9 +75,8 @@ def follow(
     *,
     over: threading.Event,
     gone: threading.Event,
-    max_overhead: float = SHARE,
+    budget: Budget,
     seed: int = 0,
-    budget: Budget | None = None,
     ended: Callable[[], bool] | None = None,
 ) -> Plane | None:
     """Measure the checkpoints of ``run`` as they appear.
@@ -96,9 +91,8 @@ def follow(
         over: set when the training is over: the budget falls away, what is left is measured, and
             this returns.
         gone: set when nobody wants results any more: this returns after the cell at hand.
-        max_overhead: share of one core that may be used until then.
+        budget: of the processor time that may be used until then.
         seed: of every random number.
-        budget: instead of ``max_overhead``.
         ended: says that the training is over; what ``over`` says when left out.
 
     Returns:
@@ -106,7 +100,6 @@ def follow(
     """
     parsed = None if estimators is None else estimators_of(estimators)
     ended = over.is_set if ended is None else ended
-    budget = budget or Budget(max_overhead)
 
     def pace(done: int, total: int) -> None:
         while not over.is_set() and not gone.is_set():
@@ -177,7 +170,7 @@ class _GrowingRun:
         for step in archive.steps:
             if not at_once or gone.is_set() or step in self.measured:
                 continue
-            require_measurable(archive, at_once)
+            require_measurable(archive)
             asked = [resampled(archive, estimator) for estimator in at_once]
             cells = list(cells_of(archive, None, [step]))
             by_layer = dict.fromkeys(archive.layers, asked)

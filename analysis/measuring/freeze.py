@@ -6,18 +6,15 @@ One rule for every command and study, so that one spec is one number.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.large_layers import pays_in_blocks
 from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.variables import holds_symbols
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import InputError
+from infoplane.plane import Plane
 from infoplane.types import Variable, continuous
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
 
 EDGES_UNTIL = "edges_until"
 """Key of a plane's provenance: the last checkpoint that its edges have seen."""

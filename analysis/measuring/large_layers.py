@@ -1,26 +1,30 @@
-"""Layers too large for memory.
+"""Layers too large for memory, or for their number of rows.
 
-Read from the archive in blocks, by estimators that can work that way.
+The former are read from the archive in blocks, by estimators that can work that way; of the latter
+a warning says before an hour is spent on them that they are saturated whatever they know.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.contract import HoldsCopies
+from infoplane.archive import Archive
+from infoplane.contract import HoldsCopies, Traits
+from infoplane.display.saturation import saturation_sentence
 from infoplane.display.sizes import size_text
+from infoplane.display.terminal import say
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import continuous
 
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
-
+LARGE = 10_000_000
+"""Numbers in a layer from which on measuring it takes long enough to be warned of."""
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -117,3 +121,22 @@ class StoredRows:
         """
         for block in self._archive.chunks(self._step, self._layer, rows):
             yield continuous(block, self._layer).values.astype(self.dtype, copy=False)
+
+
+def say_saturation(archive: Archive, traits: Sequence[Traits], layers: Sequence[str]) -> None:
+    """Say on stderr which large layers have no fewer units than the run has rows.
+
+    Args:
+        archive: the run.
+        traits: of the estimators; exact codes and usable information mean something at such layers
+            too.
+        layers: that are measured.
+    """
+    if all(one.measures == "usable" or one.family == "exact codes" for one in traits):
+        return
+    rows = archive.n_rows
+    infos = [archive.layer_info(layer) for layer in layers]
+    large = any(prod(info.shape) >= max(rows, LARGE / rows) for info in infos)
+    text = saturation_sentence(infos, rows) if large else ""
+    if text:
+        say(text, file=sys.stderr)

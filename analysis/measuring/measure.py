@@ -11,14 +11,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measuring.arguments import estimators_of, require_whole
+from infoplane.analysis.measuring.arguments import (
+    Estimators,
+    Run,
+    estimators_of,
+    open_run,
+    require_whole,
+    step_of,
+)
 from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.large_layers import say_saturation
 from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import cells_of
 from infoplane.analysis.measuring.records import Result, result_of
-from infoplane.analysis.measuring.saturation import say_saturation
 from infoplane.analysis.measuring.variables import entropy_of_rows
 from infoplane.contract import Estimator
 from infoplane.display.terminal import say
@@ -34,7 +40,7 @@ Advance = Callable[[int, int], object]
 
 def measure(
     archive: Run,
-    estimators: Sequence[str | Estimator] | str | Estimator | None = None,
+    estimators: Estimators | None = None,
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
@@ -71,7 +77,7 @@ def measure(
             own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By
             default 20 where the labels have more symbols than a tenth of the rows, see
-            `infoplane.analysis.resampling.default_null`, else none; 0 for none whatever the labels.
+            `infoplane.analysis.resampling.permutation_null`, else none; 0 for none in any case.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:
@@ -90,8 +96,9 @@ def measure(
     parsed = estimators_of(estimators)
     if device and dask is None:
         require_device(device)
-    cells = _cells(archive, layers, steps)
-    require_measurable(archive, parsed)
+    step_of(archive)
+    cells = list(cells_of(archive, layers, steps))
+    require_measurable(archive)
     captured = {layer for _, layer in cells}
     measured = [layer for layer in archive.layers if layer in captured]
     say_saturation(archive, [estimator.traits for estimator in parsed], measured)
@@ -124,7 +131,7 @@ def resampled(
         errorbars: half-sample splits; 0 for none.
         null: label permutations; None where the labels have so many symbols that it is needed.
     """
-    from infoplane.analysis.resampling.default_null import draws_unasked
+    from infoplane.analysis.resampling.permutation_null import draws_unasked
     from infoplane.analysis.resampling.resampled import Resampled
 
     draws = draws_unasked(archive, estimator.traits) if null is None else null
@@ -140,16 +147,12 @@ def say_choice(archive: Archive, *, growing: bool = False) -> Choice:
     return choice
 
 
-def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> None:
-    """Refuse to measure nothing, or what carries no information.
+def require_measurable(archive: Archive) -> None:
+    """Refuse a single row, which carries no information.
 
     Raises:
-        InputError: no estimator, or a single row.
+        InputError: fewer than 2 rows.
     """
-    if not estimators:
-        raise InputError(
-            "expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`"
-        )
     if archive.n_rows < 2:
         raise InputError(
             f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row "
@@ -196,16 +199,6 @@ def measure_cells(
             for _ in {record["step"] for record in fresh}:
                 advance()
     return results
-
-
-def _cells(
-    archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None
-) -> list[Cell]:
-    if not archive.steps:
-        raise InputError(
-            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
-        )
-    return list(cells_of(archive, layers, steps))
 
 
 def result_log(archive: Archive, name: str = "results") -> ResultLog | None:

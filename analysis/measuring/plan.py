@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.executors import Job, as_of
 from infoplane.analysis.measuring.records import (
@@ -17,10 +16,8 @@ from infoplane.analysis.measuring.records import (
     identity_of,
     task_of,
 )
+from infoplane.archive import Archive
 from infoplane.contract import Estimator
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 Cell = tuple[int, str]
 """Step and layer."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.measuring.arguments import require_known
 from infoplane.analysis.measuring.large_layers import StoredRows
@@ -18,16 +18,15 @@ from infoplane.analysis.measuring.validity import (
     whole_layer_note,
 )
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
-from infoplane.contract import Estimator, SharesPlanePoint
+from infoplane.archive import Archive
+from infoplane.contract import Estimator, Points, SharesPlanePoint
 from infoplane.errors import EstimatorError
-from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.types import Kind, Quantity, Variable
+from infoplane.types.arrays import Ids
 from infoplane.user_warning import warn_user
 
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
-
-def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
+def cell_rng(seed: int, step: int, layer: str, spec: str) -> Generator:
     """Return the generator of one estimator in one cell.
 
     The same whatever the order of work or the number of workers.
@@ -102,9 +101,9 @@ def points_of(
     step: int,
     layer: str,
     estimator: Estimator,
-    rng: np.random.Generator,
+    rng: Generator,
     z: Variable | None = None,
-) -> list[tuple[Quantity, Estimate]]:
+) -> Points:
     """Return I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds.
 
     Args:
@@ -127,7 +126,7 @@ def points_of(
             if y is None:
                 raise EstimatorError(f"{estimator.name}: no I(X;Z): {noise}")
             x, notes = None, (*notes, f"no I(X;Z): {noise}")
-    found = with_notes(plane_points(estimator, x, z, y, rng), None, notes)
+    found = with_notes(plane_points(estimator, x, z, y, rng), notes, notes)
     if not found:
         raise EstimatorError(
             f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, "
@@ -141,8 +140,8 @@ def plane_points(
     x: Variable | None,
     z: Variable,
     y: Variable | None,
-    rng: np.random.Generator,
-) -> list[tuple[Quantity, Estimate]]:
+    rng: Generator,
+) -> Points:
     """Estimate I(x;z) and I(z;y) as far as their kinds are supported, in one pass if there is one.
 
     Where one of the two is refused, the other says so in its notes.
@@ -155,9 +154,10 @@ def plane_points(
     Raises:
         EstimatorError: all that is supported was refused.
     """
+    of_labels = () if y is None else y.notes
     if isinstance(estimator, SharesPlanePoint) and takes_both(estimator, x, z, y):
-        return with_notes(estimator.estimate_plane_point(x, z, y, rng=rng), y, ())
-    found: list[tuple[Quantity, Estimate]] = []
+        return with_notes(estimator.estimate_plane_point(x, z, y, rng=rng), (), of_labels)
+    found: Points = []
     refused: list[tuple[str, EstimatorError]] = []
     pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [
         ("i_xz", "I(X;Z)", x, z),
@@ -174,23 +174,39 @@ def plane_points(
     if refused and not found:
         raise refused[0][1]
     notes = tuple(f"no {words}: {error}" for words, error in refused)
-    return with_notes(found, y, notes)
+    return with_notes(found, notes, (*of_labels, *notes))
 
 
-def with_notes(
-    found: list[tuple[Quantity, Estimate]], y: Variable | None, every: tuple[str, ...]
-) -> list[tuple[Quantity, Estimate]]:
-    """Return the points with these notes, those of I(Z;Y) also with the notes of Y.
+def points_of_rows(
+    estimator: Estimator,
+    x: Variable | None,
+    z: Variable,
+    y: Variable | None,
+    rows: Ids,
+    rng: Generator,
+) -> Points:
+    """Estimate I(x;z) and I(z;y) on some of the rows, see `plane_points`.
+
+    Args:
+        estimator: with its edges frozen.
+        x, z, y: paired rows; None where there are none.
+        rows: row numbers.
+        rng: for estimators that draw.
+    """
+    own_x, own_y = (None if side is None else side.take(rows) for side in (x, y))
+    return plane_points(estimator, own_x, z.take(rows), own_y, rng)
+
+
+def with_notes(found: Points, of_xz: tuple[str, ...], of_zy: tuple[str, ...]) -> Points:
+    """Return the points with more notes.
 
     Args:
         found: the points.
-        y: the labels, with their notes.
-        every: notes of every point.
+        of_xz, of_zy: notes of I(X;Z) and of I(Z;Y).
     """
-    of_labels = every if y is None else (*y.notes, *every)
     noted = []
     for quantity, estimate in found:
-        more = of_labels if quantity == "i_zy" else every
+        more = of_zy if quantity == "i_zy" else of_xz
         notes = tuple(dict.fromkeys((*estimate.notes, *more)))
         noted.append((quantity, replace(estimate, notes=notes) if more else estimate))
     return noted

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, HasFrozenRange
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
-
 
 Record = dict[str, Any]  # Any: JSON, as a result line stores it
 

@@ -6,27 +6,23 @@ One measurement per side, on equally many rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from infoplane.analysis.measuring.arguments import estimators_of, require_whole
+from infoplane.analysis.measuring.arguments import Run, estimators_of, open_run, require_whole
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, plane_points
+from infoplane.analysis.measuring.plane_point import cell_rng, points_of_rows
 from infoplane.analysis.measuring.variables import (
     entropy_of_rows,
     input_variable,
     label_variable,
     layer_variable,
 )
+from infoplane.archive import Archive
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Plane, Point
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types.arrays import Ids
 
 
 def split_planes(
@@ -72,9 +68,7 @@ def split_planes(
     return {side: _plane(archive, rows, cells, frozen, seed) for side, rows in sides.items()}
 
 
-def split_rows(
-    archive: Archive, *, equal_rows: bool = True, seed: int = 0
-) -> dict[str, NDArray[np.int64]]:
+def split_rows(archive: Archive, *, equal_rows: bool = True, seed: int = 0) -> dict[str, Ids]:
     """Return row numbers of the ``train`` and the ``test`` side, ascending.
 
     Args:
@@ -103,7 +97,7 @@ def split_rows(
 
 def _plane(
     archive: Archive,
-    rows: NDArray[np.int64],
+    rows: Ids,
     cells: Sequence[tuple[int, str]],
     frozen: dict[str, list[Estimator]],
     seed: int,
@@ -114,12 +108,10 @@ def _plane(
     for step, layer in cells:
         for estimator in frozen[layer]:
             inputs, labels = input_variable(archive, estimator), label_variable(archive, estimator)
-            own_inputs = None if inputs is None else inputs.take(rows)
-            own_labels = None if labels is None else labels.take(rows)
-            own_rows = layer_variable(archive, step, layer, estimator).take(rows)
+            whole = layer_variable(archive, step, layer, estimator)
             rng = cell_rng(seed, step, layer, estimator.name)
             try:
-                found = plane_points(estimator, own_inputs, own_rows, own_labels, rng)
+                found = points_of_rows(estimator, inputs, whole, labels, rows, rng)
             except EstimatorError as error:
                 failures.append(Failure(step, layer, estimator.name, str(error)))
             else:

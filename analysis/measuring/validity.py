@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from infoplane.analysis.estimators.cells import symbols_of
 from infoplane.analysis.estimators.limits import SLACK_BITS, require_possible
 from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, Points, Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 _ROW_BITS = 3.0
 """Generous standard deviation, in bits, of what one row adds to an estimate that states no error.

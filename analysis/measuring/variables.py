@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.copies import groups_of_codes
 from infoplane.analysis.estimators.dependent_rows import (
@@ -18,14 +16,13 @@ from infoplane.analysis.estimators.dependent_rows import (
 )
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
+from infoplane.archive import Archive
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.memo import remembered
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable, continuous, discrete, entropy_of_counts
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types.arrays import Array, Ids
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
@@ -140,7 +137,7 @@ def _labels(archive: Archive, variable: Variable) -> Variable:
     return replace(labels, notes=(*labels.notes, note))
 
 
-def samples_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+def samples_in_probe(archive: Archive) -> Ids | None:
     """Return the sample that each row is a position of, shape ``(n,)``.
 
     None where rows are samples, and of samples too few for halves.
@@ -151,7 +148,7 @@ def samples_in_probe(archive: Archive) -> NDArray[np.int64] | None:
     return samples if enough else None
 
 
-def groups_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+def groups_in_probe(archive: Archive) -> Ids | None:
     """Return which rows fall in one half of the rows, shape ``(n,)``.
 
     Positions of one sample, else copies of one row: one input with one label, see
@@ -161,14 +158,14 @@ def groups_in_probe(archive: Archive) -> NDArray[np.int64] | None:
     return copies_in_probe(archive) if samples is None else samples
 
 
-def copies_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+def copies_in_probe(archive: Archive) -> Ids | None:
     """Return which rows are one input with one label, shape ``(n,)``; see `groups_of_codes`."""
     labels = label_variable(archive)
     columns = [archive.row_ids] if labels is None else [archive.row_ids, codes_of(labels)]
     return groups_of_codes(row_codes(np.column_stack(columns)))
 
 
-def entropy_of_rows(symbols: NDArray[Any]) -> float:  # Any: of every dtype
+def entropy_of_rows(symbols: Array) -> float:
     """Return the plug-in entropy in bits of symbols, shape ``(n,)`` or ``(n, columns)``."""
     axis = 0 if symbols.ndim > 1 else None  # a row of several columns is one symbol
     return entropy_of_counts(np.unique(symbols, return_counts=True, axis=axis)[1])

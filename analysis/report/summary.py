@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infoplane.analysis.caveats import warnings_of
+from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.units import specs_in_bits
@@ -112,7 +112,7 @@ def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[Senten
     if len(plane.steps) > 1 and not tested:
         sentences.append(Sentence(_RAW))
     for spec in plane.estimators:
-        sentences += [_at_the_end(words, spec) for words in warnings_of(plane, spec)]
+        sentences += [_at_the_end(words, spec) for words in caveats_of(plane, spec).warnings]
         sentences += _saturation(plane, spec)
         if traits_of(spec).family == "kde":
             sentences.append(Sentence(_KDE, spec))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from infoplane.contract import Estimator, Points, SharesHalves
 from infoplane.errors import InputError
 from infoplane.types import Variable
+from infoplane.types.arrays import Ids, Mask
 
 
-def random_halves(
-    n: int, splits: int, rng: np.random.Generator, *, groups: NDArray[np.int64] | None = None
-) -> list[NDArray[np.bool_]]:
+def random_halves(n: int, splits: int, rng: Generator, *, groups: Ids | None = None) -> list[Mask]:
     """Return for each random split of n rows in two, which are in its first half.
 
     Args:
@@ -34,7 +33,7 @@ def random_halves(
     return found
 
 
-def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+def balanced_halves(n: int, splits: int, rng: Generator) -> list[Mask]:
     """Return splits as `random_halves`, into unions of the same few random blocks of rows.
 
     Sums over blocks serve all of them.
@@ -48,11 +47,10 @@ def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArr
     so that what halves differ by is uncorrelated from split to split, which it nearly is of splits
     that know nothing of each other. Rows that no block is left for are split at random.
     """
+    from scipy.linalg import hadamard
+
     count = 1 << splits.bit_length()
-    # of a Hadamard matrix, shape (splits, blocks): the parity of the bits that both indices have
-    in_first = np.zeros((splits, count), bool)
-    for split, block in np.ndindex(in_first.shape):
-        in_first[split, block] = ((split + 1) & block).bit_count() % 2
+    in_first = hadamard(count)[1 : splits + 1] < 0  # (splits, blocks)
     order = rng.permutation(n)
     blocks, rest = order[: n - n % count].reshape(count, -1), order[n - n % count :]
     found = []
@@ -64,7 +62,7 @@ def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArr
     return found
 
 
-def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
+def rows_of_halves(splits: Sequence[Mask]) -> list[Ids]:
     """Return row numbers of the first and the second half of each split, one after the other."""
     rows = []
     for first in splits:
@@ -77,8 +75,8 @@ def halves_from_one_pass(
     x: Variable | None,
     z: Variable,
     y: Variable | None,
-    splits: Sequence[NDArray[np.bool_]],
-    rng: np.random.Generator,
+    splits: Sequence[Mask],
+    rng: Generator,
 ) -> list[Points] | None:
     """Return the points of both halves of each split from one pass, None where there is none.
 
@@ -95,50 +93,20 @@ def halves_from_one_pass(
     return estimator.estimate_halves(x, z, y, splits, rng=rng)
 
 
-def half_sample_stderr(
-    value: Callable[[NDArray[np.int64]], float],
-    n: int,
-    *,
-    splits: int = 10,
-    rng: np.random.Generator,
-) -> float:
-    """Return standard error at n rows, in the units of ``value``.
-
-    The standard deviation of ``value(rows)`` over the two halves of a random split, without
-    rescaling.
-
-    A half drawn without replacement varies as much given the data as n rows vary over data sets:
-    sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not the bootstrap: its repeated rows are zero distances for
-    k-NN and KDE, and bring the plug-in bias in twice.
-
-    Args:
-        value: of row numbers, shape ``(m,)``.
-        n: number of rows.
-        splits: number of splits.
-        rng: draws them.
-
-    Raises:
-        InputError: fewer than 8 rows or 2 splits.
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=400)
-        >>> rng = np.random.default_rng(1)
-        >>> 0.03 < half_sample_stderr(lambda rows: x[rows].mean(), 400, splits=50, rng=rng) < 0.07
-        True
-    """
-    pairs = np.reshape(half_sample_values(value, n, splits=splits, rng=rng), (-1, 2))
-    return float(np.sqrt(np.mean(np.diff(pairs) ** 2)) / 2)
-
-
 def half_sample_values(
-    value: Callable[[NDArray[np.int64]], float],
+    value: Callable[[Ids], float],
     n: int,
     *,
-    splits: int = 10,
-    rng: np.random.Generator,
-    groups: NDArray[np.int64] | None = None,
+    splits: int,
+    rng: Generator,
+    groups: Ids | None = None,
 ) -> list[float]:
     """Return ``value`` on both halves of every random split of n rows.
+
+    A half drawn without replacement varies as much given the data as n rows vary over data sets:
+    sigma^2/(n/2) (1 - 1/2) = sigma^2/n, so that the standard error at n rows is their standard
+    deviation, without rescaling. Not the bootstrap: its repeated rows are zero distances for k-NN
+    and KDE, and bring the plug-in bias in twice.
 
     Args:
         value: of row numbers, shape ``(m,)``.

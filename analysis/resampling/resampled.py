@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.dependent_rows import groups_in_halves, groups_of_one_label
 from infoplane.analysis.estimators.label_bins import labels_seen_by
-from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.plane_point import plane_points, points_of_rows
 from infoplane.analysis.resampling.half_samples import (
     half_sample_values,
     halves_from_one_pass,
@@ -36,6 +36,7 @@ from infoplane.contract import (
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable, discrete
+from infoplane.types.arrays import Ids
 
 NO_ERROR = "no standard error: some halves of the rows are refused"
 """A note."""
@@ -100,9 +101,7 @@ class Resampled:
         """As the inner estimator."""
         return bool(self.inner.supports(a, b))
 
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
+    def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Return the inner estimate with its standard error by half-samples.
 
         Args:
@@ -114,7 +113,7 @@ class Resampled:
         if not self.splits or one.stderr is not None:
             return one
 
-        def bits(rows: NDArray[np.int64]) -> float:
+        def bits(rows: Ids) -> float:
             return self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits
 
         groups = groups_in_halves(a, b)
@@ -151,7 +150,7 @@ class Resampled:
         z: Variable,
         y: Variable | None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> Points:
         """Return every point of the cell with its standard error and, for labels, its null.
 
@@ -173,7 +172,7 @@ class Resampled:
         x: Variable | None,
         z: Variable,
         y: Variable | None,
-        rng: np.random.Generator,
+        rng: Generator,
     ) -> Points:
         halves: dict[tuple[str, str], list[float]] = {}
         for points in self._halves(x, z, y, rng):
@@ -197,7 +196,7 @@ class Resampled:
         return points
 
     def _halves(
-        self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
+        self, x: Variable | None, z: Variable, y: Variable | None, rng: Generator
     ) -> Iterator[Points]:
         """Yield the points of both halves of every split, from a shared pass where there is one."""
         groups = groups_in_halves(z, x, y)
@@ -207,11 +206,10 @@ class Resampled:
             yield from every
             return
         for rows in rows_of_halves(splits):
-            inputs, labels = (None if side is None else side.take(rows) for side in (x, y))
-            yield plane_points(self.inner, inputs, z.take(rows), labels, rng)
+            yield points_of_rows(self.inner, x, z, y, rows, rng)
 
     def _with_null(
-        self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
+        self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: Generator
     ) -> Points:
         shuffled = list(self._shuffled(x, z, y, rng))
         points: Points = []
@@ -229,7 +227,7 @@ class Resampled:
         return points
 
     def _shuffled(
-        self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
+        self, x: Variable | None, z: Variable, y: Variable, rng: Generator
     ) -> Iterator[list[Estimate]]:
         """Yield the points of I(Z;Y) under every permutation of the labels.
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.cells import floor_keys
-from infoplane.analysis.measuring.arguments import require_known
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Run, open_run, require_known
+from infoplane.analysis.measuring.choose import evenly_spread
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_keys, row_codes
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
 WIDTHS, MOST_STEPS = 30, 5
 
@@ -41,7 +42,7 @@ class WidthSweep:
     layer: str
     steps: tuple[int, ...]
     widths: tuple[float, ...]
-    bits: NDArray[np.float64]
+    bits: Floats
     exact: tuple[float, ...]
     n: int
 
@@ -76,8 +77,7 @@ def width_sweep(
         raise InputError(f"{archive.path}: layer {layer!r} was never captured")
     require_known("steps", steps, captured)
     if steps is None:
-        places = np.unique(np.linspace(0, len(captured) - 1, MOST_STEPS).round().astype(int))
-        steps = [captured[place] for place in places]
+        steps = evenly_spread(captured, MOST_STEPS)
     values = [continuous(archive.z(step, layer), layer).values for step in steps]
     if widths is None:
         largest = max(float(np.abs(rows).max(initial=0)) for rows in values) or 1.0
@@ -99,7 +99,7 @@ def _positive(widths: object) -> list[float]:
     return list(map(float, ascending))
 
 
-def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> NDArray[np.float64]:
+def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> Floats:
     """Return the plug-in entropy in bits of the rows of ``floor(z / width)`` for every width.
 
     Args:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.plane import Plane, require_plane
 from infoplane.types import Quantity
+from infoplane.types.arrays import Floats, Mask
 
 CENTRES = ("median", "mean")
 Item = TypeVar("Item", int, str)
@@ -35,14 +35,14 @@ class Pooled:
     estimator: str
     names: tuple[str, ...]
     steps: tuple[int, ...]
-    values: NDArray[np.float64]
+    values: Floats
 
     @property
-    def median(self) -> NDArray[np.float64]:
+    def median(self) -> Floats:
         """Median over runs, shape ``(steps,)``."""
         return np.asarray(np.median(self.values, axis=0))
 
-    def centre(self, how: str = "median") -> NDArray[np.float64]:
+    def centre(self, how: str = "median") -> Floats:
         """Median or mean over runs, shape ``(steps,)``.
 
         Raises:
@@ -52,7 +52,7 @@ class Pooled:
             raise InputError(f"expected {' or '.join(CENTRES)}, got {how!r}")
         return np.asarray(self.values.mean(axis=0)) if how == "mean" else self.median
 
-    def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def band(self) -> tuple[Floats, Floats]:
         """Return the smallest and the largest over runs; of a handful of runs a band is their
         range.
         """
@@ -70,7 +70,7 @@ def sense_of(pooled: Pooled, planes: Mapping[str, Plane]) -> str:
     return "point"
 
 
-def mostly_saturated(pooled: Pooled, planes: Mapping[str, Plane]) -> NDArray[np.bool_]:
+def mostly_saturated(pooled: Pooled, planes: Mapping[str, Plane]) -> Mask:
     """Return where more than half of the runs are saturated, shape ``(steps,)``."""
     sense = sense_of(pooled, planes)
     full = np.zeros(len(pooled.steps))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -221,25 +221,11 @@ def counted_fall(
         >>> counted_fall([0, 1, 2], np.array([5.0, 5.0, 4.5])).compresses
         True
     """
-    top = float(whole.max())
-    drop = top - float(whole[-1])
-    onset = int(steps[last_peak(whole)])
-    return Compression(
-        layer=layer,
-        estimator=estimator,
-        drop=drop,
-        low=drop,
-        high=drop,
-        onset=onset,
-        onset_low=onset,
-        onset_high=onset,
-        naive=drop,
-        stays=drop > 0,
-        fitting_end=_fitting_end(steps, labels),
-        threshold=_FLOOR_BITS,
-        steps=tuple(map(int, steps)),
-        bits=tuple(whole.tolist()),
+    found = compression(
+        steps, [(whole, whole)] * 2, whole, layer=layer, estimator=estimator, labels=labels
     )
+    fall = found.naive
+    return replace(found, drop=fall, low=fall, high=fall, stays=fall > 0, threshold=_FLOOR_BITS)
 
 
 def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:

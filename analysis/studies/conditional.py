@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.arguments import require_variables, require_whole
+from infoplane.analysis.measuring.arguments import Run, open_run, require_variables, require_whole
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable

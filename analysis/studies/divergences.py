@@ -9,10 +9,13 @@ import numpy as np
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.gaussian_fit import misfit, whitened
+from infoplane.analysis.vocabulary import counts_of_units
 from infoplane.errors import EstimatorError
 from infoplane.types.arrays import Floats
 
 _LN2 = float(np.log(2.0))
+_NEAR = 5
+"""Which neighbour counts as near."""
 _OWN = 0.99
 """Quantile of a sample's own neighbour distances that counts as its reach."""
 _BEYOND = 0.03
@@ -27,7 +30,7 @@ _UNSEEN = 0.02
 _ROWS_PER_UNIT = 10
 
 
-def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
+def share_beyond(p: Floats, q: Floats) -> float:
     """Return the share of p's rows that lie farther from q than q's rows from one another.
 
     A divergence D(p||q) needs the density of q where p is; where q has no rows, no estimator can
@@ -35,28 +38,25 @@ def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
 
     Args:
         p, q: shapes ``(n, d)`` and ``(m, d)``.
-        k: which neighbour counts as near.
     """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(q)
-    own = tree.query(q, k=[k + 1])[0][:, 0]
-    across = tree.query(p, k=[k])[0][:, 0]
+    own = tree.query(q, k=[_NEAR + 1])[0][:, 0]
+    across = tree.query(p, k=[_NEAR])[0][:, 0]
     return float((across > np.quantile(own, _OWN)).mean())
 
 
-def share_unseen(p: Floats, q: Floats, bins: int = 30) -> float:
+def share_unseen(p: Floats, q: Floats) -> float:
     """Return the mean share, over units, of p's values in cells that q never visits.
+
+    A unit has 30 equal cells over the range of both.
 
     Args:
         p, q: shapes ``(n, d)`` and ``(m, d)``.
-        bins: equal cells over the range of both.
     """
-    low, high = np.minimum(p.min(axis=0), q.min(axis=0)), np.maximum(p.max(axis=0), q.max(axis=0))
     shares = []
-    for unit in np.flatnonzero(high > low):
-        cells = (low[unit], high[unit])
-        counts, reference = (np.histogram(rows[:, unit], bins, cells)[0] for rows in (p, q))
+    for counts, reference in counts_of_units(p, q, bins=30):
         shares.append(float(counts[reference == 0].sum()) / len(p))
     return float(np.mean(shares)) if shares else 0.0
 

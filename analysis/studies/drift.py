@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 
-from infoplane.analysis.measuring.arguments import require_known, require_whole
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Run, open_run, require_known, require_whole
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of, layers_of
 from infoplane.analysis.studies.divergences import (
     bound_of_reach,
@@ -30,12 +29,10 @@ from infoplane.analysis.studies.paired_divergence import (
     divergence,
     require_rows,
 )
+from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types.arrays import Floats
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 METHODS: tuple[Method, ...] = ("auto", "knn", "gauss", "binned")
 _FEW_MOVED = 0.05

@@ -8,19 +8,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
-from infoplane.analysis.measuring.arguments import estimators_of, require_whole
+from infoplane.analysis.measuring.arguments import (
+    Estimators,
+    Run,
+    estimators_of,
+    open_run,
+    require_whole,
+)
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.analysis.resampling.resampled import Resampled, without_error
-from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Variable
+from infoplane.types.arrays import Ids
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class BothSides:
 
 def train_and_held_out(
     archive: Run,
-    estimators: Sequence[str | Estimator] | str | Estimator = ("knn", "vinfo:family=linear"),
+    estimators: Estimators = ("knn", "vinfo:family=linear"),
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
@@ -140,17 +145,15 @@ class _Cell:
     estimator: Resampled
     layer: Variable
     labels: Variable
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
+    train: Ids
+    test: Ids
 
-    def estimate(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
+    def estimate(self, rows: Ids, rng: Generator) -> Estimate:
         """Estimate I(Z;Y) on some rows."""
         plain = self.estimator.inner
         return plain.estimate(self.layer.take(rows), self.labels.take(rows), rng=rng)
 
-    def estimate_with_error(
-        self, rows: NDArray[np.int64], generator: Callable[[], np.random.Generator]
-    ) -> Estimate:
+    def estimate_with_error(self, rows: Ids, generator: Callable[[], Generator]) -> Estimate:
         """Estimate I(Z;Y) on some rows, with a standard error where no half of them is refused."""
         layer, labels = self.layer.take(rows), self.labels.take(rows)
         try:
@@ -158,9 +161,7 @@ class _Cell:
         except InputError:  # what refuses all rows does so again
             return without_error(self.estimate(rows, generator()))
 
-    def chance_of_gap(
-        self, gap_bits: float, divisions: int, rng: np.random.Generator
-    ) -> float | None:
+    def chance_of_gap(self, gap_bits: float, divisions: int, rng: Generator) -> float | None:
         """Return the share of random divisions of the same rows with as large a gap.
 
         Args:

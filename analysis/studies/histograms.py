@@ -6,17 +6,14 @@ The geometry that bins and kernels see.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from infoplane.analysis.measuring.arguments import require_whole
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Run, open_run, require_whole
+from infoplane.analysis.measuring.choose import evenly_spread
+from infoplane.archive import Archive
 from infoplane.errors import InputError
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.types.arrays import Counts, Floats
 
 BINS, UNITS = 40, 16
 
@@ -42,13 +39,13 @@ class Histograms:
 
     layer: str
     steps: tuple[int, ...]
-    edges: NDArray[np.float64]
-    whole: NDArray[np.int64]
+    edges: Floats
+    whole: Counts
     units: tuple[int, ...]
-    per_unit: NDArray[np.int64]
+    per_unit: Counts
     width: int
 
-    def shares(self, unit: int | None = None) -> NDArray[np.float64]:
+    def shares(self, unit: int | None = None) -> Floats:
         """Return share of values per cell, shape ``(steps, bins)``, every row sums to 1.
 
         They are of one unit (its index in the layer) when given.
@@ -90,7 +87,7 @@ def histograms(archive: Run, layer: str, *, bins: int = BINS, units: int = UNITS
         low, high = min(low, float(values.min())), max(high, float(values.max()))
     edges = equal_edges(low, high, bins)
     width = values.shape[1]
-    chosen = np.unique(np.linspace(0, width - 1, min(units, width)).round().astype(int)).tolist()
+    chosen = evenly_spread(range(width), units)
     whole, per_unit = [], []
     for step in steps:
         values = _values(archive, step, layer)
@@ -100,7 +97,7 @@ def histograms(archive: Run, layer: str, *, bins: int = BINS, units: int = UNITS
     return Histograms(layer, steps, edges, counts, tuple(chosen), of_units, width)
 
 
-def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
+def equal_edges(low: float, high: float, bins: int) -> Floats:
     """Return edges of equal cells, shape ``(bins + 1,)``.
 
     Args:
@@ -113,7 +110,7 @@ def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
     return np.asarray(np.linspace(low, high, bins + 1))
 
 
-def _values(archive: Archive, step: int, layer: str) -> NDArray[np.float64]:
+def _values(archive: Archive, step: int, layer: str) -> Floats:
     values = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
     if not np.isfinite(values).all():
         raise InputError(

@@ -9,14 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.arguments import (
+    Estimators,
+    Run,
     estimators_of,
+    open_run,
     require_variables,
     require_whole,
+    step_of,
 )
-from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import layers_of
 from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.contract import Estimator
@@ -24,20 +28,20 @@ from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Quantity, Variable, continuous
 from infoplane.types.arrays import Floats
 
-Map = Callable[[Floats, np.random.Generator], Floats]
+Map = Callable[[Floats, Generator], Floats]
 
 
-def _rotation(z: Floats, rng: np.random.Generator) -> Floats:
+def _rotation(z: Floats, rng: Generator) -> Floats:
     return np.asarray(z @ np.linalg.qr(rng.normal(size=(z.shape[1], z.shape[1])))[0])
 
 
-def _monotone(z: Floats, rng: np.random.Generator) -> Floats:
+def _monotone(z: Floats, rng: Generator) -> Floats:
     scale = np.where(z.std(axis=0) > 0, z.std(axis=0), 1.0)
     scaled = z / scale
     return np.asarray(scale * (scaled + 0.5 * scaled**3))
 
 
-def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
+def _coupling(z: Floats, rng: Generator) -> Floats:
     """Return one half of the units scaled and shifted by functions of the other half.
 
     Invertible, not linear.
@@ -50,7 +54,7 @@ def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
     return np.concatenate([still, moved * np.exp(0.5 * shift) + shift], axis=1)
 
 
-def _affine(z: Floats, rng: np.random.Generator) -> Floats:
+def _affine(z: Floats, rng: Generator) -> Floats:
     return np.asarray(z * np.exp(rng.normal(size=z.shape[1])) + rng.normal(size=z.shape[1]))
 
 
@@ -160,7 +164,7 @@ def invariance_of(
 
 def invariance(
     archive: Run,
-    estimators: Sequence[str | Estimator] | str | Estimator = (
+    estimators: Estimators = (
         "bin:szt",
         "bin:quantile,n=30",
         "kde:relative=0.1",
@@ -197,9 +201,7 @@ def invariance(
     if quantity not in ("i_xz", "i_zy"):
         raise InputError(f"quantity: expected i_xz or i_zy, got {quantity!r}")
     archive = open_run(archive)
-    if not archive.steps:
-        raise InputError(f"{archive.path}: no captured steps yet")
-    step = archive.steps[-1] if step is None else step
+    step = step_of(archive, step)
     found = []
     for estimator in estimators_of(estimators):
         if estimator.traits.dpi_exempt:

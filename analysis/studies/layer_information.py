@@ -7,25 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.arguments import require_whole
+from infoplane.analysis.measuring.arguments import Run, open_run, require_whole, step_of
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layers_of
 from infoplane.analysis.measuring.validity import noise_seen, possible
 from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.analysis.resampling.resampled import Resampled, without_error
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import EstimatorError, InfoplaneError, InputError
 from infoplane.new_file import write_csv
 from infoplane.types import Chain, Estimate, Variable, discrete, printable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 Pair = tuple[str, str]
 Matrix = np.ma.MaskedArray[Any, np.dtype[np.float64]]  # Any: numpy's shape
@@ -181,7 +178,7 @@ def layer_information(
             f"{estimator.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, "
             "gauss, sliced, renyi, exact or bin"
         )
-    step = _step(archive, step)
+    step = step_of(archive, step)
     names = tuple(name for name in layers_of(archive, layers) if archive.has(step, name))
     variables = {name: layer_variable(archive, step, name, estimator) for name in names}
     if isinstance(estimator, HasCodes) and estimator.traits.edges != "none":
@@ -281,15 +278,3 @@ def _contradictions(
         f"{len(found)} pairs contradict the chain, the worst {worst}: these numbers are no "
         "information of these layers, take exact or bin",
     )
-
-
-def _step(archive: Archive, step: int | None) -> int:
-    if not archive.steps:
-        raise InputError(
-            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
-        )
-    if step is None:
-        return archive.steps[-1]
-    if step not in archive.steps:
-        raise InputError(f"no such step: {step}; the archive has {list(archive.steps)}")
-    return step

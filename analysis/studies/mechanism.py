@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Run, open_run, step_of
 from infoplane.analysis.measuring.plane_point import finite_cells_of
 from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
 from infoplane.types import continuous
+from infoplane.types.arrays import Floats
 
 PANELS = {
     "saturated": "values near a bound",
@@ -84,8 +84,7 @@ def mechanism(archive: Run, *, estimator: str = "bin:szt") -> list[Mechanism]:
         (0.67, 0.33, 0.33)
     """
     archive = open_run(archive)
-    if not archive.steps:
-        raise InputError(f"{archive.path}: no captured steps yet")
+    step_of(archive)
     bins = parse(estimator)
     if not isinstance(bins, HasCodes):
         raise InputError(f"{estimator} has no cells; give a bin rule")
@@ -110,7 +109,7 @@ def mechanism(archive: Run, *, estimator: str = "bin:szt") -> list[Mechanism]:
     return found
 
 
-def _share_near_bounds(values: NDArray[np.float64], activation: str) -> float:
+def _share_near_bounds(values: Floats, activation: str) -> float:
     """Return the share of values near a bound of the activation; NaN for an unbounded one."""
     if activation not in _BOUNDS:
         return math.nan

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from infoplane.analysis.estimators.neighbour_ratio import log_ratios
 from infoplane.analysis.studies.divergences import (
@@ -18,10 +18,10 @@ from infoplane.analysis.studies.divergences import (
 from infoplane.analysis.vocabulary import kl_binned
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
-from infoplane.types.arrays import Floats
+from infoplane.types.arrays import Floats, Ids
 
 Method = Literal["auto", "knn", "gauss", "binned"]
-Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
+Halves = tuple[Ids, Ids]
 Value = Callable[[Floats, Floats], float]
 NEIGHBOURS = 5
 SPLITS = 16
@@ -60,7 +60,7 @@ def divergence(
     *,
     method: Method = "auto",
     splits: int = SPLITS,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> Divergence:
     """Return D(p||q) in bits of rows that are the same samples at two checkpoints.
 
@@ -126,7 +126,7 @@ def choose_method(p: Floats, q: Floats) -> Method:
     return "knn" if gaussian_reason(p, q) else "gauss"
 
 
-def _halves(n: int, rng: np.random.Generator) -> Halves:
+def _halves(n: int, rng: Generator) -> Halves:
     order = rng.permutation(n)
     return order[: n // 2], order[n // 2 :]
 
@@ -160,7 +160,7 @@ def _shortfall(p: Floats, q: Floats, bits: float) -> float:
 
 
 def _by_crossing(
-    p: Floats, q: Floats, value: Value, halves: Sequence[Halves], rng: np.random.Generator
+    p: Floats, q: Floats, value: Value, halves: Sequence[Halves], rng: Generator
 ) -> tuple[float, float, float]:
     """Return bits, their chance error and how far half of the rows falls shorter, all in bits."""
     bits = float(np.mean([_cross(p, q, value, half) for half in halves]))

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from infoplane.analysis.measuring.arguments import estimators_of, require_whole
+from infoplane.analysis.measuring.arguments import (
+    Estimators,
+    Run,
+    estimators_of,
+    open_run,
+    require_whole,
+)
 from infoplane.analysis.measuring.choose import choose_estimators
 from infoplane.analysis.measuring.freeze import freeze_edges
-from infoplane.analysis.measuring.open_run import Run, open_run
-from infoplane.analysis.measuring.plane_point import finite_cells_of, layers_of, plane_points
+from infoplane.analysis.measuring.plane_point import (
+    finite_cells_of,
+    layers_of,
+    plane_points,
+    points_of_rows,
+)
 from infoplane.analysis.measuring.validity import noise_seen
 from infoplane.analysis.measuring.variables import (
     groups_in_probe,
@@ -32,14 +40,13 @@ from infoplane.analysis.studies.compression import (
     counted_fall,
 )
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
+from infoplane.archive import Archive
 from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Quantity, printable
+from infoplane.types.arrays import Floats, Ids
 from infoplane.user_warning import warn_user
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 QUANTILE_BINS = "bin:quantile,n=30"
 """A convention of a family of its own, in addition to those that can answer on the run."""
@@ -110,7 +117,7 @@ class Phases:
 
 def phases(
     archive: Run,
-    estimators: Sequence[str | Estimator] | str | Estimator | None = None,
+    estimators: Estimators | None = None,
     *,
     layers: Sequence[str] | None = None,
     splits: int = 5,
@@ -202,8 +209,8 @@ class _Values:
         outside: largest share of values beyond the cells.
     """
 
-    i_xz: NDArray[np.float64]
-    i_zy: NDArray[np.float64]
+    i_xz: Floats
+    i_zy: Floats
     saturated: int = 0
     outside: float = 0.0
 
@@ -221,7 +228,7 @@ def _curve(
     layer: str,
     estimator: Estimator,
     steps: Sequence[int],
-    rows: list[NDArray[np.int64] | None],
+    rows: list[Ids | None],
     seed: int,
 ) -> Compression | None:
     """Return the fall of I(X;Z) of one layer under one estimator.
@@ -248,7 +255,7 @@ def _values(
     layer: str,
     estimator: Estimator,
     steps: Sequence[int],
-    rows: Sequence[NDArray[np.int64] | None],
+    rows: Sequence[Ids | None],
     seed: int,
 ) -> _Values | None:
     """Estimate all rows (None) and halves of them at each checkpoint.
@@ -267,8 +274,7 @@ def _values(
                 if part is None:
                     points = plane_points(estimator, inputs, whole, labels, rng)
                 else:
-                    half = None if inputs is None else inputs.take(part)
-                    points = plane_points(estimator, half, whole.take(part), None, rng)
+                    points = points_of_rows(estimator, inputs, whole, None, part, rng)
             except EstimatorError:
                 return None
             for quantity, estimate in points:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.measuring.arguments import estimators_of
+from infoplane.analysis.measuring.arguments import Run, estimators_of, open_run
 from infoplane.analysis.measuring.measure import measure
-from infoplane.analysis.measuring.open_run import Run, open_run
 from infoplane.analysis.studies.compression import Compression
 from infoplane.analysis.studies.phases import LayerPhase, Phases, phases
 from infoplane.contract import Estimator

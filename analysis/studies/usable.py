@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.codelength import CodeLength, mdl_online_code
 from infoplane.analysis.estimators.vinfo import Reader, VInformation, conditional_vinformation
-from infoplane.analysis.measuring.arguments import require_known, require_whole
-from infoplane.analysis.measuring.open_run import Run, open_run
+from infoplane.analysis.measuring.arguments import Run, open_run, require_known, require_whole
 from infoplane.analysis.measuring.plane_point import cell_rng, finite_cells_of
 from infoplane.analysis.measuring.variables import label_variable, layer_variable
+from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.types import Estimate, Variable
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 
 @dataclass(frozen=True)

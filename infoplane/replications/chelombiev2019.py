@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from statistics import median
 
-from infoplane.replications.curves import drops, mean_drops, planes_of
-from infoplane.replications.evidence import conclude, plane_picture, verdict_text
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import learnt
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Result,
+    claim,
+    conclude,
+    drops,
+    mean_drops,
+    plane_picture,
+    planes_of,
+    szt_runs,
+    verdict_text,
+)
 
 REFERENCE = (
     "Chelombiev, Houghton & O'Donnell 2019, \"Adaptive estimators show information compression "
@@ -43,10 +51,8 @@ def adaptive(ctx: Context) -> Result:
         "entropy-based bins",
         numbers,
         limits=limits,
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "chelombiev2019", CODE)],
+        pictures=[plane_picture(ctx, planes[0], CODE)],
         conventions={
             "their code: entropy-based bins over the distinct values "
             "of a layer (`bin:ebab`)": verdict_text(some[CODE], falls[CODE]),

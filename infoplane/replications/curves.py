@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane, Point
-    from infoplane.types import Estimate, Quantity
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate, Quantity
 
 
 def planes_of(
@@ -28,8 +27,6 @@ def planes_of(
         layers: only these.
         at_end: only the last checkpoint.
     """
-    import infoplane as ip
-
     planes = []
     for archive in archives:
         steps = [archive.steps[-1]] if at_end else None
@@ -39,8 +36,6 @@ def planes_of(
 
 def plane_from(archive: Archive, points: Sequence[Point]) -> Plane:
     """Return the plane of points that were computed from a run."""
-    from infoplane.plane import Plane
-
     return Plane(
         tuple(points),
         archive.layers,
@@ -61,7 +56,17 @@ def bits_of(plane: Plane, layer: str, spec: str, quantity: Quantity = "i_xz") ->
     return [estimate.bits for estimate in plane.series(layer, quantity, spec)[1]]
 
 
-def curves(
+def final_bits(planes: Sequence[Plane], layer: str, spec: str, quantity: Quantity) -> list[float]:
+    """Return for every seed the bits after training.
+
+    Args:
+        planes: one for every seed.
+        layer, spec, quantity: which curve.
+    """
+    return [bits_of(plane, layer, spec, quantity)[-1] for plane in planes]
+
+
+def curves_of(
     planes: Sequence[Plane], layers: Sequence[str], spec: str, quantity: Quantity = "i_xz"
 ) -> dict[str, list[list[float]]]:
     """Return by layer one curve for every seed.

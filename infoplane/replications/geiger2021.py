@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from infoplane.replications.curves import plane_from
-from infoplane.replications.evidence import conclude
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import recorder, stored_run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from infoplane.archive import Archive
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.plane import Point
+from infoplane.replications import (
+    Context,
+    Result,
+    claim,
+    conclude,
+    plane_from,
+    recorder,
+    stored_run,
+)
 
 REFERENCE = (
     'Geiger 2021, "On information plane analyses of neural network classifiers - a review" '
@@ -58,9 +61,6 @@ def noise_after(ctx: Context) -> Result:
     Noise of variance 0.1 added after each gives 0.069 < 1.730 bits, in closed form and by the
     Gaussian estimator.
     """
-    import infoplane as ip
-    from infoplane.plane import Point
-
     archive = chain_run(ctx)
     closed_form = [float(0.5 * np.log2(1 + gain**2 / NOISE)) for gain in GAINS]
     rng = np.random.default_rng(1)
@@ -77,7 +77,6 @@ def noise_after(ctx: Context) -> Result:
         "I(X; Z1 + noise) = 0.069 < 1.730 = I(X; Z2 + noise), closed form, and measured within "
         "0.02 bit",
         {"closed form: Z1, Z2 [bits]": closed_form, "measured: Z1, Z2 [bits]": measured},
-        archives=[archive],
         planes=[plane_from(archive, points)],
         note="noise added after each layer is no chain: the verdict on such an excess is "
         "`estimator`. No training, no seeds: the two dots are the two layers",

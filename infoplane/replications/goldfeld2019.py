@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, curves, difference_in_errors, fall, planes_of
-from infoplane.replications.evidence import conclude, over_training, plane_picture
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, EPOCHS, szt_runs
-from infoplane.replications.training import Task, classified, learnt
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.plane import Plane
+from infoplane.replications import (
+    ACTS,
+    EPOCHS,
+    Context,
+    Result,
+    Task,
+    bits_of,
+    claim,
+    classified,
+    conclude,
+    curves_of,
+    difference_in_errors,
+    fall,
+    over_training,
+    plane_picture,
+    planes_of,
+    szt_runs,
+)
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
 
 REFERENCE = (
     'Goldfeld et al. 2019, "Estimating information flow in deep neural networks" (ICML 2019, '
@@ -41,30 +55,25 @@ def constant(ctx: Context) -> Result:
 
     H >= 11.99 bits in every hidden layer and epoch, and no leak along the chain.
     """
-    from infoplane.analysis.dpi.check import check_dpi
-
     archives = szt_runs(ctx)
     planes = planes_of(archives, ["exact"])
     least, leaks = [], []
     for plane, archive in zip(planes, archives, strict=True):
         hidden = [bits_of(plane, layer, "exact") for layer in ACTS]
         least.append(float(np.min(hidden)))
-        leaks.append(float(len(check_dpi(plane, archive=archive).of("fault"))))
+        leaks.append(float(len(ip.check_dpi(plane, archive=archive).of("fault"))))
     return conclude(
         ctx,
         min(least) >= 11.99 and not any(leaks),
         "H(exact codes) >= 11.99 bits in every hidden tanh layer and epoch, no leak",
         {"smallest H over hidden layers and epochs [bits]": least, "leaks": leaks},
         limits={"smallest H over hidden layers and epochs [bits]": 11.99},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "goldfeld2019",
                 planes[0].steps,
-                curves(planes, ACTS, "exact"),
+                curves_of(planes, ACTS, "exact"),
                 "I(X;Z) [bits], exact, N=4096",
             )
         ],
@@ -78,11 +87,7 @@ def noisy_network(seed: int) -> nn.Sequential:
 
     The noise is added in training and while it is captured.
     """
-    from collections import OrderedDict
-
     import torch
-
-    import infoplane as ip
 
     class Noise(torch.nn.Module):
         def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -104,42 +109,33 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
     """
     import torch
 
-    import infoplane as ip
-
     epochs = EPOCHS[ctx.quick]
-
-    def make_task() -> Task:
-        torch.manual_seed(seed)
-        patterns, labels = ip.data.szt.load()
-        rows = np.sort(np.random.default_rng(0).permutation(len(patterns))[:ROWS])
-        return Task(noisy_network(seed), patterns, labels, ip.data.szt.train_mask(seed), rows)
-
+    torch.manual_seed(seed)
+    patterns, labels = ip.data.szt.load()
+    rows = np.sort(np.random.default_rng(0).permutation(len(patterns))[:ROWS])
+    task = Task(noisy_network(seed), patterns, labels, ip.data.szt.train_mask(seed), rows)
     return classified(
         ctx,
         f"szt-noisy{SIGMA:g}-epochs{epochs}-seed{seed}",
-        make_task,
+        task,
         epochs=epochs,
         seed=seed,
         lr=4e-4,
         batch=256,
         layers="act*",
-        schedule=ip.log_spaced(epochs, 14),
+        checkpoints=14,
         mode="train",
         draws=DRAWS,
         noise="independent",
     )
 
 
-def clustering(archive: Archive, step: int, layer: str) -> float:
+def clustering(archive: Archive, step: int) -> float:
     """Return the mean distance of two rows of one class over that of two different classes.
 
-    Small where classes have drawn together.
-
-    Args:
-        archive: of one training.
-        step, layer: which activation.
+    Of layer 5 at one step; small where classes have drawn together.
     """
-    values, labels = np.asarray(archive.z(step, layer), np.float64), np.asarray(archive.y)
+    values, labels = np.asarray(archive.z(step, "act5"), np.float64), np.asarray(archive.y)
     first, second = np.random.default_rng(0).integers(0, len(values), (2, 20_000))
     distance = np.linalg.norm(values[first] - values[second], axis=1)
     same_class = labels[first] == labels[second]
@@ -180,14 +176,14 @@ def noisy(ctx: Context) -> Result:
     """
     archives = [noisy_run(ctx, seed) for seed in ctx.seeds]
     planes = planes_of(archives, [NOISY])
-    true_bits = curves(planes, ACTS, NOISY)
+    true_bits = curves_of(planes, ACTS, NOISY)
     excess = [_largest_rise(plane) for plane in planes]
     falls = [_fall_in_errors(plane, "act5") for plane in planes]
     at_peak, at_end = [], []
     for archive, bits in zip(archives, true_bits["act5"], strict=True):
         peak = archive.steps[int(np.argmax(bits))]
-        at_peak.append(clustering(archive, peak, "act5"))
-        at_end.append(clustering(archive, archive.steps[-1], "act5"))
+        at_peak.append(clustering(archive, peak))
+        at_end.append(clustering(archive, archive.steps[-1]))
     numbers = {
         "fall of I(X;T) of layer 5 [bits]": [fall(bits) for bits in true_bits["act5"]],
         "fall / standard error": falls,
@@ -207,17 +203,15 @@ def noisy(ctx: Context) -> Result:
             "fall / standard error": 3,
             "largest rise of I(X;T) along the chain / standard error": 4,
         },
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
-            plane_picture(ctx, planes[0], "goldfeld2019-noisy", NOISY),
+            plane_picture(ctx, planes[0], NOISY),
             over_training(
                 ctx,
-                "goldfeld2019-noisy-curves",
                 planes[0].steps,
                 true_bits,
                 f"true I(X;T) [bits], noise {SIGMA:g}, N={ROWS}",
+                suffix="-curves",
             ),
         ],
         note="the noise is in the forward pass of every layer, in training and in capture; sample "

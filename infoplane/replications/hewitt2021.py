@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, curves, difference_in_errors, planes_of
-from infoplane.replications.evidence import Numbers, conclude, over_training
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import Task, accuracies, classified, learnt
+import infoplane as ip
+from infoplane.analysis.estimators.vinfo import conditional_vinformation
+from infoplane.archive import Archive
+from infoplane.replications import (
+    Context,
+    Numbers,
+    Result,
+    Task,
+    accuracies,
+    bits_of,
+    claim,
+    classified,
+    conclude,
+    curves_of,
+    difference_in_errors,
+    final_bits,
+    over_training,
+    planes_of,
+)
+from infoplane.types import Estimate
 from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from infoplane.archive import Archive
-    from infoplane.types import Estimate
 
 REFERENCE = (
     'Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable '
@@ -58,63 +72,41 @@ def transformer(seed: int) -> nn.Module:
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             return torch.as_tensor(self.token(ids) + self.place)
 
-    class Block(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-            self.attend = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
-            up, down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
-            self.mlp = nn.Sequential(up, nn.GELU(), down)
-
+    class Last(nn.Module):
         def forward(self, stream: torch.Tensor) -> torch.Tensor:
-            normed = self.norm1(stream)
-            stream = stream + self.attend(normed, normed, normed, need_weights=False)[0]
-            return torch.as_tensor(stream + self.mlp(self.norm2(stream)))
+            return stream[:, -1]
 
-    class Pointer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embed, self.block0, self.block1 = Embed(), Block(), Block()
-            self.head = nn.Linear(WIDTH, 2)
-
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            stream = self.block1(self.block0(self.embed(ids)))
-            return torch.as_tensor(self.head(stream[:, -1]))
+    def block() -> nn.Module:
+        return nn.TransformerEncoderLayer(
+            WIDTH, 2, 4 * WIDTH, dropout=0, activation="gelu", batch_first=True, norm_first=True
+        )
 
     torch.manual_seed(seed)
-    return Pointer()
+    parts = OrderedDict(embed=Embed(), block0=block(), block1=block())
+    return nn.Sequential(OrderedDict(**parts, last=Last(), head=nn.Linear(WIDTH, 2)))
 
 
 def pointer_run(ctx: Context, seed: int) -> Archive:
     """Return the archive of a transformer trained on 80 % of the sequences."""
-    import infoplane as ip
-
     epochs = EPOCHS[ctx.quick]
-
-    def make_task() -> Task:
-        sequences, labels = pointer_task()
-        train = np.random.default_rng([seed, 2]).random(len(sequences)) < 0.8
-        probe = np.sort(np.random.default_rng(0).permutation(len(sequences))[:PROBE])
-        return Task(transformer(seed), sequences, labels, train, probe)
-
+    sequences, labels = pointer_task()
+    train = np.random.default_rng([seed, 2]).random(len(sequences)) < 0.8
+    probe = np.sort(np.random.default_rng(0).permutation(len(sequences))[:PROBE])
     return classified(
         ctx,
         f"pointer-transformer-epochs{epochs}-seed{seed}",
-        make_task,
+        Task(transformer(seed), sequences, labels, train, probe),
         epochs=epochs,
         seed=seed,
         lr=3e-3,
         batch=256,
         layers=LAYERS,
-        schedule=ip.log_spaced(epochs, 9),
+        checkpoints=9,
     )
 
 
 def _beyond_embeddings(archive: Archive) -> Estimate:
     """Linear V-information of the last block about Y given the embeddings, after training."""
-    import infoplane as ip
-    from infoplane.analysis.estimators.vinfo import conditional_vinformation
-
     last = ip.continuous(archive.z(archive.steps[-1], "block1"))
     embeddings = ip.continuous(archive.z(archive.steps[-1], "embed"))
     return conditional_vinformation(last, ip.discrete(archive.y), embeddings)
@@ -135,7 +127,7 @@ def depth(ctx: Context) -> Result:
     planes = planes_of(archives, [LINEAR, "exact"])
     numbers: Numbers = {}
     for layer in LAYERS:
-        ends = [bits_of(plane, layer, LINEAR, "i_zy")[-1] for plane in planes]
+        ends = final_bits(planes, layer, LINEAR, "i_zy")
         numbers[f"I_V({layer} -> Y), linear, at the end [bits]"] = ends
     growth, beyond, beyond_in_errors, least = [], [], [], []
     for archive, plane in zip(archives, planes, strict=True):
@@ -163,15 +155,12 @@ def depth(ctx: Context) -> Result:
         "everywhere",
         numbers,
         limits={GROWTH: 3, BEYOND: 3},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "transformer",
                 planes[0].steps,
-                curves(planes, LAYERS, LINEAR, "i_zy"),
+                curves_of(planes, LAYERS, LINEAR, "i_zy"),
                 f"I_V(Z→Y), linear, held out [bits], N={PROBE}",
             )
         ],

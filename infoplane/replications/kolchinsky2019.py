@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import planes_of
-from infoplane.replications.evidence import conclude, plane_picture
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import learnt
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Result,
+    claim,
+    conclude,
+    plane_picture,
+    planes_of,
+    szt_runs,
+)
 
 REFERENCE = (
     'Kolchinsky, Tracey & Van Kuyk 2019, "Caveats for information bottleneck in deterministic '
@@ -34,10 +39,8 @@ def deterministic(ctx: Context) -> Result:
         "H(Y) - I(T;Y) < 0.01 bit in every hidden layer and epoch",
         {"largest H(Y) - I(T;Y) [bits]": gaps},
         limits={"largest H(Y) - I(T;Y) [bits]": 0.01},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "kolchinsky2019", "exact")],
+        pictures=[plane_picture(ctx, planes[0], "exact")],
         note="an untrained layer has all of Y already: prediction does not trade against "
         "compression here",
     )

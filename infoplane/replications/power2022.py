@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.curves import curves, planes_of
-from infoplane.replications.evidence import conclude, over_training
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import recorder, stored_run, update
+import infoplane as ip
+from infoplane.analysis.estimators.vinfo_families import Split, fit_family, log_softmax
+from infoplane.archive import Archive
+from infoplane.replications import (
+    Context,
+    Result,
+    claim,
+    conclude,
+    curves_of,
+    over_training,
+    planes_of,
+    recorder,
+    stored_run,
+    update,
+)
 from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
-
-    from infoplane.archive import Archive
 
 REFERENCE = (
     'Power et al. 2022, "Grokking: generalization beyond overfitting on small algorithmic '
@@ -46,8 +55,6 @@ def addition() -> tuple[NDArray[np.float32], Ids]:
 
 def network(seed: int) -> nn.Module:
     """Return the 58-128-29 network with squares as activation and no biases."""
-    from collections import OrderedDict
-
     import torch
     from torch import nn
 
@@ -69,8 +76,6 @@ def grok_run(ctx: Context, seed: int) -> Archive:
 
     def train(path: Path) -> None:
         import torch
-
-        import infoplane as ip
 
         pairs, sums = addition()
         inputs, labels = torch.as_tensor(pairs), torch.as_tensor(sums)
@@ -96,16 +101,10 @@ def grok_run(ctx: Context, seed: int) -> Archive:
     return stored_run(ctx, f"grokking-{PRIME}-updates{updates}-seed{seed}", train)
 
 
-def first_above(archive: Archive, metric: str, bar: float = 0.9) -> float:
-    """Return the first checkpoint at which a metric exceeds the bar; infinity where none does.
-
-    Args:
-        archive: of one training.
-        metric: its name.
-        bar: what it must exceed.
-    """
+def first_above(archive: Archive, metric: str) -> float:
+    """Return the first checkpoint at which a metric exceeds 0.9; infinity where none does."""
     for step in archive.steps:
-        if step > 0 and archive.metrics[step][metric] > bar:
+        if step > 0 and archive.metrics[step][metric] > 0.9:
             return float(step)
     return math.inf
 
@@ -121,8 +120,6 @@ def usable_held_out(archive: Archive, step: int) -> float:
     ``H(Y) - (1/n) sum -log2 p(y|z)`` over held-out pairs, p a linear predictor that is fitted to
     the trained pairs. Negative where the predictor is sure of wrong answers.
     """
-    from infoplane.analysis.estimators.vinfo_families import Split, fit_family, log_softmax
-
     hidden, sums = np.asarray(archive.z(step, "square"), np.float64), np.asarray(archive.y)
     test = np.flatnonzero(np.asarray(archive.split) == "test")
     rng = np.random.default_rng(0)
@@ -155,7 +152,7 @@ def grokking(ctx: Context) -> Result:
     """
     archives = [grok_run(ctx, seed) for seed in ctx.seeds]
     planes = planes_of(archives, ["exact"])
-    exact = curves(planes, ["square"], "exact")["square"]
+    exact = curves_of(planes, ["square"], "exact")["square"]
     fitted, generalised, delays = [], [], []
     usable, at_fit, at_end, test_accuracy = [], [], [], []
     for archive in archives:
@@ -194,12 +191,10 @@ def grokking(ctx: Context) -> Result:
         numbers,
         limits={"delay: ratio of the two": 10},
         learnt=int(np.isfinite(fitted).sum()),
-        archives=archives,
         planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "grokking",
                 archives[0].steps,
                 lines,
                 "bits, and accuracies scaled to bits",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+import infoplane as ip
+from infoplane.archive import Archive
 from infoplane.replications.frame import Context
 from infoplane.replications.training import Task, classified
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 EPOCHS = {False: 4000, True: 1500}
 CHECKPOINTS = {False: 50, True: 25}
@@ -43,31 +40,24 @@ def szt_runs(
     """
     import torch
 
-    import infoplane as ip
-
-    task = ip.data.szt
     epochs = epochs or EPOCHS[ctx.quick]
-    name = f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}"
-
-    def run(seed: int) -> Archive:
-        def make_task() -> Task:
-            patterns, classes = task.load()
-            if labels == "random":
-                classes = np.random.default_rng([seed, 1]).integers(0, 2, len(classes))
-            model = task.network(activation, seed=seed)
-            return Task(model, patterns, classes, task.train_mask(seed, rows))
-
-        return classified(
+    archives = []
+    for seed in ctx.seeds:
+        patterns, classes = ip.data.szt.load()
+        if labels == "random":
+            classes = np.random.default_rng([seed, 1]).integers(0, 2, len(classes))
+        model = ip.data.szt.network(activation, seed=seed)
+        archive = classified(
             ctx,
-            f"{name}-seed{seed}",
-            make_task,
+            f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}-seed{seed}",
+            Task(model, patterns, classes, ip.data.szt.train_mask(seed, rows)),
             epochs=epochs,
             seed=seed,
             lr=lr,
             batch=batch,
             layers=["fc*", "act*"],
-            schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
+            checkpoints=CHECKPOINTS[ctx.quick],
             gradients=torch.nn.functional.cross_entropy,
         )
-
-    return [run(seed) for seed in ctx.seeds]
+        archives.append(archive)
+    return archives

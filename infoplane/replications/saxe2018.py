@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import math
 from statistics import median
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
 
-from infoplane.replications.curves import (
-    curves,
+from infoplane.archive import Archive
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Numbers,
+    Result,
+    accuracies,
+    claim,
+    conclude,
+    curves_of,
     drops,
     drops_of_layers,
-    mean_drops,
-    planes_of,
-)
-from infoplane.replications.evidence import (
-    Numbers,
-    conclude,
     figure_file,
     lines_picture,
+    mean_drops,
     over_training,
     plane_picture,
+    planes_of,
+    szt_runs,
     verdict_text,
 )
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import accuracies, learnt
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
 
 REFERENCE = (
     'Saxe et al. 2018, "On the information bottleneck theory of deep learning" (ICLR 2018; J. '
@@ -97,7 +95,7 @@ def minimal(ctx: Context) -> Result:
         "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of "
         "ReLU is monotone over 41 weights from 0.1 to 10",
         numbers | {"relu, w = 0.1 and 10 [bits]": [relu[0], relu[-1]]},
-        pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
+        pictures=[figure_file(ctx, figure)],
         note="closed form: no training, no sampling, hence no archive",
     )
 
@@ -136,10 +134,8 @@ def relu(ctx: Context) -> Result:
         "the code",
         numbers,
         limits=limits,
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "saxe2018-relu", KDE)],
+        pictures=[plane_picture(ctx, planes[0], KDE)],
         conventions={
             convention: verdict_text(median(medians[spec]) < 0.1, medians[spec])
             for spec, convention in RELU_CONVENTIONS.items()
@@ -170,8 +166,8 @@ def net_input(ctx: Context) -> Result:
     for fall, net_fall in zip(falls, net_falls, strict=True):
         ratios.append(net_fall / fall if fall > 0 else math.inf)
     lines = {
-        "even cells of the activation": curves(activations, ["act5"], in_activation)["act5"],
-        "even cells of the net input": curves(net_inputs, ["fc5"], in_net_input)["fc5"],
+        "even cells of the activation": curves_of(activations, ["act5"], in_activation)["act5"],
+        "even cells of the net input": curves_of(net_inputs, ["fc5"], in_net_input)["fc5"],
     }
     return conclude(
         ctx,
@@ -183,13 +179,10 @@ def net_input(ctx: Context) -> Result:
             "ratio": ratios,
         },
         limits={"ratio": 0.25},
-        learnt=learnt(archives),
-        archives=archives,
         planes=[*activations, *net_inputs],
         pictures=[
             over_training(
                 ctx,
-                "saxe2018-range",
                 activations[0].steps,
                 lines,
                 "layer 5: H of the bin codes [bits]",
@@ -212,10 +205,8 @@ def full_batch(ctx: Context) -> Result:
         "median drop of layer 5 > 2 bits under full-batch training",
         {"drop of layer 5 [bits]": falls},
         limits={"drop of layer 5 [bits]": 2},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "saxe2018-batch", "bin:szt", [*ACTS, "fc6"])],
+        pictures=[plane_picture(ctx, planes[0], "bin:szt", [*ACTS, "fc6"])],
         note=f"Adam at 4e-3, {epochs} updates",
     )
 
@@ -249,7 +240,7 @@ def snr(ctx: Context) -> Result:
     ratios: Numbers = {}
     compression: Numbers = {}
     lines: dict[str, list[list[float]]] = {}
-    archives, planes = [], []
+    planes = []
     for activation in ("tanh", "relu"):
         trained = szt_runs(ctx, activation=activation)
         measured = planes_of(trained, [KDE], ["act5"])
@@ -260,7 +251,6 @@ def snr(ctx: Context) -> Result:
             lines[activation].append(np.median(of_weights, axis=0).tolist())
         ratios[f"{activation}: SNR peak / later minimum, median over weights"] = of_seeds
         compression[f"{activation}: drop of layer 5, {KDE} [bits]"] = drops(measured, "act5", KDE)
-        archives += trained
         planes += measured
     return conclude(
         ctx,
@@ -268,14 +258,11 @@ def snr(ctx: Context) -> Result:
         "median over seeds of SNR peak / later minimum > 5 in tanh and in ReLU networks",
         ratios | compression,
         limits=dict.fromkeys(ratios, 5),
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "saxe2018-snr",
-                archives[0].steps,
+                planes[0].steps,
                 lines,
                 "gradient SNR, median over weights",
             )
@@ -313,13 +300,10 @@ def bin_count(ctx: Context) -> Result:
         "below 0.001 bit counts as 0.001)",
         numbers,
         limits={SPREAD: 5},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             lines_picture(
                 ctx,
-                "bin-count",
                 list(map(str, counts)),
                 {"drop of layer 4": by_seed},
                 x_label="bins on [-1, 1]",
@@ -337,7 +321,7 @@ def bin_count(ctx: Context) -> Result:
 )
 def smooth(ctx: Context) -> Result:
     """KDE drop of hidden layers: tanh > softsign > relu and softplus."""
-    archives, planes = [], []
+    planes = []
     numbers: Numbers = {}
     lines, falls = {}, {}
     for activation in ("tanh", "softsign", "softplus", "relu"):
@@ -346,8 +330,7 @@ def smooth(ctx: Context) -> Result:
         of_seeds = mean_drops(measured, ACTS, KDE)
         numbers[f"{activation}, mean drop of hidden layers [bits]"] = of_seeds
         falls[activation] = median(of_seeds)
-        lines[activation] = curves(measured, ["act5"], KDE)["act5"]
-        archives += trained
+        lines[activation] = curves_of(measured, ["act5"], KDE)["act5"]
         planes += measured
     return conclude(
         ctx,
@@ -355,13 +338,10 @@ def smooth(ctx: Context) -> Result:
         f"median of the mean drop of hidden layers under {KDE}: tanh "
         "> softsign > softplus and relu",
         numbers,
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "activations",
                 planes[0].steps,
                 lines,
                 f"layer 5: I(X;Z+ε) [bits], {KDE}, upper",
@@ -383,9 +363,7 @@ def small_sets(ctx: Context) -> Result:
         "median drop of layer 5 > 1 bit with a median generalisation gap > 2 %",
         {"drop of layer 5 [bits]": falls, "train minus held-out accuracy": gaps},
         limits={"drop of layer 5 [bits]": 1, "train minus held-out accuracy": 0.02},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "small-sets", "bin:szt", [*ACTS, "fc6"])],
+        pictures=[plane_picture(ctx, planes[0], "bin:szt", [*ACTS, "fc6"])],
         note="compression and generalisation come apart",
     )

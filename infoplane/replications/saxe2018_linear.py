@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.curves import fall, mean_drops, plane_from, planes_of
-from infoplane.replications.evidence import Numbers, conclude, over_training, verdict_text
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import recorder, stored_run, update
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.plane import Plane, Point
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Numbers,
+    Result,
+    claim,
+    conclude,
+    fall,
+    mean_drops,
+    over_training,
+    plane_from,
+    planes_of,
+    recorder,
+    stored_run,
+    szt_runs,
+    update,
+    verdict_text,
+)
+from infoplane.types import Estimate, Quantity
 from infoplane.types.arrays import Floats
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
-
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
-    from infoplane.types import Quantity
 
 REFERENCE = (
     "Saxe et al. 2018, sections 3 and 6. Linear students of a Gaussian teacher, where the "
@@ -79,8 +91,6 @@ def student(ctx: Context, teacher: Teacher, examples: int) -> Archive:
 
     def train(path: Path) -> None:
         import torch
-
-        import infoplane as ip
 
         rows, targets = map(torch.as_tensor, teacher.draw(examples, 1))
         test_rows, test_targets = map(torch.as_tensor, teacher.draw(2000, 2))
@@ -163,9 +173,6 @@ class Student:
     @property
     def plane(self) -> Plane:
         """The plane of its hidden layer."""
-        from infoplane.plane import Point
-        from infoplane.types import Estimate
-
         points = []
         quantities: dict[Quantity, str] = {"i_xz": ALL, "i_zy": TARGET}
         for index, step in enumerate(self.archive.steps):
@@ -219,7 +226,7 @@ def linear(ctx: Context) -> Result:
     """Judge that I(T;X) falls by < 0.1 bit, with 100 examples (overtrained) and with 500."""
     numbers: Numbers = {}
     limits: dict[str, float] = {}
-    lines, trained, overtrained = {}, [], []
+    lines, planes, overtrained = {}, [], []
     compresses = False
     for examples in (100, 500):
         group = students(ctx, examples, relevant=INPUTS, noise=1.0)
@@ -232,7 +239,7 @@ def linear(ctx: Context) -> Result:
         overtrained.append(median(numbers[overtraining]) > 1.2)
         limits |= {falls: 0.1, overtraining: 1.2}
         lines[f"{examples} examples"] = of_input
-        trained += group
+        planes += [one.plane for one in group]
     twelve_bits = szt_runs(ctx, activation="linear")
     conventions = {}
     for spec in ("kde:variance=0.001", "exact"):
@@ -241,7 +248,6 @@ def linear(ctx: Context) -> Result:
             "another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden "
             f"layers under {spec}"
         ] = verdict_text(median(drops) < 0.1, drops)
-    archives = [one.archive for one in trained]
     return conclude(
         ctx,
         overtrained == [True, False] and not compresses,
@@ -249,13 +255,11 @@ def linear(ctx: Context) -> Result:
         "overtrains (final test error > 1.2 times its smallest)",
         numbers,
         limits=limits,
-        archives=archives,
-        planes=[one.plane for one in trained],
+        planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "linear",
-                archives[0].steps,
+                planes[0].steps,
                 lines,
                 "I(T;X) [bits], T = Wx + N(0, I), closed form",
                 unit="update",
@@ -300,8 +304,7 @@ def subspace(ctx: Context) -> Result:
     """
     quiet = students(ctx, 500, relevant=RELEVANT, noise=0.0)
     noisy = students(ctx, 500, relevant=RELEVANT, noise=1.0)
-    trained = [*quiet, *noisy]
-    archives = [one.archive for one in trained]
+    planes = [one.plane for one in (*quiet, *noisy)]
     irrelevant = [one.curves[IRRELEVANT_BITS] for one in quiet]
     irrelevant_noisy = [one.curves[IRRELEVANT_BITS] for one in noisy]
     rises = [_from_start(one.curves[RELEVANT_BITS])[-1] for one in quiet]
@@ -325,13 +328,11 @@ def subspace(ctx: Context) -> Result:
         "had gained about the irrelevant inputs is lost again",
         numbers,
         limits={FALL: 0.1, SHARE: 0.5},
-        archives=archives,
-        planes=[one.plane for one in trained],
+        planes=planes,
         pictures=[
             over_training(
                 ctx,
-                "subspace",
-                archives[0].steps,
+                planes[0].steps,
                 lines,
                 "I(T; irrelevant) minus its start [bits]",
                 unit="update",

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from statistics import median
 
-from infoplane.replications.curves import bits_of, curves, drops, planes_of
-from infoplane.replications.evidence import conclude, over_training, plane_picture, verdict_text
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import learnt
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Result,
+    claim,
+    conclude,
+    curves_of,
+    drops,
+    final_bits,
+    over_training,
+    plane_picture,
+    planes_of,
+    szt_runs,
+    verdict_text,
+)
 
 REFERENCE = (
     'Shwartz-Ziv & Tishby 2017, "Opening the black box of deep neural networks via '
@@ -31,24 +41,22 @@ def compress(ctx: Context) -> Result:
     # of tanh layers alone: the range of its bins is that of all layers measured
     paper = planes_of(archives, [PAPER], ACTS)
     code_drops, paper_drops = drops(planes, "act5", CODE), drops(paper, "act5", PAPER)
-    ends = [bits_of(plane, "act5", CODE, "i_zy")[-1] for plane in planes]
+    ends = final_bits(planes, "act5", CODE, "i_zy")
     return conclude(
         ctx,
         median(code_drops) > 2 and median(ends) > 0.9,
         "median drop of layer 5 > 2 bits and median final I(T;Y) > 0.9 bit",
         {"drop of layer 5 [bits]": code_drops, "final I(T;Y) of layer 5 [bits]": ends},
         limits={"drop of layer 5 [bits]": 2, "final I(T;Y) of layer 5 [bits]": 0.9},
-        learnt=learnt(archives),
-        archives=archives,
         planes=[*planes, *paper],
         pictures=[
-            plane_picture(ctx, planes[0], "szt2017", CODE, [*ACTS, "fc6"]),
+            plane_picture(ctx, planes[0], CODE, [*ACTS, "fc6"]),
             over_training(
                 ctx,
-                "szt2017-curves",
                 planes[0].steps,
-                curves(planes, ACTS, CODE),
+                curves_of(planes, ACTS, CODE),
                 "H(bin(Z)) [bits], bin:szt, N=4096",
+                suffix="-curves",
             ),
         ],
         conventions={

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+import infoplane as ip
+from infoplane.archive import Archive
 from infoplane.replications.frame import Context
 from infoplane.types.arrays import Mask
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from infoplane.archive import Archive
-    from infoplane.data.training import Trained
     from infoplane.hooks.recorder import Recorder
 
 _DONE = "done"
@@ -36,13 +36,11 @@ def stored_run(ctx: Context, name: str, train: Callable[[Path], str | None]) -> 
         name: of the run.
         train: trains a network and records it to a folder; returns text to store with the run.
     """
-    from infoplane.archive import open_archive
-
     path = ctx.out / "runs" / name
     if not (path / _DONE).is_file():
         ctx.say(f"  training {name}")
         (path / _DONE).write_text(train(path) or "")
-    return open_archive(path)
+    return ip.open_archive(path)
 
 
 def recorder(model: nn.Module, to: Path, **options: Any) -> Recorder:  # Any: the recorder's own
@@ -53,9 +51,7 @@ def recorder(model: nn.Module, to: Path, **options: Any) -> Recorder:  # Any: th
         to: directory of the run.
         options: of the recorder.
     """
-    from infoplane.hooks.recorder import Recorder
-
-    return Recorder(model, to=to, overwrite=True, durable=False, verbose=False, **options)
+    return ip.Recorder(model, to=to, overwrite=True, durable=False, verbose=False, **options)
 
 
 def update(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -67,7 +63,7 @@ def update(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A network, what it classifies, and which rows are probed.
+    """A network, what it classifies, and what is captured on which rows.
 
     Attributes:
         model: the network.
@@ -75,6 +71,7 @@ class Task:
         classes: shape ``(n,)``.
         train: which rows are trained on, shape ``(n,)``.
         probe: indices of the rows that are probed; all when None.
+        captured: a view of the network whose layers are captured; the network itself when None.
     """
 
     model: nn.Module
@@ -82,17 +79,19 @@ class Task:
     classes: NDArray[np.integer]
     train: Mask
     probe: NDArray[np.integer] | None = None
+    captured: nn.Module | None = None
 
 
 def classified(
     ctx: Context,
     name: str,
-    make_task: Callable[[], Task],
+    task: Task,
     *,
     epochs: int,
     seed: int,
-    lr: float,
-    batch: int,
+    checkpoints: int,
+    lr: float = 4e-4,
+    batch: int = 256,
     optimiser: str = "adam",
     **options: Any,  # Any: the recorder's own
 ) -> Archive:
@@ -100,19 +99,27 @@ def classified(
 
     Args:
         ctx, name: as for `stored_run`.
-        make_task: returns what is trained and probed.
+        task: what is trained and probed.
         epochs, seed, lr, batch, optimiser: as for `infoplane.data.training.classify`.
+        checkpoints: about how many epochs are captured, evenly spaced in their logarithm.
         options: of the recorder.
     """
 
     def train(path: Path) -> str:
         from infoplane.data.training import classify
 
-        task = make_task()
         rows = np.arange(len(task.inputs)) if task.probe is None else task.probe
         probe = task.inputs[rows], task.classes[rows]
         split = np.where(task.train[rows], "train", "test")
-        with recorder(task.model, path, probe=probe, split=split, **options) as rec:
+        schedule = ip.log_spaced(epochs, checkpoints)
+        with recorder(
+            task.captured or task.model,
+            path,
+            probe=probe,
+            split=split,
+            schedule=schedule,
+            **options,
+        ) as rec:
             trained = classify(
                 task.model,
                 task.inputs,
@@ -125,14 +132,9 @@ def classified(
                 optimiser=optimiser,
                 on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
             )
-        return accuracies_text(trained)
+        return f"{trained.train_accuracy} {trained.test_accuracy}\n"
 
     return stored_run(ctx, name, train)
-
-
-def accuracies_text(trained: Trained) -> str:
-    """Return the accuracies of a finished training as `accuracies` reads them."""
-    return f"{trained.train_accuracy} {trained.test_accuracy}\n"
 
 
 def accuracies(archives: Sequence[Archive], split: Literal["train", "test"]) -> list[float]:
@@ -142,6 +144,9 @@ def accuracies(archives: Sequence[Archive], split: Literal["train", "test"]) -> 
     return [float(text.split()[column]) for text in texts]
 
 
-def learnt(archives: Sequence[Archive]) -> int:
-    """Count the runs that learnt their training rows."""
-    return sum(accuracy >= LEARNT for accuracy in accuracies(archives, "train"))
+def count_learnt(runs: Sequence[Path]) -> int | None:
+    """Count the runs that learnt their training rows; None where no accuracy was stored."""
+    texts = [(run / _DONE).read_text() for run in runs]
+    if not any(texts):
+        return None
+    return sum(float(text.split()[0]) >= LEARNT for text in texts)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from scipy.cluster.vq import kmeans2
 
-from infoplane.replications.curves import bits_of
-from infoplane.replications.evidence import Numbers, conclude, lines_picture, verdict_text
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import recorder, stored_run
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.data.docstrings import VOCABULARY, tokens, windows
+from infoplane.kinds import IGNORED
+from infoplane.plane import Plane
+from infoplane.replications import (
+    Context,
+    Numbers,
+    Result,
+    bits_of,
+    claim,
+    conclude,
+    lines_picture,
+    recorder,
+    stored_run,
+    verdict_text,
+)
 from infoplane.types.arrays import Ids
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
 
 REFERENCE = (
     'Voita et al. 2019, "The bottom-up evolution of representations in the transformer" '
@@ -73,8 +82,6 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
     def train(path: Path) -> None:
         import torch
 
-        import infoplane as ip
-        from infoplane.data.docstrings import tokens
         from infoplane.data.language import (
             Reader,
             masked_characters,
@@ -113,9 +120,6 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
 
 def _probe(text: Ids, seed: int, *, causal: bool) -> tuple[Any, Any]:
     """Pieces of text as they are shown, and the label of what is predicted at each position."""
-    from infoplane.data.docstrings import VOCABULARY, windows
-    from infoplane.kinds import IGNORED
-
     rng = np.random.default_rng([seed, 1])
     shown = windows(text, LENGTH + 1, 1500, rng)[:, :-1]
     if causal:
@@ -133,10 +137,6 @@ def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
         label: which label set.
         count: how many cells.
     """
-    from scipy.cluster.vq import kmeans2
-
-    import infoplane as ip
-
     plugin = ip.estimators.parse("plugin")
     labels = np.asarray(archive.with_label(label).y)
     rng = np.random.default_rng(0)
@@ -150,13 +150,6 @@ def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
         bits.append(plugin.estimate(cells, ip.discrete(labels)).bits)
         nulls += [plugin.estimate(cells, null).bits for null in permuted]
     return Curve(bits, float(np.quantile(nulls, 0.975)))
-
-
-def usable(archive: Archive, label: str) -> Plane:
-    """Return linear V-information about a label of the embedding and the last block."""
-    import infoplane as ip
-
-    return ip.measure(archive, SPEC, layers=ENDS, label=label)
 
 
 @dataclass(frozen=True)
@@ -225,7 +218,7 @@ def evidence_of(archives: Sequence[Archive], label: Literal["input", "output"]) 
         label,
         [in_cells(archive, label) for archive in archives],
         [in_cells(archive, label, MORE_CELLS) for archive in archives],
-        [usable(archive, label) for archive in archives],
+        [ip.measure(archive, SPEC, layers=ENDS, label=label) for archive in archives],
     )
 
 
@@ -250,12 +243,10 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         numbers,
         limits={name: BAR for name in numbers if "from embedding" in name},
         learnt=learnt,
-        archives=archives,
         planes=[*shown.planes, *predicted.planes],
         pictures=[
             lines_picture(
                 ctx,
-                ctx.claim,
                 list(range(len(LAYERS))),
                 shown.lines | predicted.lines,
                 x_label="blocks read (0: embedding)",

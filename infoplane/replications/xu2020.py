@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from infoplane.replications.curves import bits_of, difference_in_errors, planes_of
-from infoplane.replications.evidence import conclude, lines_picture
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import learnt
+import infoplane as ip
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Result,
+    bits_of,
+    claim,
+    conclude,
+    difference_in_errors,
+    lines_picture,
+    planes_of,
+    szt_runs,
+)
 
 REFERENCE = (
     'Xu et al. 2020, "A theory of usable information under computational constraints" (ICLR '
@@ -24,8 +32,6 @@ def created(ctx: Context) -> Result:
 
     Layer 3 has more than the input, by more than 3 standard errors.
     """
-    import infoplane as ip
-
     archives = szt_runs(ctx)
     planes = planes_of(archives, [SPEC], ACTS, at_end=True)
     estimator = ip.estimators.VInformation("linear")
@@ -48,13 +54,10 @@ def created(ctx: Context) -> Result:
             "difference / SE": differences,
         },
         limits={"difference / SE": 3},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
             lines_picture(
                 ctx,
-                "xu2020",
                 ["input", *ACTS],
                 {"linear": lines},
                 x_label="layer",

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.curves import bits_of, plane_from, planes_of
-from infoplane.replications.evidence import (
+import infoplane as ip
+from infoplane.archive import Archive
+from infoplane.plane import Plane, Point
+from infoplane.replications import (
+    Context,
     Numbers,
+    Result,
+    bits_of,
+    claim,
     conclude,
     lines_picture,
+    plane_from,
     plane_picture,
+    planes_of,
+    recorder,
+    stored_run,
+    update,
     verdict_text,
 )
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import recorder, stored_run, update
+from infoplane.types import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from torch import nn
-
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
-    from infoplane.types import Quantity
 
 REFERENCE = (
     'Yu & Principe 2019, "Understanding autoencoders with information theoretic concepts" '
@@ -46,8 +52,6 @@ FALL = "decoder: largest fall of I(T;X') to the next layer [bits]"
 
 def network(seed: int) -> nn.Module:
     """Return the 64-32-16-6-16-32-64 autoencoder, tanh inside and a sigmoid at its end."""
-    from collections import OrderedDict
-
     import torch
     from torch import nn
 
@@ -67,8 +71,6 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
 
     def train(path: Path) -> None:
         import torch
-
-        import infoplane as ip
 
         images, digits = ip.data.digits.load()
         mask = ip.data.digits.train_mask(seed)
@@ -102,9 +104,6 @@ def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False)
         spec: the estimator.
         last: whether only the last checkpoint is measured.
     """
-    import infoplane as ip
-    from infoplane.plane import Point
-
     estimator = ip.estimators.parse(spec)
     images = ip.continuous(np.asarray(archive.x), "X")
     points = []
@@ -187,17 +186,16 @@ def autoencoder(ctx: Context) -> Result:
         numbers,
         limits={RISE: TOLERANCE, FALL: TOLERANCE},
         learnt=sum(share < 0.5 for share in unexplained),
-        archives=archives,
         planes=planes,
         pictures=[
-            plane_picture(ctx, planes[0], "yu2019", SPEC),
+            plane_picture(ctx, planes[0], SPEC),
             lines_picture(
                 ctx,
-                "yu2019-depth",
                 ["enc 1", "enc 2", "bottleneck", "dec 1", "dec 2", "output"],
                 {"I(X;T)": about_input, "I(T;X')": about_output},
                 x_label="layer",
                 y_label=f"bits, {SPEC} (geometric)",
+                suffix="-depth",
             ),
         ],
         conventions=conventions,

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from statistics import median
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from infoplane.replications.curves import bits_of, planes_of
-from infoplane.replications.evidence import (
+import infoplane as ip
+from infoplane.analysis.estimators.gram import silverman_width
+from infoplane.archive import Archive
+from infoplane.plane import Plane
+from infoplane.replications import (
+    Context,
     Numbers,
+    Result,
+    Task,
+    accuracies,
+    bits_of,
+    claim,
+    classified,
     conclude,
+    final_bits,
     over_training,
     plane_picture,
+    planes_of,
     verdict_text,
 )
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.training import Task, accuracies, classified, learnt
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from infoplane.archive import Archive
-    from infoplane.plane import Plane
-    from infoplane.types import Quantity
+from infoplane.types.arrays import Floats
 
 REFERENCE = (
     'Yu, Wickstrom, Jenssen & Principe 2020, "Understanding convolutional neural networks '
@@ -43,58 +48,48 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
 
     Two convolutions with a pooling each, one hidden layer.
     """
-    from collections import OrderedDict
-
     import torch
     from torch import nn
 
-    import infoplane as ip
-
     epochs = EPOCHS[ctx.quick]
-
-    def make_task() -> Task:
-        torch.manual_seed(seed)
-        model = nn.Sequential(
-            OrderedDict(
-                conv1=nn.Conv2d(1, 6, 3, padding=1),
-                relu1=nn.ReLU(),
-                pool1=nn.MaxPool2d(2),
-                conv2=nn.Conv2d(6, 12, 3, padding=1),
-                relu2=nn.ReLU(),
-                pool2=nn.MaxPool2d(2),
-                flat=nn.Flatten(),
-                fc1=nn.Linear(48, 24),
-                relu3=nn.ReLU(),
-                fc2=nn.Linear(24, 10),
-            )
+    torch.manual_seed(seed)
+    model = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 6, 3, padding=1),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(6, 12, 3, padding=1),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+            flat=nn.Flatten(),
+            fc1=nn.Linear(48, 24),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(24, 10),
         )
-        images, classes = ip.data.digits.load()
-        rows = np.random.default_rng(0).permutation(len(images))[:PROBE]
-        train = ip.data.digits.train_mask(seed)
-        return Task(model, images.reshape(-1, 1, 8, 8), classes, train, rows)
-
+    )
+    images, classes = ip.data.digits.load()
+    rows = np.random.default_rng(0).permutation(len(images))[:PROBE]
+    mask = ip.data.digits.train_mask(seed)
     return classified(
         ctx,
         f"digits-cnn-epochs{epochs}-seed{seed}",
-        make_task,
+        Task(model, images.reshape(-1, 1, 8, 8), classes, mask, rows),
         epochs=epochs,
         seed=seed,
         lr=2e-3,
         batch=128,
         layers=[*LAYERS, "fc2"],
-        schedule=ip.log_spaced(epochs, 12),
+        checkpoints=12,
     )
 
 
-def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
+def per_channel(z: NDArray[np.generic]) -> Floats:
     """Divide the channels of a layer ``(n, C, ...)`` by their Silverman widths (gamma 5).
 
     A Gaussian kernel of width 1 on the result, shape ``(n, units)``, is the Hadamard product of the
     channels' kernels: the paper's joint entropy of the feature maps. Constant channels are left
     out.
     """
-    from infoplane.analysis.estimators.gram import silverman_width
-
     values = np.asarray(z, np.float64)
     if values.ndim == 2:
         values = values[:, None]
@@ -113,8 +108,6 @@ def joint_bits(archive: Archive, step: int, layer: str) -> float:
         archive: of one training.
         step, layer: which activation.
     """
-    import infoplane as ip
-
     estimator = ip.estimators.MatrixRenyi(alpha=1.01, width=1.0)  # type: ignore[arg-type]  # a width in units is allowed
     images = ip.continuous(per_channel(np.asarray(archive.x)))
     activation = ip.continuous(per_channel(archive.z(step, layer)))
@@ -126,9 +119,9 @@ def rises(values: list[list[float]]) -> float:
     return float(np.diff(np.asarray(values), axis=0).max())
 
 
-def _grid(plane: Plane, spec: str, quantity: Quantity) -> list[list[float]]:
-    """Bits of one seed: ``values[layer][checkpoint]``."""
-    return [bits_of(plane, layer, spec, quantity) for layer in LAYERS]
+def _grid(plane: Plane, spec: str) -> list[list[float]]:
+    """Bits about the input of one seed: ``values[layer][checkpoint]``."""
+    return [bits_of(plane, layer, spec) for layer in LAYERS]
 
 
 def _joint_grid(archive: Archive) -> list[list[float]]:
@@ -155,20 +148,20 @@ def cnn(ctx: Context) -> Result:
     by_median_width = planes_of(archives, [MEDIAN_WIDTH], LAYERS, at_end=True)
     joint = [_joint_grid(archive) for archive in archives]
     joint_rises = [rises(grid) for grid in joint]
-    whole_rises = [rises(_grid(plane, SPEC, "i_xz")) for plane in planes]
-    median_rises = [rises(_grid(plane, MEDIAN_WIDTH, "i_xz")) for plane in by_median_width]
+    whole_rises = [rises(_grid(plane, SPEC)) for plane in planes]
+    median_rises = [rises(_grid(plane, MEDIAN_WIDTH)) for plane in by_median_width]
     numbers: Numbers = {
         JOINT: joint_rises,
         "whole layer as one vector: largest rise of S(T) to the next layer [bits]": whole_rises,
         "exact codes: smallest H over layers and epochs [bits]": [
-            float(np.min(_grid(plane, "exact", "i_xz"))) for plane in planes
+            float(np.min(_grid(plane, "exact"))) for plane in planes
         ],
-        "linear V-information about the digit: first layer [bits]": [
-            bits_of(plane, LAYERS[0], LINEAR, "i_zy")[-1] for plane in planes
-        ],
-        "linear V-information about the digit: last hidden layer [bits]": [
-            bits_of(plane, LAYERS[-1], LINEAR, "i_zy")[-1] for plane in planes
-        ],
+        "linear V-information about the digit: first layer [bits]": final_bits(
+            planes, LAYERS[0], LINEAR, "i_zy"
+        ),
+        "linear V-information about the digit: last hidden layer [bits]": final_bits(
+            planes, LAYERS[-1], LINEAR, "i_zy"
+        ),
         "held-out accuracy": accuracies(archives, "test"),
     }
     return conclude(
@@ -178,17 +171,15 @@ def cnn(ctx: Context) -> Result:
         f"checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
         numbers,
         limits={JOINT: TOLERANCE},
-        learnt=learnt(archives),
-        archives=archives,
         planes=planes,
         pictures=[
-            plane_picture(ctx, planes[0], "yu2020", SPEC),
+            plane_picture(ctx, planes[0], SPEC),
             over_training(
                 ctx,
-                "yu2020-joint",
                 archives[0].steps,
                 dict(zip(LAYERS, zip(*joint, strict=True), strict=True)),
                 "I_1.01(X;T) [bits], joint over channels (geometric)",
+                suffix="-joint",
             ),
         ],
         conventions={

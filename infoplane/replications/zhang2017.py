@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+import infoplane as ip
+from infoplane.analysis.resampling.permutation_null import permutation_null
+from infoplane.archive import Archive
 from infoplane.errors import InputError
-from infoplane.replications.curves import drops, planes_of
-from infoplane.replications.evidence import Numbers, conclude, plane_picture
-from infoplane.replications.frame import Context, Result, claim
-from infoplane.replications.runs import ACTS, szt_runs
-from infoplane.replications.training import accuracies
-
-if TYPE_CHECKING:
-    from infoplane.archive import Archive
+from infoplane.replications import (
+    ACTS,
+    Context,
+    Numbers,
+    Result,
+    accuracies,
+    claim,
+    conclude,
+    drops,
+    plane_picture,
+    planes_of,
+    szt_runs,
+)
 
 REFERENCE = (
     'Zhang et al. 2017, "Understanding deep learning requires rethinking generalization" '
@@ -43,23 +51,12 @@ class LabelInformation:
     p: float
 
 
-def beyond_chance(
-    archive: Archive, split: Literal["train", "test"], *, layer: str = "act5"
-) -> LabelInformation:
-    """Return I(T;Y) of the rows of one split at the end, with its permutation null.
-
-    Args:
-        archive: of one training.
-        split: which rows.
-        layer: which activation.
-    """
-    import infoplane as ip
-    from infoplane.analysis.resampling.permutation_null import permutation_null
-
+def beyond_chance(archive: Archive, split: Literal["train", "test"]) -> LabelInformation:
+    """Return I(T;Y) of layer 5 at the end, on the rows of one split, with its permutation null."""
     if archive.split is None or archive.y is None:
         raise InputError(f"{archive.path}: the run stores no split or no labels")
     rows = np.asarray(archive.split) == split
-    layer_values = ip.continuous(archive.z(archive.steps[-1], layer)[rows])
+    layer_values = ip.continuous(archive.z(archive.steps[-1], "act5")[rows])
     labels = ip.discrete(archive.y[rows])
     estimator = ip.estimators.Binned("szt")
     rng = np.random.default_rng(0)
@@ -101,9 +98,9 @@ def random_labels(ctx: Context) -> Result:
         "every seed and not on held-out rows (median), where accuracy is chance (0.4 to 0.6)",
         numbers,
         limits={"training rows: p": 0.05, "held-out rows: p": 0.05},
-        archives=archives,
+        learnt=len(archives),
         planes=planes,
-        pictures=[plane_picture(ctx, planes[0], "random-labels", SPEC, ACTS)],
+        pictures=[plane_picture(ctx, planes[0], SPEC, ACTS)],
         note="I(T;Y) on rows that were trained on is no sign of learning; its size without the "
         "null says nothing either",
     )
