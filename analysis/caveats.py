@@ -158,8 +158,8 @@ def _labels(plane: Plane) -> list[str]:
     if 0 < h_y < ONE_SIDED_BITS:
         percent = math.floor(1000 * _least_share(h_y) + 1e-6) / 10
         sentences.append(
-            f"labels: H(Y) = {h_y:.2f} bits: at least {percent:g} % of the rows have the same label, "
-            "I(Z;Y) rests on the others; take a probe with more of them"
+            f"labels: H(Y) = {h_y:.2f} bits: at least {percent:g} % of the rows have the same "
+            "label, I(Z;Y) rests on the others; take a probe with more of them"
         )
     return sentences
 
