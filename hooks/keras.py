@@ -70,11 +70,10 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
             if self.began:
                 return
             self.began = True
-            quiet = re.compile("InputLayer|Dropout|Flatten|Pooling")
             layers = [
                 layer.name.replace(".", "_")
                 for layer in self.model.layers
-                if not quiet.search(type(layer).__name__)
+                if not re.search("InputLayer|Dropout|Flatten|Pooling", type(layer).__name__)
             ]
             attached.begin(_view(self.model), resumed=epoch > 0, layers=layers)
 

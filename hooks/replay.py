@@ -85,8 +85,7 @@ def replay(
         series.capture([Checkpoint(step, stored_weights(path, step)) for step in steps])
     if archive.row_info.kind != "sample":
         require_same_rows(archive, open_archive(to))
-    bitwise, rounded = _verify(archive, open_archive(to), tolerance)
-    return Replayed(Path(to), steps, bitwise, rounded)
+    return Replayed(Path(to), steps, *_verify(archive, open_archive(to), tolerance))
 
 
 def _verify(

@@ -136,7 +136,8 @@ def compare(
     """
     problems: list[str] = []
     agreeing: dict[str, list[str]] = {"bitwise": [], "rounded": []}
-    if rows.y is not None and archive.y is not None and not _same_labels(archive, rows.y):
+    y = archive.y
+    if rows.y is not None and y is not None and not _same_labels(y, rows.y, archive.y_kind):
         problems.append(
             "labels: the archive's labels are not those of this probe, row by row: they were "
             "shifted, shuffled or belong to other rows"
@@ -232,13 +233,14 @@ def _same_inputs(stored: Array, x: Array) -> bool:
     return bool(np.array_equal(row_digests(stored), np.tile(row_digests(x), (draws, 1))))
 
 
-def _same_labels(archive: Archive, y: Array) -> bool:
-    if archive.y is None or len(y) == 0 or len(archive.y) % len(y):
+def _same_labels(stored: Array, y: Array, kind: str | None) -> bool:
+    """Whether the stored labels are those of the probe, once for every draw."""
+    if len(stored) % len(y):
         return False
-    stored = archive.y[: len(y)]
+    stored = stored[: len(y)]
     if stored.dtype.kind in "iub" and y.dtype.kind in "iub":
         return bool(np.array_equal(stored, y))
-    if archive.y_kind == "discrete":  # names were coded: the same partition of the rows
+    if kind == "discrete":  # names were coded: the same partition of the rows
         codes = row_codes(stored.reshape(len(y), -1))
         given = np.unique(y, return_inverse=True)[1].reshape(len(y), -1)
         return bool(np.array_equal(codes, row_codes(given)))
