@@ -204,29 +204,24 @@ def _fit(
     first: Floats, second: Floats, smoothers: tuple[Smoother, Smoother], train: Ids
 ) -> tuple[Floats, Floats, Floats]:
     """Return the ratio of blocks ``(J, K)`` and posteriors as sharp as suits the pairs."""
+    from scipy.special import softmax
+
     fits = smoothers[0].fit(first), smoothers[1].fit(second)
     votes = smoothers[0].vote(first), smoothers[1].vote(second)
     some = train[:_MOST_TO_TUNE]
     best, most = (first, second), -np.inf
     for sharpness in _SHARPNESS:
-        plain = [_softened(*shares, sharpness) for shares in zip(fits, votes, strict=True)]
+        plain = [
+            _VOTES * vote + (1 - _VOTES) * softmax(sharpness * fit, axis=1)
+            for fit, vote in zip(fits, votes, strict=True)
+        ]
         for doubt in _DOUBTS:
-            one, other = (_doubted(shares, doubt) for shares in plain)
+            one, other = ((1 - doubt) * shares + doubt * shares.mean(axis=0) for shares in plain)
             ratio = _ratio_of_blocks(one, other, some)
             gain = float(np.log(_of_pairs(one[some], ratio, other[some])).mean())
             if gain > most:
                 best, most = (one, other), gain
     return _ratio_of_blocks(*best, train), *best
-
-
-def _softened(fit: Floats, vote: Floats, sharpness: float) -> Floats:
-    from scipy.special import softmax
-
-    return _VOTES * vote + (1 - _VOTES) * softmax(sharpness * fit, axis=1)
-
-
-def _doubted(shares: Floats, doubt: float) -> Floats:
-    return (1 - doubt) * shares + doubt * shares.mean(axis=0)
 
 
 def _ratio_of_blocks(first: Floats, second: Floats, train: Ids) -> Floats:

@@ -47,6 +47,8 @@ def smoother_of(features: Floats) -> Smoother:
     Args:
         features: shape ``(n, m)``; scaled here to a mean square length of 1.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     features = features / np.sqrt((features**2).sum(axis=1).mean())
     n = len(features)
     chosen = np.random.default_rng(0).permutation(n)[:_LANDMARKS]
@@ -57,15 +59,8 @@ def smoother_of(features: Floats) -> Smoother:
     inner, axes = np.linalg.eigh(columns.T @ columns)
     basis = columns @ (axes / np.sqrt(np.maximum(inner, 0) + _RIDGE))
     leverage = np.minimum((basis**2).sum(axis=1), 0.99)
-    return Smoother(basis, leverage, _nearest(features))
-
-
-def _nearest(features: Floats) -> Ids:
-    """Return the nearest other rows of every row, ``(n, 8)``."""
-    from sklearn.neighbors import NearestNeighbors
-
     search = NearestNeighbors(n_neighbors=_NEIGHBOURS, algorithm="brute").fit(features)
-    return search.kneighbors(return_distance=False)
+    return Smoother(basis, leverage, search.kneighbors(return_distance=False))
 
 
 def _kernel(a: Floats, b: Floats) -> Floats:

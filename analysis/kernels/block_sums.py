@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from infoplane.analysis.kernels.pair_pass import (
     DIRECT_DIM,
+    Strip,
     columns_of,
     in_unit,
     passes,
@@ -40,7 +39,7 @@ def block_sums(z: Values, s2: float, blocks: Codes, count: int) -> tuple[Floats,
     block_of = blocks[order]  # (n,)
     edges = np.searchsorted(block_of, np.arange(count + 1))
     total = np.zeros((2, count, n))
-    strip = _pass_of(z, order, rates_of(variances), Blocks(edges, block_of)).strip
+    strip = _strips(z, order, rates_of(variances), Blocks(edges, block_of))
     starts = range(0, n, TILE)
     with single_blas():
         for row, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
@@ -51,68 +50,43 @@ def block_sums(z: Values, s2: float, blocks: Codes, count: int) -> tuple[Floats,
     return total, order
 
 
-@dataclass(frozen=True)
-class _BlockPass:
-    """One pass over all pairs of n sorted rows of B blocks, for one variance.
+def _strips(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> Strip:
+    """Return what adds a strip of rows to the sums of its rows and of the columns from it on.
 
-    Attributes:
-        points: by whichever their distances are made of.
-        blocks: of the rows.
-        values: the rows, shape ``(n, dim)``, whose products make their distances; None where
-            distances are sums of differences.
+    For the first row of the strip it gives shapes ``(2, B, rows)`` and ``(2, b, n - row)``, b the
+    blocks of these rows.
+
+    Args:
+        z: shape ``(n, dim)``, in memory.
+        order: sorts the rows by block, shape ``(n,)``.
+        rates: of the exponents, shape ``(1,)``.
+        blocks: of the sorted rows, B of them.
     """
+    from infoplane.analysis.kernels.pairwise_compiled import add_tile_of_blocks
 
-    points: Points
-    blocks: Blocks
-    values: Values | None
+    n, dim = z.shape
+    block_of = blocks.block_of
+    if dim <= DIRECT_DIM:
+        values = None
+        columns = columns_of(z, order)
+        points = Points(columns, np.empty(0, columns.dtype), scales_of(rates))
+    else:
+        _, rows = next(passes(z, order, rates))  # in memory: nothing to close
+        values = rows.rows(0, n)
+        points = Points(np.empty((0, 0), values.dtype), rows.norms, scales_of(rates))
+    nothing = np.empty((0, 0), points.columns.dtype)
 
-    def strip(self, row: int) -> tuple[Floats, Floats]:
-        """Return what a strip of rows adds to the sums of its rows and of the columns from it on.
-
-        Args:
-            row: the first of the strip.
-
-        Returns:
-            Shapes ``(2, B, rows)`` and ``(2, b, n - row)``, b the blocks of these rows.
-        """
-        from infoplane.analysis.kernels.pairwise_compiled import add_tile_of_blocks
-
-        points, blocks = tuple(self.points), tuple(self.blocks)
-        block_of = self.blocks.block_of
-        n = len(block_of)
+    def strip(row: int) -> tuple[Floats, Floats]:
         height = min(TILE, n - row)
         own_blocks = int(block_of[row + height - 1] - block_of[row]) + 1
-        sums = np.zeros((2, len(self.blocks.edges) - 1, height))
+        sums = np.zeros((2, len(blocks.edges) - 1, height))
         below = np.zeros((2, own_blocks, n - row))
         for column in range(row, n, TILE):
             tile = Tile(row, column, height, min(TILE, n - column), column - row)
-            products = self._products(tile)
-            add_tile_of_blocks(products, points, blocks, tuple(tile), sums, below)
+            products = nothing  # differences
+            if values is not None:
+                products = values[row : row + height] @ values[column : column + tile.width].T
+            add_tile_of_blocks(products, tuple(points), tuple(blocks), tuple(tile), sums, below)
         return sums, below
 
-    def _products(self, tile: Tile) -> Values:
-        """Return those of a tile's rows and columns, ``(height, width)``; none of differences."""
-        if self.values is None:
-            return np.empty((0, 0), self.points.columns.dtype)
-        rows = self.values[tile.row : tile.row + tile.height]
-        return rows @ self.values[tile.column : tile.column + tile.width].T
-
-
-def _pass_of(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> _BlockPass:
-    """Prepare a pass over rows in memory.
-
-    Args:
-        z: shape ``(n, dim)``.
-        order: sorts the rows by block, shape ``(n,)``.
-        rates: of the exponents, shape ``(1,)``.
-        blocks: of the sorted rows.
-    """
-    n, dim = z.shape
-    if dim <= DIRECT_DIM:
-        columns = columns_of(z, order)
-        none = np.empty(0, columns.dtype)
-        return _BlockPass(Points(columns, none, scales_of(rates)), blocks, None)
-    _, rows = next(passes(z, order, rates))  # in memory: nothing to close
-    values = rows.rows(0, n)
-    nothing = np.empty((0, 0), values.dtype)
-    return _BlockPass(Points(nothing, rows.norms, scales_of(rates)), blocks, values)
+    return strip
