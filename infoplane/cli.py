@@ -73,7 +73,7 @@ class _App(typer.Typer):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(_say_compiling)
-        warnings.showwarning = _say_warning
+        warnings.showwarning = _say_warning  # type: ignore[assignment]  # called by position
         try:
             code = super().__call__(*args, **{"standalone_mode": False, **kwargs})  # type: ignore[arg-type]  # passed through
         except typer.Abort:

@@ -142,7 +142,7 @@ def capture(
     shown, options = (own_probe, {}) if probe is None else read_probe(probe)
     if shown is None:
         raise InputError("no probe: give --probe FILE, or a factory that returns (network, probe)")
-    chosen: dict[str, Any] = {  # Any: as the recorder takes them
+    chosen: dict[str, Any] = {  # Any: as `capture` takes them
         "layers": layer or "auto",
         "reduce": reduce,
         "rows": rows,
@@ -155,26 +155,24 @@ def capture(
         "chain": CHAINS[chain],
         "y_kind": y_kind or None,
         "batch_size": batch_size or None,
-    }
-    from infoplane.hooks.capture import capture as capture_run
-    from infoplane.hooks.capture import preview
-
-    reading: dict[str, Any] = {  # Any: as `capture` takes them
         "checkpoints": checkpoints or None,
         "step_from": step_from or None,
         "strict": strict,
         "prefix": prefix,
         "entry": entry,
     }
+    from infoplane.hooks.capture import capture as capture_run
+    from infoplane.hooks.capture import preview
+
     if dry_run:
-        say(preview(network, shown, **reading, **chosen, **options))
+        say(preview(network, shown, **chosen, **options))
         return
     make_folder(out.parent)
     present: set[int] = set()
     if not overwrite and (out / "run.json").is_file():
         present.update(open_archive(out).steps)
     archive = capture_run(
-        network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
+        network, shown, out, progress=True, overwrite=overwrite, **chosen, **options
     )
     for note in notes_of(archive):
         say(f"  {note}")
