@@ -57,6 +57,15 @@ def test_an_upsampled_class_that_shows_nothing_is_within_its_null() -> None:
     assert null.p > 0.05
 
 
+@pytest.mark.parametrize("spec", ["knn", "mixed", "vinfo:family=knn"])
+def test_rows_of_a_dead_layer_hide_no_upsampling(spec: str) -> None:
+    z, y = upsampled(0.0)
+    assert (z.values <= 0).all(axis=1).mean() > 0.1
+    found = parse(spec).estimate(continuous(np.maximum(z.values, 0)), y)
+    assert found.bits < 0.1
+    assert any("come several times" in note for note in found.notes)
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     z, y = upsampled(1.0)
     order = np.random.default_rng(3).permutation(z.n)
@@ -70,9 +79,12 @@ def test_values_that_the_network_repeats_are_no_copies() -> None:
     z, y = classes((500, 500), 1.0)
     tokens = np.minimum(rng.zipf(1.3, 1000), 400)
     table = rng.normal(size=(401, 4))
+    chance = np.where(np.arange(60) < 25, 3, 1) / 110
+    often = rng.choice(60, 1000, p=chance)
     kinds = {
         "rows that come once": (z, y),
         "embedded tokens, labels by frequency": (table[tokens], tokens > 5),
+        "tokens of which some come oftener": (table[often], often < 25),
         "a unit that saturates for one label": (np.minimum(z + 3 * y[:, None], 1.0), y),
         "rounded values": (z.round(1), y),
         "few codes": (np.eye(8)[rng.integers(0, 4, 1000) + 4 * y], y),

@@ -14,7 +14,7 @@ from infoplane.types.arrays import Codes, Mask
 _FEWEST = 20
 """Distinct rows of each label, below which values that come again may be symbols."""
 _OFTENER = 1.5
-"""Times that rows of one label come oftener than rows of another."""
+"""Times that rows of one label come oftener than rows of another, and that those come at most."""
 _CLEAR = 4.0
 """Standard deviations from which counts are no draws of equal chance."""
 
@@ -37,13 +37,15 @@ def without_upsampling(a: Variable, b: Variable) -> tuple[Variable, Variable, li
     if groups is None:
         return a, b, []
     codes = codes_of(labels)
+    strata = 2 * codes + _in_several_labels(codes_of(layer), codes)
     first = first_of_every(groups)  # one row of each group
     first = first[np.argsort(row_digests(layer.values[first])[:, 0])]  # whatever their order was
-    distinct = np.bincount(codes[first])
-    counts = counts_of(codes)
-    taken = np.floor(counts * (distinct / counts).min()).astype(np.int64)
-    rows = np.concatenate([first[codes[first] == label][:size] for label, size in enumerate(taken)])
-    rows = np.sort(rows)
+    counts = np.bincount(strata)
+    distinct = np.bincount(strata[first], minlength=len(counts))
+    share = (distinct[counts > 0] / counts[counts > 0]).min()
+    taken = np.floor(share * counts).astype(np.int64)
+    parts = [first[strata[first] == stratum][:size] for stratum, size in enumerate(taken)]
+    rows = np.sort(np.concatenate(parts))
     note = (
         f"rows of some labels come several times (upsampled): {len(rows)} distinct rows taken, "
         "labels in the shares that they have"
@@ -54,9 +56,10 @@ def without_upsampling(a: Variable, b: Variable) -> tuple[Variable, Variable, li
 def upsampled_groups(layer: Variable, labels: Variable) -> Codes | None:
     """Return which rows are one row that came again, shape ``(n,)``; None where no label does so.
 
-    Rows of one label come oftener than rows of another; each value has one label; the layer is not
+    Rows of one label come oftener than rows of another, of which few come again; the layer is not
     rounded; and within each label rows come as evenly as draws of equal chance, so that embedded
-    tokens, atoms and units that saturate for one label are left as they are.
+    tokens, atoms and units that saturate for one label are left as they are. Rows whose value has
+    several labels, such as those of a dead layer, fall by themselves.
 
     Args:
         layer: shape ``(n, dim)``.
@@ -64,19 +67,32 @@ def upsampled_groups(layer: Variable, labels: Variable) -> Codes | None:
     """
     codes = codes_of(layer)
     of_rows = codes_of(labels)
-    times = counts_of(codes)
-    if times.max() == 1:
+    shared = _in_several_labels(codes, of_rows)
+    if not (counts_of(codes)[codes] > 1)[~shared].any():
         return None
-    of_values = of_rows[first_of_every(codes)]
-    if (of_rows != of_values[codes]).any():
+    values = np.unique(codes[~shared], return_counts=True)
+    of_values = of_rows[first_of_every(codes)][values[0]]
+    distinct = np.bincount(of_values, minlength=int(of_rows.max()) + 1)
+    if distinct.min() < _FEWEST:
         return None
-    distinct = np.bincount(of_values)
-    mean_times = counts_of(of_rows) / distinct
-    if distinct.min() < _FEWEST or mean_times.max() < _OFTENER * mean_times.min():
+    times = np.bincount(of_rows[~shared]) / distinct
+    if times.min() > _OFTENER or times.max() < _OFTENER * times.min():
         return None
     if any(is_rounded(column) for column in layer.values.T):
         return None
-    return codes if _as_evenly_as_draws(times, of_values).all() else None
+    if not _as_evenly_as_draws(values[1], of_values).all():
+        return None
+    alone = int(codes.max()) + 1 + np.arange(layer.n)
+    return np.unique(np.where(shared, alone, codes), return_inverse=True)[1].reshape(-1)
+
+
+def _in_several_labels(codes: Codes, labels: Codes) -> Mask:
+    """Return which rows have a value that rows of other labels have too, shape ``(n,)``."""
+    least = np.full(int(codes.max()) + 1, labels.max())
+    largest = np.zeros_like(least)
+    np.minimum.at(least, codes, labels)
+    np.maximum.at(largest, codes, labels)
+    return np.asarray((least < largest)[codes])
 
 
 def _as_evenly_as_draws(times: Codes, labels: Codes) -> Mask:
