@@ -100,7 +100,7 @@ class _Dependence(SpecString):
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any two kinds; symbols have the equality kernel."""
-        return True
+        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text: not bits."""

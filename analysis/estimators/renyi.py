@@ -102,7 +102,7 @@ class MatrixRenyi(SpecString):
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any two kinds."""
-        return True
+        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def width_of(self, v: Variable, labels: Variable | None = None) -> float:
         """Return the kernel width used for ``v``, in its units; 0 for a constant layer."""

@@ -120,7 +120,7 @@ class VInformation(SpecString):
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Accept any predictor (symbols become indicator columns) and any target."""
-        return True
+        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def bytes_needed(self, rows: int, units: int) -> int:
         """Return what an estimate of a layer holds beside it, see `infoplane.contract.HoldsCopies`.
