@@ -513,7 +513,9 @@ def test_max_calls_is_a_clear_error(tmp_path: Path) -> None:
                 x = torch.tanh(self.fc(x))
             return x
 
-    with pytest.raises(InputError, match="runs 70 times in one forward, more than max_calls=64"):
+    with pytest.raises(
+        InputError, match="runs 70 times in one forward, more than 64; name the calls"
+    ):
         _open(Loop(), _f(9, 3), tmp_path, layers=["fc"])
     rec = _open(Loop(), _f(9, 3), tmp_path, layers=["fc#69"])
     assert rec.layers == ("fc#69",)

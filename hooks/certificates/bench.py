@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infoplane.hooks.certificates.comparing import same
+from infoplane.hooks.certificates.comparing import TOLERANCE, same
 from infoplane.hooks.certificates.exchanged_part import Focus
 from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.network.isolate import device_of, seed_all
@@ -109,7 +109,7 @@ class Bench:
         if not carry:
             self.network_state.restore()
         seed_all(seed)
-        shown = rows if self.batch is None else rows.take(repeated)
+        shown = rows if self.batch is None else rows.take(repeated.numpy())
         with attached(self.sites, visit, first=True) as next_forward:
             _, inputs = next(
                 shown.batches(shown.n, self.device)
@@ -127,21 +127,21 @@ class Bench:
     def differing(
         self,
         reference: LayerValues,
-        tolerance: Callable[[str], float],
         rows: Probe,
         seed: int = BEFORE,
         patches: Mapping[str, Patch] | None = None,
         *,
         places: Places = EVERYWHERE,
+        tolerance: Callable[[str], float] = lambda layer: TOLERANCE,
         **options: Any,  # Any: of `run`
     ) -> set[str]:
         """Return the layers that give something else than a reference, compared as they arrive.
 
         Args:
             reference: by layer.
-            tolerance: of a layer, see `same`.
             rows, seed, patches: as of `run`.
             places: which of the rows are compared, and with which of the reference.
+            tolerance: of a layer, see `same`.
             options: further ones of `run`.
         """
         found: set[str] = set()

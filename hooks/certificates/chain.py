@@ -33,6 +33,7 @@ from torch import nn
 from infoplane.hooks.certificates.bench import BEFORE, Bench
 from infoplane.hooks.certificates.budget import Budget, Spending
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
+from infoplane.hooks.certificates.comparing import TOLERANCE
 from infoplane.hooks.certificates.exchanged_part import Focus, WholeSamples
 from infoplane.hooks.certificates.interchange_test import Interchange
 from infoplane.hooks.certificates.references import TestRows
@@ -54,7 +55,6 @@ def certify(
     pairs: Callable[[], Pairs] | None = None,
     batch: int | None = None,
     written: Collection[str] | None = None,
-    tolerance: float = 1e-5,
     forward: Forward | None = None,
     focus: Focus | None = None,
     noise: Noise = "undeclared",
@@ -78,7 +78,6 @@ def certify(
         pairs: gives the rows themselves, where the caller chooses them.
         batch: rows of a forward, where the network takes no other number.
         written: what forwards write into, see `infoplane.hooks.network.network_state.NetworkState`.
-        tolerance: relative to the largest magnitude of a layer.
         forward: as for the recorder.
         focus: what a row is; whole samples when left out.
         noise: as declared to the recorder; it is passed on.
@@ -92,7 +91,7 @@ def certify(
     blank = Chain(
         names,
         tuple(tuple("unknown" for _ in names) for _ in names),
-        tolerance,
+        TOLERANCE,
         probe.n,
         versions={"torch": torch.__version__, "mode": mode},
         through=through,
@@ -113,9 +112,7 @@ def certify(
             bench = Bench(
                 model, sites, forward, focus, state=state, batch=batch, count=spending.add
             )
-            test = Interchange(
-                bench, test_rows, tolerance, spending=spending, skipped=skipped, shown=shown
-            )
+            test = Interchange(bench, test_rows, spending=spending, skipped=skipped, shown=shown)
             return test.certificate(blank)
     except (
         Exception

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+TOLERANCE = 1e-5
+"""Of the interchange test: relative to the largest magnitude of a layer."""
 _PRECISE = (torch.float32, torch.float64)
 """Their differences are exact enough to be compared as they are."""
 _LAST_BITS = 4.0
@@ -18,7 +20,7 @@ _BLOCK = 1 << 20
 """Values that are compared at a time."""
 
 
-def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
+def same(first: Tensor, second: Tensor, tolerance: float = TOLERANCE) -> bool:
     """Whether two values are equal, up to ``tolerance`` times the largest finite magnitude.
 
     An infinity or NaN equals itself only.
@@ -33,9 +35,9 @@ def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
     return all(_alike(one, other, tolerance * largest) for one, other in blocks)
 
 
-def constant(value: Tensor, tolerance: float) -> bool:
+def constant(value: Tensor) -> bool:
     """Whether a layer gives all rows the same."""
-    return same(value, value[:1].expand_as(value), tolerance)
+    return same(value, value[:1].expand_as(value))
 
 
 def relative_change(before: Tensor, after: Tensor) -> float:

@@ -53,7 +53,6 @@ class Exchange:
         rows: of the test.
         found: what the layers give without an exchange.
         far: what they give on the rows x'.
-        tolerance: relative, see `certify`.
     """
 
     def __init__(
@@ -62,10 +61,9 @@ class Exchange:
         rows: TestRows,
         found: References,
         far: LayerValues,
-        tolerance: float,
     ) -> None:
         self._bench, self._rows, self._found = bench, rows, found
-        self._plain, self._far, self._tolerance = found.plain, far, tolerance
+        self._plain, self._far = found.plain, far
 
     def of(self, site: Site) -> Exchanged:
         """Return how one layer relates to all, and with which it shares noise or has fresh noise.
@@ -97,9 +95,9 @@ class Exchange:
         row: dict[str, Relation] = {}
 
         def compare(name: str, value: Tensor) -> None:
-            if name == site.name or same(value, near[name], self._tolerance):
+            if name == site.name or same(value, near[name]):
                 row[name] = "cut"
-            elif same(value, away[name], self._tolerance):
+            elif same(value, away[name]):
                 row[name] = "no-path"
             else:
                 row[name] = "partial"
@@ -116,7 +114,7 @@ class Exchange:
         """
         found, name = self._found, site.name
         rows = self._rows.x
-        differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
+        differing = partial(self._bench.differing, near)
         after = AFTER if found.random else None
         shared, fresh = set[str](), set[str]()
         if name in found.random:  # noise before this layer, then noise behind it

@@ -70,7 +70,6 @@ class Interchange:
     Args:
         bench: the network and its layers.
         rows: the rows that are exchanged, and those that run meanwhile.
-        tolerance: relative, see `certify`.
         spending: what it may cost.
         skipped: layers that are not exchanged, since an earlier test left them out.
         shown: whether progress is shown.
@@ -80,20 +79,19 @@ class Interchange:
         self,
         bench: Bench,
         rows: TestRows,
-        tolerance: float,
         *,
         spending: Spending,
         skipped: Collection[str] = (),
         shown: bool = False,
     ) -> None:
-        self._bench, self._rows, self._tolerance = bench, rows, tolerance
+        self._bench, self._rows = bench, rows
         self._spending, self._skipped, self._shown = spending, skipped, shown
         self._names = [site.name for site in bench.sites]
 
     def certificate(self, blank: Chain) -> Chain:
         """Return the chain of all pairs, as far as the budget goes."""
         with self._progress("interchange test, preparing", REFERENCE_FORWARDS) as advance:
-            references = find_references(self._bench, self._rows, self._tolerance, advance)
+            references = find_references(self._bench, self._rows, advance)
         chain = self._with_noise(blank, references)
         lines = self._find_lines(references)
         if lines is None or not lines.single:
@@ -105,7 +103,7 @@ class Interchange:
         """None where a row may not be given what another row has."""
         if references.both is None or not self._bench.focus.movable:
             return None
-        return find_lines(self._bench, self._rows, references.both, self._tolerance)
+        return find_lines(self._bench, self._rows, references.both)
 
     def _progress(self, label: str, total: int) -> AbstractContextManager[Advance]:
         return progress(label, total, shown=self._shown, every=PROGRESS_SECONDS)
@@ -146,7 +144,7 @@ class Interchange:
             far: what they give on the rows x'.
             lines: which layers follow from each other.
         """
-        exchange = Exchange(self._bench, self._rows, references, far, self._tolerance)
+        exchange = Exchange(self._bench, self._rows, references, far)
         sites = {site.name: site for site in self._bench.sites}
         findings = Findings(Relations(self._names, lines))
 
@@ -166,7 +164,7 @@ class Interchange:
 
     def _differing(self, plain: LayerValues, far: LayerValues) -> set[str]:
         """Return the layers that tell both sets of rows apart."""
-        return {name for name in self._names if not same(plain[name], far[name], self._tolerance)}
+        return {name for name in self._names if not same(plain[name], far[name])}
 
     def _constant_layers(self, awake: Collection[str]) -> str:
         """Say which layers gave the same for all rows."""

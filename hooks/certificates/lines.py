@@ -71,7 +71,7 @@ class Lines:
         return known
 
 
-def find_lines(bench: Bench, rows: TestRows, plain: LayerValues, tolerance: float) -> Lines:
+def find_lines(bench: Bench, rows: TestRows, plain: LayerValues) -> Lines:
     """Return which layers follow from the one before them alone.
 
     Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry
@@ -81,14 +81,13 @@ def find_lines(bench: Bench, rows: TestRows, plain: LayerValues, tolerance: floa
         bench: the network and its layers.
         rows: of the test.
         plain: values of every layer on both sets of rows.
-        tolerance: relative, see `certify`.
     """
-    sites = [site for site in bench.sites if not constant(plain[site.name], tolerance)]
+    sites = [site for site in bench.sites if not constant(plain[site.name])]
     follows: list[bool] = []
     window = 2 * rows.count - 1
     for first in range(0, len(sites) - 1, window):
         members = sites[first : first + window + 1]
-        follows += _follow(bench, rows, members, plain, tolerance)
+        follows += _follow(bench, rows, members, plain)
     lines: list[list[str]] = []
     for site, joined in zip(sites, [False, *follows], strict=False):
         if joined:
@@ -99,7 +98,7 @@ def find_lines(bench: Bench, rows: TestRows, plain: LayerValues, tolerance: floa
 
 
 def _follow(
-    bench: Bench, rows: TestRows, members: Sequence[Site], plain: LayerValues, tolerance: float
+    bench: Bench, rows: TestRows, members: Sequence[Site], plain: LayerValues
 ) -> list[bool]:
     """Whether each layer but the first is a function of the one before it."""
     patches: dict[str, Patch] = {}
@@ -111,7 +110,7 @@ def _follow(
 
     def compare(name: str, value: Tensor) -> None:
         if name in moved_by:
-            follows[name] = same(value, torch.roll(plain[name], moved_by[name], 0), tolerance)
+            follows[name] = same(value, torch.roll(plain[name], moved_by[name], 0))
 
     try:
         bench.run(rows.both, patches=patches, see=compare)

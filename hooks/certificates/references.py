@@ -19,7 +19,7 @@ from infoplane.hooks.certificates.bench import (
     Patch,
     Places,
 )
-from infoplane.hooks.certificates.comparing import relative_change, rounded, same
+from infoplane.hooks.certificates.comparing import TOLERANCE, relative_change, rounded, same
 from infoplane.hooks.certificates.layer_values import LayerValues
 from infoplane.hooks.probing.probe import Probe
 from infoplane.types import ROUNDING_MARGIN
@@ -83,9 +83,9 @@ class References:
         """Layers that are no function of their own row of the input."""
         return self.random | self.coupled | self.carried
 
-    def but_for_rounding(self, tolerance: float) -> Callable[[str], float]:
+    def but_for_rounding(self, layer: str) -> float:
         """Return the tolerance of a layer that other last bits may move."""
-        return lambda layer: max(tolerance, ROUNDING_MARGIN * self.rounding.get(layer, 0.0))
+        return max(TOLERANCE, ROUNDING_MARGIN * self.rounding.get(layer, 0.0))
 
     def moved_by_company(self, tolerance: Callable[[str], float]) -> set[str]:
         """Return the layers of which the rows x in ``both`` are not as in ``plain``."""
@@ -98,9 +98,7 @@ class References:
         }
 
 
-def find_references(
-    bench: Bench, rows: TestRows, tolerance: float, advance: Callable[[], object]
-) -> References:
+def find_references(bench: Bench, rows: TestRows, advance: Callable[[], object]) -> References:
     """Run the network as it is, with other last bits, and with all else that may change a row.
 
     Noise, the other rows of the batch, and what the batch before left change at once, in one
@@ -109,59 +107,54 @@ def find_references(
     Args:
         bench: the network and its layers.
         rows: of the test.
-        tolerance: relative, see `certify`.
         advance: called after each forward.
     """
     plain = bench.values(rows.x)
     advance()
     rounding = _rounding(bench, rows, plain, carry=True)
     advance()
-    small = rounding is not None and all(change <= tolerance for change in rounding.values())
+    small = rounding is not None and all(change <= TOLERANCE for change in rounding.values())
     if not small or not bench.focus.separate:
         # The same rows, so that rounding changes nothing: what moves is noise or the first batch.
-        moved = bench.differing(plain, lambda _: tolerance, rows.x, OTHER, carry=True)
+        moved = bench.differing(plain, rows.x, OTHER, carry=True)
         if moved:
             rounding = _rounding(bench, rows, plain)
-            return _tell_apart(bench, rows, tolerance, References(rounding or {}, plain), moved)
+            return _tell_apart(bench, rows, References(rounding or {}, plain), moved)
     found = References(rounding or {}, plain)
     if not bench.focus.separate:
         return found
     both = bench.values(rows.both, OTHER, carry=True)
     advance()
     steady = replace(found, both=both)
-    if small and not steady.moved_by_company(lambda _: tolerance):
+    if small and not steady.moved_by_company(lambda _: TOLERANCE):
         return steady
-    moved = steady.moved_by_company(found.but_for_rounding(tolerance))
+    moved = steady.moved_by_company(found.but_for_rounding)
     if small:
-        found = _tell_apart(bench, rows, tolerance, found, moved)
+        found = _tell_apart(bench, rows, found, moved)
     else:  # noise and the first batch were tried above and moved nothing
         found = replace(found, coupled=frozenset(moved))
     return found if found.unsteady else steady
 
 
 def _tell_apart(
-    bench: Bench, rows: TestRows, tolerance: float, found: References, moved: Collection[str]
+    bench: Bench, rows: TestRows, found: References, moved: Collection[str]
 ) -> References:
     """Try noise, what a batch leaves, and company one after another.
 
     Args:
         bench: the network and its layers.
         rows: of the test.
-        tolerance: relative, see `certify`.
         found: the layers as they are, and their rounding.
         moved: layers that one of these changed; random where none alone does it again.
     """
-
-    def exact(_layer: str) -> float:
-        return tolerance
-
-    random = bench.differing(found.plain, exact, rows.x, OTHER)
-    carried = bench.differing(found.plain, exact, rows.x, carry=True)
+    random = bench.differing(found.plain, rows.x, OTHER)
+    carried = bench.differing(found.plain, rows.x, carry=True)
     coupled = set[str]()
     if bench.focus.separate:  # noise has its place in the batch
         shown, places = (rows.mixed, AT_THEIR_PLACES) if random else (rows.both, IN_TURNS)
-        but_for_rounding = found.but_for_rounding(tolerance)
-        coupled = bench.differing(found.plain, but_for_rounding, shown, places=places)
+        coupled = bench.differing(
+            found.plain, shown, places=places, tolerance=found.but_for_rounding
+        )
     random |= set(moved) - random - carried - coupled
     return replace(
         found,

@@ -21,6 +21,7 @@ from infoplane.errors import InfoplaneError, InputError
 from infoplane.hooks.choice.layers import Survey, survey
 from infoplane.hooks.network import outputs
 from infoplane.hooks.network.isolate import device_of, dtype_of
+from infoplane.hooks.network.own_hooks import OwnHooks
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.inputs import Inputs
@@ -218,7 +219,9 @@ class _Looking:
             if not _equal(first.pop(name), value):
                 other.append(name)
 
-        with _on_every_module(self._model, sizes.measure):
+        hooks = OwnHooks()
+        with hooks, hooks:
+            hooks.around(self._model.modules(), None, sizes.measure)
             self._show_values(sites, rows, keep)
         began = time.perf_counter()
         self._show_values(sites, rows, compare)
@@ -294,22 +297,6 @@ def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
     """
     few = probe.take(np.arange(count) % probe.n)
     return next(few.batches(count, device))[1]
-
-
-@contextlib.contextmanager
-def _on_every_module(
-    model: nn.Module, hook: Callable[[nn.Module, Any, Any], None]
-) -> Iterator[None]:
-    handles = [
-        module.register_forward_hook(hook)
-        for module in model.modules()
-        if not isinstance(module, torch.jit.ScriptModule)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _equal(first: Tensor, again: Tensor) -> bool:

@@ -20,7 +20,8 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
         taken: the layers that are captured.
         network: of these.
     """
-    nodes = [_node_of(layer, network) for layer in taken]
+    given = {(layer.name, layer.call): network.node(layer) for layer in network.candidates}
+    nodes = [given.get((layer.name, layer.call)) for layer in taken]
     modules = network.modules
     closed = network.given_by(name for name in modules if is_leaf(name, modules))
     closed |= {node for node in nodes if node is not None}
@@ -42,14 +43,6 @@ def note_on_functional_activations(taken: Sequence[LayerCall], network: Network)
     if readers:
         note += f"; what lies behind it is captured by layers=['auto', {_few(readers)[1:]}"
     return [note]
-
-
-def _node_of(layer: LayerCall, network: Network) -> Node | None:
-    """The node of a layer that is captured at its output."""
-    for candidate in network.candidates:
-        if (candidate.name, candidate.call) == (layer.name, layer.call):
-            return network.node(candidate)
-    return None
 
 
 def _activation_behind(node: Node, closed: set[Node], network: Network) -> Node | None:

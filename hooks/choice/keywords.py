@@ -15,13 +15,15 @@ from infoplane.hooks.choice.named import ROOT, Named, named_modules
 from infoplane.hooks.network.isolate import dtype_named
 from infoplane.hooks.network.outputs import Selector
 
+MOST_CALLS = 64
+"""Calls of one module that are captured without being asked for one by one."""
 _NOTHING = (
     "no layer of the model gives a tensor with one entry per row; "
     "name the layers and give select={name: lambda out: ...}"
 )
 
 
-def every_layer(trial: Trial, max_calls: int) -> tuple[list[LayerCall], list[str]]:
+def every_layer(trial: Trial) -> tuple[list[LayerCall], list[str]]:
     """Return every layer without parts that gives a usable tensor, and why others do not.
 
     The network itself is taken where there is none.
@@ -37,15 +39,15 @@ def every_layer(trial: Trial, max_calls: int) -> tuple[list[LayerCall], list[str
     if not usable:
         whole = [layer for layer in layers if layer.named.name == ROOT]
         usable = [layer for layer in whole if layer.problem is None]
-    taken = [layer for layer in usable if _is_among(layer, max_calls)]
+    taken = [layer for layer in usable if _is_among(layer)]
     if not taken:
         raise LayerNotExecuted(_NOTHING)
     return taken, [str(layer.problem) for layer in leaves if layer.problem is not None]
 
 
-def _is_among(layer: LayerCall, most: int) -> bool:
+def _is_among(layer: LayerCall) -> bool:
     """Whether a module does not run too often, or this is its last call."""
-    return layer.calls <= most or layer.call + 1 == layer.calls
+    return layer.calls <= MOST_CALLS or layer.call + 1 == layer.calls
 
 
 def automatic_layers(trial: Trial) -> tuple[list[LayerCall], list[str]]:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from infoplane.errors import InputError, LayerNotExecuted
-from infoplane.hooks.choice.keywords import automatic_layers, every_layer
+from infoplane.hooks.choice.keywords import MOST_CALLS, automatic_layers, every_layer
 from infoplane.hooks.choice.layer_calls import LayerCall, Trial
 from infoplane.hooks.choice.named import ROOT, named_modules
 from infoplane.hooks.choice.operation_calls import operation_sites
@@ -48,7 +48,6 @@ def survey(
     other: tuple[Inputs, int] | None = None,
     select: Mapping[str, Selector] | None = None,
     forward: Forward | None = None,
-    max_calls: int = 64,
 ) -> Survey:
     """Run the model on ``n`` rows and find the sites to capture. The caller isolates the model.
 
@@ -60,7 +59,6 @@ def survey(
         other: inputs of another number of rows, and that number: it tells the axis of the rows.
         select: as for the recorder.
         forward: as for the recorder.
-        max_calls: calls of one module that are captured without being asked for.
 
     Raises:
         LayerNotFound: a pattern matches no module.
@@ -69,42 +67,42 @@ def survey(
     """
     trial = Trial(model, inputs, n, other, forward, dict(select or {}))
     if isinstance(layers, Sequence) and not isinstance(layers, str) and "auto" in layers:
-        automatic = _surveyed(trial, "auto", max_calls).sites
+        automatic = _surveyed(trial, "auto").sites
         trial = replace(trial, select={**selectors(automatic), **trial.select})
         others = [pattern for pattern in layers if pattern != "auto"]
         layers = [*(site.name for site in automatic), *others]
-    return _surveyed(trial, layers, max_calls)
+    return _surveyed(trial, layers)
 
 
-def _surveyed(trial: Trial, layers: Layers, max_calls: int) -> Survey:
+def _surveyed(trial: Trial, layers: Layers) -> Survey:
     """Return the sites at modules and at operations, in the order in which they fire."""
     names = all_names(named_modules(trial.model))
     patterns = listed(layers)
     texts = [pattern for pattern in patterns if isinstance(pattern, str)]
     operations = [text for text in texts if means_operation(text, names)]
     if not operations:
-        return _of_modules(trial, layers, max_calls)
+        return _of_modules(trial, layers)
     sites, notes = operation_sites(trial, operations)
     rest = [pattern for pattern in patterns if pattern not in operations]
     if not rest:
         return Survey(tuple(sites), (), tuple(dict.fromkeys(notes)))
-    modules = _of_modules(trial, rest, max_calls)
+    modules = _of_modules(trial, rest)
     in_order = _in_order(trial, (*sites, *modules.sites))
     return Survey(in_order, modules.silent, (*dict.fromkeys(notes), *modules.notes))
 
 
-def _of_modules(trial: Trial, layers: Layers, max_calls: int) -> Survey:
+def _of_modules(trial: Trial, layers: Layers) -> Survey:
     """Return the sites at ends of modules."""
     silent: list[str] = []
     if layers == "auto":
         taken, notes = automatic_layers(replace(trial, guess=True))
     elif layers == "all":
-        taken, notes = every_layer(replace(trial, guess=True), max_calls)
+        taken, notes = every_layer(replace(trial, guess=True))
     else:
         requests = find_requests(named_modules(trial.model), layers)
         calls = trial.calls_of([(request.named, request.end) for request in requests])
         silent = _silent(requests, calls)
-        taken, notes = _answers(requests, calls, max_calls)
+        taken, notes = _answers(requests, calls)
     return Survey(
         tuple(layer.site() for layer in taken), tuple(silent), tuple(dict.fromkeys(notes))
     )
@@ -124,7 +122,7 @@ def _silent(requests: Sequence[LayerRequest], layers: Sequence[LayerCall]) -> li
 
 
 def _answers(
-    requests: Sequence[LayerRequest], layers: Sequence[LayerCall], max_calls: int
+    requests: Sequence[LayerRequest], layers: Sequence[LayerCall]
 ) -> tuple[list[LayerCall], list[str]]:
     """Return the calls that were asked for, and why others are left out.
 
@@ -142,7 +140,7 @@ def _answers(
     for layer in chosen:
         if layer.problem is not None and layer.named.name in exact:
             raise layer.problem
-    _refuse_many_calls(requests, chosen, max_calls)
+    _refuse_many_calls(requests, chosen)
     notes = [str(layer.problem) for layer in chosen if layer.problem is not None]
     usable = [layer for layer in chosen if layer.problem is None]
     if not usable:
@@ -163,17 +161,15 @@ def _require_calls(requests: Sequence[LayerRequest], layers: Sequence[LayerCall]
             )
 
 
-def _refuse_many_calls(
-    requests: Sequence[LayerRequest], layers: Sequence[LayerCall], max_calls: int
-) -> None:
+def _refuse_many_calls(requests: Sequence[LayerRequest], layers: Sequence[LayerCall]) -> None:
     """Refuse all calls of a module that runs too often."""
     numbered = {id(request.named.module) for request in requests if request.call is not None}
     for layer in layers:
-        if layer.calls > max_calls and id(layer.named.module) not in numbered:
+        if layer.calls > MOST_CALLS and id(layer.named.module) not in numbered:
             name = layer.named.name
             raise InputError(
                 f"layer {name!r} runs {layer.calls} times in one forward, more than "
-                f"max_calls={max_calls}; name the calls you want, e.g. {name + '#0'!r}"
+                f"{MOST_CALLS}; name the calls you want, e.g. {name + '#0'!r}"
             )
 
 

@@ -8,10 +8,9 @@ everything before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum, Visit
@@ -46,7 +45,7 @@ def trace(
     tracer.give_inputs(list(tensors_in(inputs)))
     try:
         with hooks, hooks:
-            tracer.attach(hooks, model.modules())
+            hooks.around(model.modules(), tracer.enter, tracer.leave)
             with tracer:
                 returned = call(model, inputs, forward)
             tracer.give_outputs(returned, returned if output is None else output(returned))
@@ -123,16 +122,10 @@ class _Tracer(WatchingMode):
 
     # ---- modules ---------------------------------------------------------------------------------
 
-    def attach(self, hooks: OwnHooks, modules: Iterable[nn.Module]) -> None:
-        """Watch the calls of these modules."""
-        for module in modules:
-            if not isinstance(module, torch.jit.ScriptModule):
-                hooks.before(module, self._enter)
-                hooks.after(module, self._leave)
-
-    def _enter(
+    def enter(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:  # Any: module arguments
+        """Note what a module reads."""
         with self.not_watching():
             given: dict[int | str, Any] = dict(enumerate(args))
             given.update(kwargs)
@@ -148,7 +141,8 @@ class _Tracer(WatchingMode):
             self._entered.append((self._clock, reads, lone))
             self._scope.append(id(module))
 
-    def _leave(self, module: nn.Module, args: object, output: object) -> None:
+    def leave(self, module: nn.Module, args: object, output: object) -> None:
+        """Note what a module gives."""
         with self.not_watching():
             self._clock += 1
             self._scope.pop()

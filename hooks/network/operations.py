@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.network.own_hooks import OwnHooks
@@ -100,11 +99,7 @@ class Scope:
 
     def attach(self, hooks: OwnHooks, modules: Sequence[nn.Module]) -> None:
         """Follow these modules."""
-        for module in modules:
-            if isinstance(module, torch.jit.ScriptModule):
-                continue
-            hooks.before(module, self._enter)
-            hooks.after(module, self._leave)
+        hooks.around(modules, self._enter, self._leave)
 
     def _enter(self, module: nn.Module, args: object, kwargs: object) -> None:
         self.running.append(module)

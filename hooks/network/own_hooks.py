@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
+import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
@@ -50,6 +51,15 @@ class OwnHooks:
         """
         self._wanted.append((module, hook))
         self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+
+    def around(self, modules: Iterable[nn.Module], enter: Hook | None, leave: Hook) -> None:
+        """Call hooks before and after each forward of these modules; scripted ones have none."""
+        for module in modules:
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            if enter is not None:
+                self.before(module, enter)
+            self.after(module, leave)
 
     def remove(self) -> None:
         """Remove them all; repeating it changes nothing."""
