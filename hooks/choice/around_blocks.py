@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.kinds import is_leaf, is_weighted
 from infoplane.hooks.choice.segment_layers import Segment
-from infoplane.hooks.choice.sums import Stream
+from infoplane.hooks.choice.sums import input_of
 
 
 def before_first_block(
@@ -22,22 +22,15 @@ def before_first_block(
         blocks: names of the blocks.
     """
     first = segments[0].at if segments else None
-    visit = network.visit(first)
-    if first is None or first.name not in blocks or visit is None:
+    if first is None or first.name not in blocks:
         return []
-    flow = network.flow
-    keys = [key for key, node in visit.reads.items() if node in network.data]
-    if not keys:
-        return []
-    node = visit.reads[keys[0]]
+    stream = input_of(first, network, "what the first block reads")
     modules = network.modules
     weighted = [name for name, module in modules.items() if is_weighted(module)]
     of_layers = network.given_by(name for name in weighted if is_leaf(name, modules))
-    if flow.before([node]).isdisjoint(of_layers):
+    if stream is None or network.flow.before([stream.node]).isdisjoint(of_layers):
         return []
-    selector = None if visit.lone else keys[0]
-    pick = Pick(f"{first.name}:input", first.call, "what the first block reads", selector)
-    return [Segment.of_stream(Stream(pick, node, frozenset()))]
+    return [Segment.of_stream(stream)]
 
 
 def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:

@@ -12,7 +12,15 @@ from infoplane.hooks.choice.branches import keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside, is_composite
-from infoplane.hooks.choice.stacks import Stacks, are_a_row, is_item, kind_of, nodes_of, parent_of
+from infoplane.hooks.choice.stacks import (
+    Stacks,
+    are_a_row,
+    count_alike,
+    is_item,
+    kind_of,
+    nodes_of,
+    parent_of,
+)
 from infoplane.hooks.choice.sums import branch_of
 
 _ROW_OF_SUMS = 3
@@ -53,9 +61,7 @@ def _is_block(name: str, composites: Sequence[str], network: Network) -> bool:
     module = network.modules[name]
     if isinstance(module, _TRANSFORMER) or is_item(name, network):
         return True
-    apart = [other for other in composites if not (inside(other, name) or inside(name, other))]
-    alike = [other for other in apart if type(network.modules[other]) is type(module)]
-    return len(alike) >= 2 or _feeds_itself(name, network)
+    return count_alike(name, composites, network) >= 2 or _feeds_itself(name, network)
 
 
 def _feeds_itself(name: str, network: Network) -> bool:

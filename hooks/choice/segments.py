@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Node
 from infoplane.hooks.choice.joined_layers import goes_on
 from infoplane.hooks.choice.kinds import inside, is_leaf, is_recurrent, is_weighted
 from infoplane.hooks.choice.segment_layers import Segment, add_layer
-from infoplane.hooks.choice.sums import Stream
+from infoplane.hooks.choice.sums import Stream, input_of
 
 _MANY_CALLS = 24
 """A module that runs more often in one forward is not captured at every call."""
@@ -109,23 +109,15 @@ class _Walk:
             self.left_out.append(f"{name!r} runs {self._often[name]} times: the last call is taken")
         is_block = name in self._blocks
         if self._repeated and (is_block or is_weighted(module)):
-            self.segments += self._result_of_repeated(candidate)
+            why = f"what {self._often[self._repeated]} calls of {self._repeated} lead to"
+            stream = input_of(candidate, self._network, why)
+            if stream is not None:
+                self.segments.append(Segment.of_stream(stream))
             self._repeated = ""
         if is_block:
             self.segments.append(Segment("block", candidate, f"block ({type(module).__name__})"))
         else:
             add_layer(self.segments, candidate, self._network, self._blocks)
-
-    def _result_of_repeated(self, reader: Candidate) -> list[Segment]:
-        """What a module that runs again and again leads to: what the next layer reads."""
-        visit = self._network.visit(reader)
-        if visit is None or not visit.lone or len(visit.reads) != 1:
-            return []
-        count = self._often[self._repeated]
-        why = f"what {count} calls of {self._repeated} lead to"
-        pick = Pick(f"{reader.name}:input", reader.call, why)
-        (node,) = visit.reads.values()
-        return [Segment.of_stream(Stream(pick, node, frozenset()))]
 
 
 def _called_often(network: Network) -> Mapping[str, int]:

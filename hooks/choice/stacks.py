@@ -32,6 +32,13 @@ def is_item(name: str, network: Network) -> bool:
     return isinstance(network.modules.get(parent_of(name)), nn.ModuleList)
 
 
+def count_alike(name: str, composites: Sequence[str], network: Network) -> int:
+    """Return how many composites of its class there are, itself and none of its parts counted."""
+    modules = network.modules
+    apart = [other for other in composites if not (inside(other, name) or inside(name, other))]
+    return sum(type(modules[other]) is type(modules[name]) for other in apart)
+
+
 def nodes_of(name: str, network: Network) -> list[Node]:
     """Return what the calls of a module give, in order."""
     calls = [candidate for candidate in network.candidates if candidate.name == name]
@@ -88,12 +95,13 @@ class Stacks:
 
         A row of single layers, each with its normalisation, is no row of blocks.
         """
+        if self._is_one_block(name):
+            return False
         modules = self._network.modules
         parts = [part for part in self._composites if inside(part, name)]
         parts = [part for part in parts if not holds_one_layer(modules[part])]
-        if self._is_one_block(name):
-            return False
-        if self._is_repeated(name):  # a block may run two of its own parts one after the other
+        # a block may run two of its own parts one after the other
+        if count_alike(name, self._composites, self._network) > 2:
             parts = [part for part in parts if parent_of(part) != name]
         alike: dict[Kind, list[str]] = defaultdict(list)
         for part in parts:
@@ -107,12 +115,6 @@ class Stacks:
         own = [part for part in self._composites if parent_of(part) == name]
         own = [part for part in own if not holds_one_layer(network.modules[part])]
         return len(own) > 1 and is_item(name, network)
-
-    def _is_repeated(self, name: str) -> bool:
-        """Whether three modules that are no parts of each other have its class."""
-        modules = self._network.modules
-        apart = [part for part in self._composites if not inside(name, part)]
-        return sum(type(modules[part]) is type(modules[name]) for part in apart) > 2
 
     def _items_of(self, name: str) -> list[str]:
         """Composites in the lists that a module holds itself."""

@@ -182,6 +182,18 @@ def _giving(node: Node, network: Network) -> Pick | None:
     return Pick(innermost.name, innermost.call, _WHY)
 
 
+def input_of(reader: Candidate, network: Network, why: str) -> Stream | None:
+    """Return what a module reads; of several inputs the first that follows from the data."""
+    visit = network.visit(reader)
+    reads = {} if visit is None else visit.reads
+    keys = [key for key, node in reads.items() if node in network.data]
+    if visit is None or not keys:
+        return None
+    selector = None if visit.lone else keys[0]
+    pick = Pick(f"{reader.name}:input", reader.call, why, selector)
+    return Stream(pick, reads[keys[0]], frozenset())
+
+
 def reader_of(node: Node, network: Network) -> Pick | None:
     """Return the input of the first module that reads a node."""
     names = {id(candidate.module): candidate.name for candidate in network.candidates}

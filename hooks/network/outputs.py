@@ -211,11 +211,6 @@ def _selected(output: Any, selector: Selector | None) -> Any:  # Any: whatever t
     return output if selector is None or callable(selector) else parts(output).get(selector)
 
 
-def is_packed(output: Any, selector: Selector | None) -> bool:  # Any: whatever the layer returned
-    """Whether the selected output is a packed sequence, which `pick` pads with samples first."""
-    return isinstance(_selected(output, selector), PackedSequence)
-
-
 def put(
     output: Any, selector: Selector | None, tensor: Tensor
 ) -> Any:  # Any: a layer's output goes back in the form it came
@@ -231,7 +226,7 @@ def put(
     Raises:
         UnsupportedOutput: a callable selector or a nested tensor cannot be put back.
     """
-    if is_packed(output, selector):
+    if isinstance(_selected(output, selector), PackedSequence):
         raise UnsupportedOutput("a packed sequence cannot be replaced")
     if selector is None:
         if output.is_nested or output.is_quantized:
