@@ -831,13 +831,23 @@ def test_a_normalisation_of_joined_layers_stands_for_none_of_them(tmp_path: Path
     assert _attach(net, _x(5), tmp_path).layers == ("left", "right", "norm", "out")
 
 
-def test_a_class_of_three_that_runs_two_of_its_parts_in_a_row_is_a_block(tmp_path: Path) -> None:
-    class Pair(Net):
-        """Runs two blocks."""
+class Pair(Net):
+    """Runs two blocks."""
 
-    parts = [Pair(_in_turn, conv1=_block(), conv2=_block()) for _ in range(3)]
-    net = Net(_in_turn, start=nn.Linear(5, 8), a=parts[0], b=parts[1], c=parts[2])
+
+def _three_pairs(run: Callable[[Net, Tensor], Tensor]) -> nn.Module:
+    pairs = [Pair(run, b1=_block(), b2=_block()) for _ in range(3)]
+    return Net(_in_turn, start=nn.Linear(5, 8), a=pairs[0], b=pairs[1], c=pairs[2])
+
+
+def test_one_of_three_that_goes_on_behind_two_of_its_parts_is_a_block(tmp_path: Path) -> None:
+    net = _three_pairs(lambda net, x: x * torch.tanh(net.b2(net.b1(x))))
     assert _attach(net, _x(5), tmp_path).layers == ("start", "a", "b", "c")
+
+
+def test_one_of_three_that_is_a_row_of_blocks_is_a_stage(tmp_path: Path) -> None:
+    layers = _attach(_three_pairs(_in_turn), _x(5), tmp_path).layers
+    assert layers == ("start", "a.b1", "a.b2", "b.b1", "b.b2", "c.b1", "c.b2")
 
 
 def test_the_output_of_a_head_that_is_a_function_is_taken(tmp_path: Path) -> None:

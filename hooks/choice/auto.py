@@ -7,8 +7,8 @@ The rule, so that a reader can predict it; each part has a file of its own:
    occurs at least three times, one run on its own output again, or one that adds its input to what
    it made of it. A row of blocks that fold positions into the rows of the batch is one block.
    A stack (`stacks`) is no block: it holds composites of one class in a row, or a single one where
-   other stacks hold a row of these. A class of three modules that run two parts of their own one
-   after the other is no stack.
+   other stacks hold a row of these. One of three of a class that run parts one after the other and
+   go on with functions of their own is no stack.
 2. **Sums** outside of blocks. Of a residual sum (`sums`, `branches`), ``x = x + attention(x)``, the
    sum is taken and not the branch. So is the sum of a block and of what layers bring from another
    block to its shape (`exchanges`). A sum is captured as the output of the module that returns it,

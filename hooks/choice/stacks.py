@@ -100,14 +100,23 @@ class Stacks:
         modules = self._network.modules
         parts = [part for part in self._composites if inside(part, name)]
         parts = [part for part in parts if not holds_one_layer(modules[part])]
-        # a block may run two of its own parts one after the other
-        if count_alike(name, self._composites, self._network) > 2:
+        if self._goes_on(name):
             parts = [part for part in parts if parent_of(part) != name]
         alike: dict[Kind, list[str]] = defaultdict(list)
         for part in parts:
             alike[parent_of(part), type(modules[part])].append(part)
             alike[kind_of(part, self._network)].append(part)
         return any(are_a_row(row, self._network) for row in alike.values())
+
+    def _goes_on(self, name: str) -> bool:
+        """Whether one of three of its class makes its output of its parts by functions of its own.
+
+        Such a block may run two of its parts one after the other.
+        """
+        network = self._network
+        given = network.given_by(part for part in network.modules if inside(part, name))
+        alike = count_alike(name, self._composites, network)
+        return alike > 2 and given.isdisjoint(nodes_of(name, network))
 
     def _is_one_block(self, name: str) -> bool:
         """Whether it is an item of a list with several composites, which are its parts."""
