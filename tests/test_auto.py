@@ -831,12 +831,12 @@ def test_a_normalisation_of_joined_layers_stands_for_none_of_them(tmp_path: Path
     assert _attach(net, _x(5), tmp_path).layers == ("left", "right", "norm", "out")
 
 
-class Pair(Net):
+class TwoBlocks(Net):
     """Runs two blocks."""
 
 
 def _three_pairs(run: Callable[[Net, Tensor], Tensor]) -> nn.Module:
-    pairs = [Pair(run, b1=_block(), b2=_block()) for _ in range(3)]
+    pairs = [TwoBlocks(run, b1=_block(), b2=_block()) for _ in range(3)]
     return Net(_in_turn, start=nn.Linear(5, 8), a=pairs[0], b=pairs[1], c=pairs[2])
 
 
