@@ -11,10 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from infoplane.analysis.plot import draw_curves, plot_curves, plot_plane, style
+from infoplane.analysis.plot import (
+    draw_curves,
+    draw_side_by_side,
+    plot_curves,
+    plot_plane,
+    plot_profile,
+    style,
+)
 from infoplane.analysis.plot.tones import colour_map, luminance
 from infoplane.plane import Plane, Point
-from infoplane.types import Estimate
+from infoplane.types import Estimate, Null
 
 
 def make_plane(layers: int = 3) -> Plane:
@@ -96,3 +103,32 @@ def test_the_name_of_a_ceiling_stays_inside_the_axes(height: float) -> None:
     figure.draw_without_rendering()
     (name,) = [text for text in ax.texts if text.get_gid() == "ceiling"]
     assert name.get_window_extent().y1 <= ax.get_window_extent().y1 + 1
+
+
+def test_a_legend_above_narrow_curves_ends_on_the_figure() -> None:
+    names = ("a" * 60, "b", "c")
+    points = []
+    for layer in names:
+        for step in (0, 10, 100):
+            across = Estimate(5.0, 64, "bin:szt", coverage=0.9, ceiling_bits=6.0, low=4.9, high=5.1)
+            null = Null(0.02, 0.01, 0.04, 0.1, 20)
+            up = Estimate(0.5, 64, "bin:szt", low=0.4, high=0.6, null=null)
+            points += [Point(step, layer, "i_xz", across), Point(step, layer, "i_zy", up)]
+    figure = draw_curves(Plane(tuple(points), names, 64, 1.0), width=3.5)
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        assert legend is not None
+        assert legend.get_window_extent().x1 < figure.bbox.x1 + 1
+
+
+def test_the_name_of_a_ceiling_stands_inside_a_profile() -> None:
+    ax = plot_profile(make_plane())
+    (name,) = [text for text in ax.texts if text.get_gid() == "ceiling"]
+    assert name.get_window_extent().y1 <= ax.get_window_extent().y1
+    plt.close("all")
+
+
+def test_a_plane_above_a_blank_place_has_its_numbers_across() -> None:
+    figure = draw_side_by_side({f"run {k}": make_plane(1) for k in range(5)})
+    assert all(label.get_visible() for label in figure.axes[2].get_xticklabels())

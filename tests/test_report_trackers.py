@@ -56,6 +56,15 @@ def test_wandb_receives_each_checkpoint_with_its_own_step() -> None:
     ] == [0, 5]
 
 
+def test_a_wrong_wish_for_figures_is_refused_before_anything_is_logged() -> None:
+    class Writer:
+        def add_scalar(self, *row: object) -> None:
+            raise AssertionError(row)
+
+    with pytest.raises(InputError, match="last, every or none"):
+        log_tensorboard(Writer(), make_plane(), figures="sometimes")  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tensorboard_files_hold_the_scalars_and_the_figure(tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ def test_an_own_line_with_a_value_of_another_type_is_measured_again_and_not_show
     assert [p.bits for p in ip.measure(run, "exact")] == truth
 
 
+def test_the_live_page_has_the_entropies_of_the_measured_plane(run: Path) -> None:
+    plane, shown = ip.measure(run, "exact"), RunSource(run).plane()
+    assert (shown.h_x_bits, shown.h_y_bits) == (plane.h_x_bits, plane.h_y_bits)
+
+
 @pytest.mark.parametrize("key", ["step", "layer", "estimator", "points"])
 def test_an_own_line_without_one_of_its_keys_is_measured_again(run: Path, key: str) -> None:
     truth = [p.bits for p in ip.measure(run, "exact")]
