@@ -390,9 +390,9 @@ class CollectedByHooks(nn.Module):
         super().__init__()
         self.first, self.second, self.head = nn.Linear(6, 5), nn.Linear(5, 5), nn.Linear(5, 3)
         self.collected: list[Tensor] = []
-        self.first.register_forward_hook(self._collect)
+        self.first.register_forward_hook(self.collect)
 
-    def _collect(self, layer: nn.Module, args: object, output: Tensor) -> None:
+    def collect(self, layer: nn.Module, args: object, output: Tensor) -> None:
         self.collected.append(output)
 
     def forward(self, x: Tensor) -> Tensor:

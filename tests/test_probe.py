@@ -20,6 +20,7 @@ from infoplane.archive import open_archive
 from infoplane.errors import InputError
 from infoplane.hooks.probing.probe import Probe, make_probe
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.replay import replay
 from infoplane.hooks.schedule import at
 
 X, Y = torch.arange(24.0).reshape(12, 2), torch.arange(12) % 3
@@ -305,6 +306,27 @@ def test_a_training_reads_on_as_if_the_probe_had_not_read(workers: int) -> None:
     shown = loader()
     make_probe(shown)
     assert epochs(shown) == epochs(loader())
+
+
+def test_weights_are_replayed_on_a_loader_that_shuffles(tmp_path: Path) -> None:
+    loader, net = DataLoader(TensorDataset(X, Y), 5, shuffle=True), nn.Linear(2, 3)
+    how: dict[str, Any] = {"layers": "all", "store": "weights", "verbose": False}
+    with Recorder(net, probe=loader, to=tmp_path / "run", **how) as rec:
+        rec.step(1)
+    torch.manual_seed(3)
+    replayed = replay(tmp_path / "run", nn.Linear(2, 3), to=tmp_path / "new", probe=loader)
+    assert replayed.bitwise == (0,)
+
+
+@pytest.mark.slow
+def test_an_epoch_of_workers_that_go_on_is_not_cut_short() -> None:
+    loader = DataLoader(TensorDataset(X), 3, num_workers=1, persistent_workers=True)
+    seen = []
+    for (x,) in loader:
+        seen.append(x)
+        if len(seen) == 2:
+            make_probe(loader)
+    assert torch.equal(torch.cat(seen), X)
 
 
 def test_a_shuffled_loader_gives_the_same_rows_whenever_it_is_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Collection, Iterator
 from types import ModuleType
 
@@ -28,6 +29,18 @@ def loader_kept(given: object) -> Iterator[None]:
     finally:
         for value in saved:
             value.put_back()
+
+
+def read_apart(given: object) -> object:
+    """Return a loader to read in place of one whose workers go on from epoch to epoch.
+
+    These may be in the middle of an epoch of the training.
+    """
+    if not isinstance(given, DataLoader) or not given.persistent_workers:
+        return given
+    apart = copy.copy(given)
+    vars(apart)["persistent_workers"] = False  # a loader refuses to have it set
+    return apart
 
 
 def _save(value: object, saved: list[SavedValue], seen: set[int], *, depth: int) -> None:

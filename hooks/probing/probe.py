@@ -28,7 +28,7 @@ from infoplane.hooks.probing.batches import (
     part_of_mapping,
     part_of_sample,
 )
-from infoplane.hooks.probing.generators import loader_kept
+from infoplane.hooks.probing.generators import loader_kept, read_apart
 from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
 from infoplane.hooks.probing.joined_parts import joined, joined_in_turn
 from infoplane.hooks.probing.labels import as_labels
@@ -220,6 +220,7 @@ def make_probe(
     with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
         if _is_maker(given):
             given = given()  # type: ignore[operator]  # a callable, checked there
+        given = read_apart(given)
         with loader_kept(given):
             seed_all(0)  # a shuffled loader gives the same rows to a training that goes on
             part = _read(given, Reading(dtype, tuple(fixed)))
