@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-import msgspec
 import numpy as np
 
 from infoplane.errors import InputError
@@ -196,6 +195,8 @@ class Chain:
             InputError: a key is missing, a value has another type, or the matrix does not fit the
                 layers.
         """
+        import msgspec
+
         try:
             chain = msgspec.convert(stored, cls)
         except msgspec.ValidationError as error:
