@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 import infoplane as ip
 from infoplane.analysis.plot import save
+from infoplane.archive import RunWriter
 from infoplane.cli import app
 from infoplane.commands.run_pictures import RUN_KINDS
-from infoplane.errors import InputError
+from infoplane.errors import DamagedArchive, InputError
+from infoplane.types import LayerInfo
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +188,20 @@ def test_runs_are_pooled_in_one_plane(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, other)
     call("compare", run, other, "-e", "bin:szt", "-o", picture, "-k", "pooled", "--centre", "mean")
     assert "mean of 2 runs" in picture.read_text("utf-8")
+
+
+@pytest.mark.parametrize("attached", [{"weight": "none"}, {"weight": {"snr": "high"}}])
+def test_statistics_of_gradients_that_are_none_are_named(
+    tmp_path: Path, attached: dict[str, object]
+) -> None:
+    with (
+        RunWriter.create(
+            tmp_path / "run", layers=[LayerInfo("a", 0, shape=(2,))], x=torch.eye(2), y=None
+        ) as writer,
+        writer.step(3) as shard,
+    ):
+        shard.write("a", torch.eye(2))
+        shard.attach("gradients", attached)
+    words = ["plot", str(tmp_path / "run"), "-o", str(tmp_path / "a.svg"), "-k", "snr"]
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, DamagedArchive) and "step 3: 'gradients'" in str(error)

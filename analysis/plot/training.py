@@ -138,7 +138,7 @@ def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> N
     for index, (name, tone) in enumerate(layer_tones(names).items()):
         values = {}
         for step, of_step in sorted(statistics.items()):
-            value = of_step[name][key] if name in of_step else np.nan
+            value = of_step.get(name, {}).get(key, np.nan)
             if np.isfinite(value) and value > 0:
                 values[step] = value
         if values:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infoplane.errors import DamagedArchive
+
 if TYPE_CHECKING:
     from infoplane.analysis.plot.show import Figure
     from infoplane.archive import Archive
@@ -75,9 +77,15 @@ def _snr(archive: Archive, options: PictureOptions) -> Figure:
 
 
 def _gradient_statistics(archive: Archive) -> Mapping[int, Any]:  # Any: statistics by parameter
+    import msgspec
+
     found = {}
     for step in archive.steps:
-        statistics = archive.extra(step, "gradients")
+        stored = archive.extra(step, "gradients")
+        try:
+            statistics = msgspec.convert(stored, dict[str, dict[str, float]] | None)
+        except msgspec.ValidationError as error:
+            raise DamagedArchive(f"{archive.path}: step {step}: 'gradients': {error}") from error
         if statistics is not None:
             found[step] = statistics
     return found
