@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
 from infoplane.types.arrays import Array, Floats
 
@@ -13,7 +12,9 @@ def rank_scores(values: Array) -> Floats:
 
     Ties share the mean rank.
     """
-    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
+    # a second of imports that most planes need not wait for
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
 
     return ndtri((rankdata(values, axis=0) - 0.5) / len(values))
 
