@@ -11,7 +11,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.live.follow import RunSource
-from infoplane.analysis.measuring.follow import follow
+from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.analysis.plot import plot_curves
 from infoplane.analysis.report.content import page_data
 from infoplane.archive import Archive, RunWriter
@@ -88,7 +88,13 @@ def test_the_band_comes_with_a_run_that_is_followed(tmp_path: Path) -> None:
     archive = independent(tmp_path, 300, 200)
     over = threading.Event()
     over.set()
-    plane = follow(archive.path, ["bin:range,n=8,scope=step"], over=over, gone=threading.Event())
+    plane = follow(
+        archive.path,
+        ["bin:range,n=8,scope=step"],
+        over=over,
+        gone=threading.Event(),
+        budget=Budget(1),
+    )
     assert plane is not None
     shown = RunSource(archive.path).plane()
     bands = [p.estimate.null for p in shown.select(quantity="i_zy")]
@@ -102,6 +108,6 @@ def test_a_cell_that_is_followed_is_measured_once(tmp_path: Path) -> None:
     for _ in range(2):
         over = threading.Event()
         over.set()
-        follow(archive.path, ["bin:szt"], over=over, gone=threading.Event())
+        follow(archive.path, ["bin:szt"], over=over, gone=threading.Event(), budget=Budget(1))
     lines = (archive.path / "planes" / "results.jsonl").read_text().splitlines()
     assert len(lines) == 2
