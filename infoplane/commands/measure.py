@@ -228,7 +228,7 @@ def _say_failures(plane: Plane, refused: str) -> None:
 def _follow(run: Path, specs: list[str] | None, max_overhead: float, seed: int) -> None:
     import threading
 
-    from infoplane.analysis.measuring.follow import follow
+    from infoplane.analysis.measuring.follow import Budget, follow
 
     if run.is_file():
         raise InputError(f"{run} is a file; --follow measures the folder that a Recorder writes to")
@@ -238,6 +238,6 @@ def _follow(run: Path, specs: list[str] | None, max_overhead: float, seed: int) 
             specs or None,
             over=threading.Event(),
             gone=threading.Event(),
-            max_overhead=max_overhead,
+            budget=Budget(max_overhead),
             seed=seed,
         )
