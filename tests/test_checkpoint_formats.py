@@ -142,6 +142,19 @@ def test_two_networks_of_one_checkpoint_are_a_question(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.z(4, run.layers[0]), want, atol=1e-6)
 
 
+def test_a_second_network_may_lie_in_a_file_of_several_entries(tmp_path: Path) -> None:
+    first, second = nn.Linear(3, 2), nn.Linear(3, 2)
+    folder = tmp_path / "checkpoint_4"
+    folder.mkdir()
+    torch.save(first.state_dict(), folder / "pytorch_model.bin")
+    torch.save({"net": second.state_dict(), "step": 4}, folder / "pytorch_model_1.bin")
+    how: dict[str, Any] = {"checkpoints": {4: folder}, "layers": "all"}
+    probe, entry = (torch.eye(3), [0, 1, 1]), "pytorch_model_1.net"
+    run = ip.capture(nn.Linear(3, 2), probe, tmp_path / "run", entry=entry, **how)
+    want = second(torch.eye(3)).detach().numpy()
+    np.testing.assert_allclose(run.z(4, run.layers[0]), want, atol=1e-6)
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     bert().save_pretrained(tmp_path / "checkpoint-7", max_shard_size="10KB")

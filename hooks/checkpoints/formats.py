@@ -241,7 +241,8 @@ def _folder(path: Path, model_keys: Collection[str]) -> StoredState:
     file = next(path / name for name in (*_WHOLE, *_INDEXES) if (path / name).is_file())
     entries = dict(read_checkpoint(file, model_keys).entries)
     for other in sorted(path.glob(f"{file.stem}_[0-9]{file.suffix}")):  # of a second network
-        entries[other.stem] = read_checkpoint(other, model_keys).entries[""]
+        for name, state in read_checkpoint(other, model_keys).entries.items():
+            entries[f"{other.stem}.{name}" if name else other.stem] = state
     return StoredState(HUGGING_FACE, entries, _logged(path))
 
 
