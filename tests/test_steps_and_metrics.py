@@ -332,3 +332,21 @@ def test_a_layer_that_fails_every_other_capture_is_recorded_once_each(tmp_path: 
     recorded = [archive.extra(step, "failures") for step in archive.steps[1:]]
     failed = [[f["step"] for f in extra["failures"]] for extra in recorded if extra is not None]
     assert failed == [[step] for step in range(1, 40, 2)]
+
+
+def test_a_network_of_complex_weights_is_recorded_without_a_warning(tmp_path: Path) -> None:
+    class Spectral(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = nn.Parameter(torch.randn(3, 3, dtype=torch.complex64))
+            self.out = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.out(torch.fft.ifft(torch.fft.fft(x) @ self.weights).real)
+            return out
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with _recorder(Spectral(), tmp_path, schedule=every(1)) as rec:
+            rec.step(1)
+    assert rec.steps == (0, 1)

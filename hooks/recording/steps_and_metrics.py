@@ -173,5 +173,6 @@ def _some_values(model: nn.Module) -> Tensor:
     for parameter in model.parameters():
         if parameter.ndim > 1 and can_be_copied(parameter):
             flat = parameter.detach().reshape(-1)
-            shown.append(flat[:: max(1, len(flat) // _SHOWN)].cpu().double())
+            some = flat[:: max(1, len(flat) // _SHOWN)].cpu()
+            shown.append((some.real if some.is_complex() else some).double())
     return torch.cat(shown) if shown else torch.zeros(0, dtype=torch.float64)
