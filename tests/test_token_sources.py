@@ -389,3 +389,12 @@ def test_a_mask_that_is_true_at_padding_is_refused(tmp_path: Path) -> None:
         ip.from_arrays(arrays, to=tmp_path / "run", mask="padding_mask", **options)
     run = ip.from_arrays(arrays, to=tmp_path / "run", mask=ids != 0, **options)
     assert run.n_rows == 7
+
+
+def test_a_mask_may_choose_the_positions_of_one_token(tmp_path: Path) -> None:
+    ids = np.array([[9, 2, 3, 9], [4, 9, 1, 2], [6, 1, 9, 0]])  # 9 stands for what is to be found
+    arrays = {"h": np.arange(24.0).reshape(3, 4, 2)}
+    run = ip.from_arrays(
+        arrays, to=tmp_path / "run", rows="token", inputs={"ids": ids}, mask=ids == 9
+    )
+    assert np.asarray(run.positions).tolist() == [[0, 0], [0, 3], [1, 1], [2, 2]]

@@ -202,19 +202,24 @@ def _as_mask(array: Array, name: str, shape: tuple[int, int], *, padding: bool =
 def _refuse_mask_of_padding(tokens: Array, valid: Mask, name: str | None) -> None:
     """Refuse a mask that is true where padding is: one id there, and several where it is false.
 
+    Padding lies at one end of the samples, and is longer in some than in others. So masks that
+    choose positions of one id, such as those that a model is to fill in, are taken.
+
     Args:
         tokens: shape ``(n, T)``; vectors are not looked at.
         valid: shape ``(n, T)``, what the mask says.
         name: of the mask.
     """
-    if name is None or not are_ids(tokens):
+    if name is None or not are_ids(tokens) or len(np.unique(valid.sum(axis=1))) == 1:
         return
+    changes = np.diff(valid.astype(np.int8), axis=1)
+    at_one_end = (changes >= 0).all() or (changes <= 0).all()
     real, padding = np.unique(tokens[valid]), np.unique(tokens[~valid])
-    if len(real) == 1 and len(padding) > 1:
+    if at_one_end and len(real) == 1 and len(padding) > 1:
         raise InputError(
             f"{name}: all positions that it calls real hold {real[0]}, and the others hold "
             f"{len(padding)} ids: expected a mask that is true where a position is real, and this "
-            "one seems true where padding is; give mask= an array"
+            "one seems true where padding is; give mask= an array that is true where it is not"
         )
 
 
