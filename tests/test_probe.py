@@ -314,8 +314,9 @@ def test_weights_are_replayed_on_a_loader_that_shuffles(tmp_path: Path) -> None:
     with Recorder(net, probe=loader, to=tmp_path / "run", **how) as rec:
         rec.step(1)
     torch.manual_seed(3)
-    replayed = replay(tmp_path / "run", nn.Linear(2, 3), to=tmp_path / "new", probe=loader)
-    assert replayed.bitwise == (0,)
+    for name, probe in (("new", loader), ("made", lambda: loader)):
+        replayed = replay(tmp_path / "run", nn.Linear(2, 3), to=tmp_path / name, probe=probe)
+        assert replayed.bitwise == (0,)
 
 
 @pytest.mark.slow
@@ -357,6 +358,17 @@ def test_arrays_do_not_pair_with_a_loader_that_shuffles(
             nn.Linear(2, 3), probe=DataLoader(data, 5, shuffle=True), to=tmp_path / "run", **options
         )
     Recorder(nn.Linear(2, 3), probe=DataLoader(data, 5), to=tmp_path / "run", **options)
+
+
+def test_arrays_do_not_pair_with_a_callable_that_gives_a_loader_that_shuffles(
+    tmp_path: Path,
+) -> None:
+    def loader() -> DataLoader[Any]:
+        return DataLoader(TensorDataset(X, Y), 5, shuffle=True)
+
+    split = ["train", "test"] * 6
+    with pytest.raises(InputError, match="split.*the loader shuffles"):
+        Recorder(nn.Linear(2, 3), probe=loader, to=tmp_path / "run", split=split)
 
 
 def test_a_data_set_is_left_as_it_was() -> None:

@@ -218,9 +218,7 @@ def make_probe(
     if isinstance(given, Probe):
         return given
     with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
-        if _is_maker(given):
-            given = given()  # type: ignore[operator]  # a callable, checked there
-        given = read_apart(given)
+        given = read_apart(made(given))
         with loader_kept(given):
             seed_all(0)  # a shuffled loader gives the same rows to a training that goes on
             part = _read(given, Reading(dtype, tuple(fixed)))
@@ -232,9 +230,13 @@ def make_probe(
     return Probe(part.inputs, part.y, tuple(fixed), part.notes)
 
 
-def _is_maker(given: object) -> bool:
+def made(given: object) -> object:
+    """Return the probe that a callable makes, with the random state put back; others as given."""
     plain = isinstance(given, (Tensor, Mapping, nn.Module)) or hasattr(given, "__iter__")
-    return callable(given) and not plain and not isinstance(given, Dataset)
+    if not callable(given) or plain or isinstance(given, Dataset):
+        return given
+    with random_state_kept():
+        return given()
 
 
 def _read(given: object, how: Reading) -> Part:

@@ -13,7 +13,7 @@ from infoplane.errors import InputError
 from infoplane.hooks.network.isolate import dtype_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.labels import as_labels, warn_of_other_labels
-from infoplane.hooks.probing.probe import Probe, make_probe
+from infoplane.hooks.probing.probe import Probe, made, make_probe
 from infoplane.kinds import IGNORED, rows_without_label
 from infoplane.positions.samples import named_labels
 from infoplane.types.arrays import Ids
@@ -34,6 +34,7 @@ def settle_probe(model: nn.Module, given: object, options: Options) -> tuple[Pro
         InputError: no probe, or labels that do not pair with it; arrays beside a loader that
             shuffles.
     """
+    given = made(given)
     _refuse_arrays_of_shuffled_rows(given, options)
     fixed = tuple(map(str, options.fixed))
     probe = make_probe(given, fixed, dtype=dtype_of(model))

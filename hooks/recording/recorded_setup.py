@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from infoplane.archive import Archive
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.network.isolate import dtype_named
-from infoplane.hooks.probing.probe import make_probe
+from infoplane.hooks.probing.probe import made, make_probe
 from infoplane.types.arrays import Array, Ids
 
 
@@ -51,6 +51,7 @@ def recorded_setup(
         settings |= _of_samples(archive)
     else:
         settings |= _of_positions(archive, probe, options.get("mask"))
+    probe = made(probe)
     if isinstance(probe, DataLoader):  # gives its rows in the order in which the run read them
         probe = make_probe(probe, tuple(config["fixed"]))
     return _stored_probe(archive) if probe is None else probe, settings | options
