@@ -61,7 +61,8 @@ def _save(value: object, saved: list[SavedValue], seen: set[int], *, depth: int)
     if isinstance(value, (DataLoader, Dataset, Sampler)):
         saved.append(SavedTable(vars(value), ""))  # a count of epochs, workers that go on
     for part in _parts(value):
-        _save(part, saved, seen, depth=depth + 1)
+        if not isinstance(part, (int, float, str)):  # of which a data set may hold millions
+            _save(part, saved, seen, depth=depth + 1)
 
 
 def _parts(value: object) -> Collection[object]:
