@@ -360,6 +360,13 @@ def test_arrays_do_not_pair_with_a_loader_that_shuffles(
     Recorder(nn.Linear(2, 3), probe=DataLoader(data, 5), to=tmp_path / "run", **options)
 
 
+def test_a_loader_of_one_id_for_each_sample_gives_batches() -> None:
+    pairs = [{"input_ids": first, "labels": first % 3} for first in range(7)]
+    probe = make_probe(DataLoader(pairs, 3))  # type: ignore[arg-type]  # a list is a data set
+    assert probe.tensors()["input_ids"].tolist() == list(range(7))
+    assert probe.y is not None and probe.y.tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
 def test_arrays_do_not_pair_with_a_callable_that_gives_a_loader_that_shuffles(
     tmp_path: Path,
 ) -> None:

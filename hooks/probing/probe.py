@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from infoplane.errors import InputError, UnsupportedModel
 from infoplane.hooks.network.isolate import random_state_kept, seed_all
@@ -257,7 +257,7 @@ def _read(given: object, how: Reading) -> Part:
     if isinstance(given, list):
         return _read_list(given, how)
     if isinstance(given, Iterable):
-        return _read_in_turn(iter(given), how)
+        return _read_in_turn(given, how)
     raise InputError(
         "probe must be x, (x, y), a mapping of tensors, a DataLoader, a data set or a callable, "
         f"got {type(given).__name__}"
@@ -282,15 +282,23 @@ def _read_pair(given: tuple[object, ...], how: Reading) -> Part:
     return part_of_batch(given, how)
 
 
-def _read_in_turn(items: Iterator[object], how: Reading) -> Part:
+def _read_in_turn(given: Iterable[object], how: Reading) -> Part:
     """What a loader gives, item by item; the first says whether these are batches or samples."""
+    items = iter(given)
     first = next(items, None)
     if first is None:
         raise InputError("the probe loader gave no batch")
-    alone = is_sample(first)
+    alone = is_sample(first) and not _makes_batches(given)
     read = part_of_sample if alone else part_of_batch
     parts = (read(item, how) for item in chain([first], items))
     return joined_in_turn(parts, "sample" if alone else "batch", how)
+
+
+def _makes_batches(given: object) -> bool:
+    """Whether a loader joins samples in torch's way; another function may pass them on alone."""
+    if not isinstance(given, DataLoader) or given.batch_sampler is None:
+        return False
+    return given.collate_fn is default_collate
 
 
 def _read_list(items: list[object], how: Reading) -> Part:
