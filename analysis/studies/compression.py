@@ -212,7 +212,7 @@ def counted_fall(
     Which rows are equal is counted, so that there is no chance in its fall.
 
     Args:
-        steps: checkpoints, ascending.
+        steps: checkpoints, ascending, at least 3.
         whole: the curve of all rows, in bits.
         layer, estimator: what to call it.
         labels: I(Z;Y) of all rows, for the end of fitting.
