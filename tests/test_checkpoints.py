@@ -41,6 +41,11 @@ def test_hidden_files_are_no_checkpoints(tmp_path: Path) -> None:
     assert [found.step for found in find_checkpoints(tmp_path)] == [2, 10]
 
 
+def test_a_hidden_file_beside_the_weights_of_a_step_hides_no_step(tmp_path: Path) -> None:
+    touch(tmp_path, "step5/model.pt", "step5/._model.pt", "step6/model.pt")
+    assert [found.step for found in find_checkpoints(tmp_path)] == [5, 6]
+
+
 @pytest.mark.parametrize("name", ["run1_ckpt2", "epoch=3-val_loss=0.25", "step1_step2"])
 def test_several_numbers_are_returned_as_they_were_read(name: str) -> None:
     assert isinstance(step_in_name(name), list) and len(step_in_name(name)) > 1

@@ -268,11 +268,11 @@ def _logged(folder: Path) -> dict[str, float]:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The files of weights in a folder; one of them in ``step1000/model.pt``."""
+    """The files of weights in a folder, no hidden ones; one of them in ``step1000/model.pt``."""
     suffixes = (*TORCH_SUFFIXES, ".safetensors")
     return [
         path
-        for path in folder.glob("*")
+        for path in folder.glob("[!.]*")
         if path.name.endswith(suffixes) and not is_of_training(path)
     ]
 
