@@ -14,7 +14,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
-from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    TensorDataset,
+)
 
 from infoplane.archive import open_archive
 from infoplane.errors import InputError
@@ -365,6 +372,19 @@ def test_a_loader_of_one_id_for_each_sample_gives_batches() -> None:
     probe = make_probe(DataLoader(pairs, 3))  # type: ignore[arg-type]  # a list is a data set
     assert probe.tensors()["input_ids"].tolist() == list(range(7))
     assert probe.y is not None and probe.y.tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_arrays_pair_with_a_sampler_of_ranks_that_keeps_the_order(tmp_path: Path) -> None:
+    def recorder(*, shuffle: bool) -> Recorder:
+        data = TensorDataset(X, Y)
+        sampler: Sampler[Any] = DistributedSampler(data, num_replicas=1, rank=0, shuffle=shuffle)
+        loader = DataLoader(data, 5, sampler=sampler)
+        split = ["train", "test"] * 6
+        return Recorder(nn.Linear(2, 3), probe=loader, to=tmp_path / "run", split=split)
+
+    recorder(shuffle=False)
+    with pytest.raises(InputError, match="split.*the loader shuffles"):
+        recorder(shuffle=True)
 
 
 def test_arrays_do_not_pair_with_a_callable_that_gives_a_loader_that_shuffles(

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 from torch import nn
-from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    DataLoader,
+    DistributedSampler,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 from infoplane.errors import InputError
 from infoplane.hooks.network.isolate import dtype_of
@@ -96,7 +102,7 @@ def _refuse_arrays_of_shuffled_rows(given: object, options: Options) -> None:
     if not isinstance(given, DataLoader):
         return
     samplers = (given.sampler, getattr(given.batch_sampler, "sampler", None))  # of anybody's class
-    if not any(isinstance(sampler, _SHUFFLING) for sampler in samplers):
+    if not any(map(_shuffles, samplers)):
         return
     labels = options.rows.y
     several = labels.values() if isinstance(labels, Mapping) else (labels,)
@@ -116,3 +122,8 @@ def _refuse_arrays_of_shuffled_rows(given: object, options: Options) -> None:
             f"{named}: expected rows in the order of these arrays, and the loader shuffles: give "
             "its data set (loader.dataset) as the probe, or a loader with shuffle=False"
         )
+
+
+def _shuffles(sampler: object) -> bool:
+    by_choice = isinstance(sampler, DistributedSampler) and sampler.shuffle
+    return by_choice or isinstance(sampler, _SHUFFLING)
