@@ -71,3 +71,15 @@ def test_units_of_common_layers_are_scaled_by_their_deviation() -> None:
         "counts": rng.poisson(0.05, size=(N, 4)).astype(float),
     }
     assert {name for name, rows in layers.items() if dwarfed_units(rows).any()} == set()
+
+
+@pytest.mark.parametrize("spec", ["knn", "mixed"])
+def test_a_unit_beside_constant_ones_hides_no_other(spec: str) -> None:
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 3, N)
+    unit = rng.normal(size=N) + y
+    unit[:5] *= 1e4
+    alone = parse(spec).estimate(continuous(unit), discrete(y))
+    found = parse(spec).estimate(continuous(np.c_[unit, np.ones(N)]), discrete(y))
+    assert found.bits == alone.bits
+    assert not any("huge values" in note for note in found.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from infoplane.analysis.estimators.live_units import live_columns
 from infoplane.analysis.estimators.rank_scores import rank_scores, standard_columns
 from infoplane.types import Variable
 from infoplane.types.arrays import Floats, Mask, Values
@@ -84,14 +85,14 @@ def _rests_on(edge: Floats, rows: Floats) -> Mask:
 
 
 def dwarfed_note(*variables: Variable, ranked: bool) -> tuple[str, ...]:
-    """Return the note of `dwarfed_units`.
+    """Return the note of `dwarfed_units`, among the units that are not constant.
 
     Args:
         variables: continuous or not.
         ranked: whether their ranks are taken.
     """
     vectors = [v for v in variables if v.kind == "continuous"]
-    number = sum(int(dwarfed_units(v.values).sum()) for v in vectors)
+    number = sum(int(dwarfed_units(live_columns(v)).sum()) for v in vectors)
     if not number:
         return ()
     what = "their ranks are taken" if ranked else "the number may be far too low, compare knn"
