@@ -30,6 +30,7 @@ from infoplane.errors import (
 )
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.recording.probe_pass import form
+from infoplane.hooks.recording.weights import weight_steps
 from infoplane.hooks.replay import replay
 
 
@@ -466,6 +467,27 @@ def test_stored_weights_without_a_buffer_that_changes_are_warned_of(
     rec.close()
     said = [str(warning.message) for warning in caught if "['scale']" in str(warning.message)]
     assert len(said) == (0 if persistent else 1)
+
+
+class Graph(nn.Module):
+    """A layer on the nodes of a graph, whose edges are no part of the state dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(5, 4)
+        self.register_buffer("edges", torch.eye(5).to_sparse(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc((self.edges @ x.T).T)  # type: ignore[no-any-return, operator]
+
+
+def test_weights_are_stored_beside_a_sparse_buffer_that_is_not(tmp_path: Path) -> None:
+    net = Graph()
+    rec = _open(net, _f(9, 5), tmp_path, store="weights", layers=["fc"])
+    rec.step(1)
+    rec.close()
+    assert weight_steps(tmp_path / "run") == (0, 1)
+    replay(tmp_path / "run", net, to=tmp_path / "again")
 
 
 def test_replaying_another_network_is_found_out(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from infoplane.archive.guarded_file import open_regular, refuse_link
 from infoplane.errors import InputError, NotAnArchive
 from infoplane.hooks.checkpoints.state_dicts import equal_values, is_extra_state
+from infoplane.hooks.network.saved_values import can_be_copied
 from infoplane.hooks.recording.ranks import ProcessGroup
 from infoplane.new_file import new_file
 from infoplane.user_warning import warn_user
@@ -161,7 +162,7 @@ class UnstoredBuffers:
         self._first = {
             name: buffer.detach().clone()
             for name, buffer in model.named_buffers()
-            if name not in stored and not buffer.is_meta
+            if name not in stored and can_be_copied(buffer)
         }
 
     def warn_of_changed(self, model: nn.Module) -> None:
