@@ -66,6 +66,14 @@ def test_rows_of_a_dead_layer_hide_no_upsampling(spec: str) -> None:
     assert any("come several times" in note for note in found.notes)
 
 
+def test_every_row_of_the_class_of_fewest_distinct_rows_is_taken() -> None:
+    z, y = classes((29, 200), 1.0)
+    times = np.where(y == 1, 1, 3 + (np.arange(len(y)) < 13))  # 29 rows come 100 times
+    rows = np.repeat(np.arange(len(y)), times)
+    found = parse("knn").estimate(continuous(z[rows]), discrete(y[rows]))
+    assert any("87 distinct rows" in note for note in found.notes)  # 29, and 29 % of 200
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     z, y = upsampled(1.0)
     order = np.random.default_rng(3).permutation(z.n)

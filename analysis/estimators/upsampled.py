@@ -42,8 +42,9 @@ def without_upsampling(a: Variable, b: Variable) -> tuple[Variable, Variable, li
     first = first[np.argsort(row_digests(layer.values[first])[:, 0])]  # whatever their order was
     counts = np.bincount(strata)
     distinct = np.bincount(strata[first], minlength=len(counts))
-    share = (distinct[counts > 0] / counts[counts > 0]).min()
-    taken = np.floor(share * counts).astype(np.int64)
+    present = np.flatnonzero(counts)
+    rarest = present[np.argmin(distinct[present] / counts[present])]
+    taken = counts * distinct[rarest] // counts[rarest]
     parts = [first[strata[first] == stratum][:size] for stratum, size in enumerate(taken)]
     rows = np.sort(np.concatenate(parts))
     note = (
