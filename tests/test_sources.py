@@ -718,6 +718,19 @@ def test_steps_whose_rows_are_in_another_order_are_refused(
         ip.import_run(path, to=tmp_path / "run", layers=layers, **options)  # type: ignore[arg-type]  # strings
 
 
+def test_inputs_with_missing_values_may_lie_beside_the_layers_of_every_step(
+    tmp_path: Path,
+) -> None:
+    inputs = np.array([[1.0, np.nan], [2.0, 3.0]])
+    (tmp_path / "dump").mkdir()
+    for step in (1, 2):
+        np.savez(tmp_path / "dump" / f"{step}.npz", fc=np.eye(2), inputs=inputs)
+    run = ip.import_run(
+        tmp_path / "dump", pattern="{step}.npz", x="1.npz:inputs", to=tmp_path / "run"
+    )
+    assert run.layers == ("fc",)
+
+
 def test_hidden_files_and_names_of_nothing_become_no_layer(tmp_path: Path) -> None:
     (tmp_path / "dump" / ".ipynb_checkpoints").mkdir(parents=True)
     with pytest.raises(InputError, match="dump: holds no layers, in files of .npy"):

@@ -314,12 +314,18 @@ def _take_out_samples(by_step: dict[int, dict[str, Any]], files: _Files, pattern
         name = named or member
         for step, layers in by_step.items():
             other = layers.pop(name, None)
-            if other is not None and not np.array_equal(to_numpy(other[:]), array):
+            if other is not None and not _are_equal(to_numpy(other[:]), array):
                 raise InputError(
                     f"step {step}: its {name!r} differs from that of {(file or member)!r}, so its "
                     "rows are others or in another order: every step needs the same rows in one "
                     "order"
                 )
+
+
+def _are_equal(one: Array, other: Array) -> bool:
+    """Whether two arrays are equal; NaN, a missing value, is equal to NaN."""
+    floats = one.dtype.kind == "f" and other.dtype.kind == "f"
+    return np.array_equal(one, other, equal_nan=floats)
 
 
 def _usual(listed: Mapping[str, Path]) -> str:
