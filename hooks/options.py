@@ -276,13 +276,21 @@ class Options(CaptureOptions):
         """``off``, or the dtype of the autocast that the probe runs under."""
         return str(self.autocast).removeprefix("torch.") if self.autocast else "off"
 
-    def reduction_of(self, layer: str) -> str | Custom | None:
-        """Return the reduction that was asked for this layer."""
+    def reduction_of(self, layer: str, layers: Collection[str]) -> str | Custom | None:
+        """Return the reduction that was asked for this layer.
+
+        Args:
+            layer: its name.
+            layers: names of all captured layers. The full name of one means that layer alone; other
+                names and globs also mean the calls and ends of a module.
+        """
         if not isinstance(self.reduce, Mapping):
             return self.reduce
         plain = plain_name(layer)
         for key, spec in self.reduce.items():
-            if fits(layer, key) or fits(plain, key):
+            if key == layer:
+                return spec
+            if key not in layers and (fits(layer, key) or fits(plain, key)):
                 return spec
         return None
 

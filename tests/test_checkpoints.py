@@ -82,6 +82,26 @@ def test_names_that_do_not_tell_are_shown_with_what_was_read(tmp_path: Path) -> 
     assert "step_from=" in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["v2_300.pt", "epoch=3-val_loss=0.25.ckpt", "ckpt_10k.pt"])
+def test_one_file_whose_step_is_not_clear_is_asked_about(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match="read the numbers.*\n.*step_from="):
+        find_checkpoints(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "step"), [("best.pt", 0), ("v300.pt", 300), ("v2-step7.pt", 7)])
+def test_one_file_is_of_the_step_in_its_name_or_of_step_0(
+    tmp_path: Path, name: str, step: int
+) -> None:
+    touch(tmp_path, name)
+    assert [found.step for found in find_checkpoints(tmp_path / name)] == [step]
+
+
+def test_step_from_settles_one_file_too(tmp_path: Path) -> None:
+    touch(tmp_path, "v2_300.pt")
+    assert [found.step for found in find_checkpoints(tmp_path, r"_(\d+)")] == [300]
+
+
 def test_step_from_settles_it_by_a_pattern_or_a_function(tmp_path: Path) -> None:
     touch(tmp_path, "run1_ckpt2.pt", "run1_ckpt30.pt")
     assert [c.step for c in find_checkpoints(tmp_path, r"ckpt(\d+)")] == [2, 30]

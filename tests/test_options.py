@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from infoplane.errors import InputError
+from infoplane.hooks.capture import capture
 from infoplane.hooks.options import EVERY_DAY, CaptureKeywords, CaptureOptions, Options
 from infoplane.hooks.recorder import Recorder
 
@@ -173,3 +174,20 @@ def test_a_name_that_fits_nothing_is_refused_with_the_likely_one(
     recorder = Recorder(net, probe=torch.randn(9, 3), to=tmp_path / "run", **{option: value})
     with pytest.raises(InputError, match=f"{option}= names 'encoder'.*did you mean 'encode'"):
         recorder.open()
+
+
+@pytest.mark.parametrize(
+    ("layers", "reduce", "reduced"),
+    [
+        (["1", "1:input"], {"1": "pca:2"}, {"1"}),
+        (["1", "1:input"], {"1:input": "pca:2"}, {"1:input"}),
+        (["1", "1:input"], {"1*": "pca:2"}, {"1", "1:input"}),
+        (["0", "1:input"], {"1": "pca:2"}, {"1:input"}),
+    ],
+)
+def test_the_name_of_a_captured_layer_reduces_that_layer_alone(
+    layers: list[str], reduce: dict[str, str], reduced: set[str], tmp_path: Path
+) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh())
+    run = capture(net, torch.randn(9, 3), tmp_path / "run", layers=layers, reduce=reduce)
+    assert {info.name for info in run.infos if info.reduction != "none"} == reduced

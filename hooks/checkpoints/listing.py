@@ -202,11 +202,12 @@ def _without_links(paths: list[Path]) -> list[Path]:
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
     if step_from is None:
-        steps = [_step_of(name) for name in _names(paths)]
+        names = _names(paths)
+        if len(paths) == 1 and step_in_name(names[0]) == []:
+            return [Checkpoint(0, paths[0])]  # one file without a number has no order to be read
+        steps = [_step_of(name) for name in names]
     else:
         steps = [_asked(path, step_from) for path in paths]
-    if len(paths) == 1 and step_from is None and isinstance(steps[0], str):
-        return [Checkpoint(0, paths[0])]  # one file has no order to be read
     by_step: dict[int, list[Path]] = {}
     unclear: list[str] = []
     for path, step in zip(paths, steps, strict=True):

@@ -223,8 +223,9 @@ def _too_few_axes(sites: Sequence[Site], rows: Rows, options: Options) -> tuple[
 def _reductions(sites: Sequence[Site], rows: Rows, options: Options) -> dict[str, Reduction]:
     """By layer name; a layer without one is stored raw."""
     found = {}
+    names = [site.name for site in sites]
     for site in sites:
-        spec = options.reduction_of(site.name)
+        spec = options.reduction_of(site.name, names)
         if options.rows.kind != "sample" and over_positions(spec):
             raise InputError(
                 f"reduce={spec!r} makes one row of all positions of a sample, and "

@@ -92,7 +92,8 @@ class _Wish:
     def whole_samples(self) -> tuple[Survey, Rows]:
         """Whole samples, with the masks that reductions over positions need."""
         options = self.options
-        specs = {site: options.reduction_of(site.name) for site in self.found.sites}
+        layers = [site.name for site in self.found.sites]
+        specs = {site: options.reduction_of(site.name, layers) for site in self.found.sites}
         reduced = [site for site, spec in specs.items() if over_positions(spec)]
         if options.rows.mask is not None and not reduced:
             raise InputError(
