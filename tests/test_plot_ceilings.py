@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,17 @@ def test_plane_and_curves_draw_and_name_it(regression: Plane) -> None:
     for ax in (plane, curves):
         assert any("H(bin(Y)) = 3.907" in text.get_text() for text in ax.texts)
     assert "H(bin(Y)) = 3.907 bits" in caption_of(regression, estimator="bin:saxe")
+
+
+def test_repeated_values_of_a_target_are_the_ceiling_of_exact_codes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(ROWS, 2)).astype(np.float32)
+    target = np.round(2 * z[:, 0], 1)
+    archive = ip.from_arrays({"z": z}, x=z, y=target, y_kind="continuous", to=tmp_path / "run")
+    plane = ip.measure(archive, "exact")
+    counts = np.unique(target, return_counts=True)[1]
+    entropy = -(counts / ROWS * np.log2(counts / ROWS)).sum()
+    (point,) = plane.select(quantity="i_zy")
+    assert point.estimate.ceiling_bits == pytest.approx(entropy)
+    assert point.estimate.saturated and point.bits == pytest.approx(entropy)
+    assert f"H(Y) = {entropy:.4g} bits" in caption_of(plane, estimator="exact")

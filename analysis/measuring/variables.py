@@ -88,7 +88,11 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
 
 
 def label_variable(archive: Archive, estimator: Estimator | None = None) -> Variable | None:
-    """Return Y as this estimator takes it (see `label_bins`), None without labels."""
+    """Return Y as this estimator takes it, None without labels.
+
+    Amounts go in bins to one that counts cells (see `label_bins`), as symbols to one that takes
+    exact values for symbols.
+    """
     values = archive.y
     if values is None:
         return None
@@ -96,8 +100,16 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
     labels = remembered(archive, "y", lambda: _labels(archive, make(values, "y")))
     if estimator is None:
         return labels
-    own = labels_seen_by(estimator, labels) if labels.kind == "continuous" else labels
-    return seen_by(estimator, own)
+    if labels.kind == "discrete":
+        return seen_by(estimator, labels)
+    if estimator.traits.wants == "row hashes" and estimator.supports("discrete", "discrete"):
+        return seen_by(estimator, remembered(labels, "as symbols", lambda: _symbols(labels)))
+    return seen_by(estimator, labels_seen_by(estimator, labels))
+
+
+def _symbols(amounts: Variable) -> Variable:
+    """Return amounts as symbols: equal rows share one."""
+    return replace(amounts, values=codes_of(amounts)[:, None], kind="discrete")
 
 
 def seen_by(estimator: Estimator, variable: Variable) -> Variable:

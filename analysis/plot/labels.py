@@ -110,8 +110,8 @@ def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "p
 def ceilings_of(plane: Plane, estimator: str) -> Ceilings:
     """Return log2 N and H(Y); of a continuous Y, the most that this estimator can give.
 
-    That is the entropy of the labels in bins where it counts cells, log2 N where every row is a
-    symbol of its own, and nothing where its numbers have no ceiling.
+    That is the entropy of the labels in bins where it counts cells, of their values where these are
+    its symbols (log2 N where no two rows share one), and nothing where its numbers have no ceiling.
 
     Example:
         >>> from infoplane.plane import Point
@@ -131,8 +131,12 @@ def ceilings_of(plane: Plane, estimator: str) -> Ceilings:
     if not stated or len(stated) < len(found):
         return ceilings
     highest = max(stated)
-    rows = abs(highest - plane.log2_n) < 1e-6
-    name = "log2 N" if rows else f"H(bin({plane.row_info.y}))"
+    if abs(highest - plane.log2_n) < 1e-6:
+        name = "log2 N"
+    elif counts_cells(estimator):
+        name = f"H(bin({plane.row_info.y}))"
+    else:
+        name = f"H({plane.row_info.y})"
     return {**ceilings, "i_zy": Ceiling(name, highest)}
 
 
