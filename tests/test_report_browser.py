@@ -649,3 +649,37 @@ def test_charts_of_a_page_that_waited_for_its_first_checkpoint_have_its_width(
         assert all(box == svg for box, svg in pairs)
     finally:
         tab.close()
+
+
+@pytest.fixture
+def bounded(browser: Any, tmp_path: Path) -> Iterator[Watched]:
+    """A page of both bounds of one estimator; what was found is about the lower one alone."""
+    whole = make_plane(("a", "b"), ("kde",))
+    points = [
+        replace(point, estimate=replace(point.estimate, sense=sense, bound=None))
+        for sense in ("upper", "lower")
+        for point in whole.points
+    ]
+    words = ("estimator", "text", None, None, "kde")
+    found = (Finding("I(Z;Y) pair, lower", 1000, "a", "b", 0.2, *words),)  # type: ignore[arg-type]
+    report = DPIReport(20, found, episodes_of(found, (1000,)), {"estimator": 1, "ok": 19})
+    plane = replace(whole, points=tuple(points))
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane, report))
+    yield shown
+    shown.close()
+
+
+def test_the_table_has_the_verdicts_of_the_bound_that_is_drawn(bounded: Watched) -> None:
+    verdicts = "[...document.querySelectorAll('#points td:last-child')].map((c) => c.textContent)"
+    assert bounded.page.evaluate(verdicts) == ["no finding"] * 2
+    bounded.page.select_option("#view", index=1)
+    assert bounded.page.evaluate(verdicts) == ["estimator"] * 2
+
+
+def test_show_goes_to_the_bound_that_has_the_finding(bounded: Watched) -> None:
+    assert bounded.page.evaluate("view().sense") == "upper"
+    bounded.page.click("#findings button")
+    assert bounded.page.evaluate("[view().sense, document.getElementById('view').value]") == [
+        "lower",
+        "1",
+    ]

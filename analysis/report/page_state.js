@@ -17,7 +17,7 @@ const CONFIG = {
 // The data, as content.py makes them; null until they are there.
 let D = null;
 let INDEX = new Map();    // estimator, sense, layer, quantity -> series
-let FOUND = new Map();    // estimator, step, layer -> findings
+let FOUND = new Map();    // step, layer -> findings
 
 // What the reader chose.
 const S = {
@@ -46,7 +46,7 @@ function take(data) {
   FOUND = new Map();
   for (const finding of findings()) {
     for (const layer of new Set([finding.u, finding.d])) {
-      const key = keyOf(finding.e, finding.step, layer);
+      const key = keyOf(finding.step, layer);
       if (!FOUND.has(key)) FOUND.set(key, []);
       FOUND.get(key).push(finding);
     }
@@ -131,24 +131,34 @@ function isSaturated(s, k) {
   return Boolean(s.sat) && s.sat[k] === "1";
 }
 
-function verdictsAt(layer, step) {
-  return FOUND.get(keyOf(view().spec, D.steps[step], layer)) || [];
+// The findings about a point that is drawn.
+function findingsAt(layer, step) {
+  return (FOUND.get(keyOf(D.steps[step], layer)) || []).filter(concerns);
 }
 
 const LAW_ORDER = ["fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok"];
 
 // The gravest verdict about a point.
 function worst(layer, step) {
-  const verdicts = verdictsAt(layer, step).map((finding) => finding.v);
+  const verdicts = findingsAt(layer, step).map((finding) => finding.v);
   return LAW_ORDER.find((verdict) => verdicts.includes(verdict)) || (D.dpi ? "no finding" : "");
 }
 
-// Whether a finding is about the chosen estimator, and the bound that is drawn.
+// Whether a law that names a bound names this one.
+function isOfBound(law, sense) {
+  const named = /, (lower|upper)$/.exec(law);
+  return !named || named[1] === sense;
+}
+
+// Whether a view shows the estimator and the bound of a finding.
+function isShownIn(finding, { spec, sense }) {
+  return finding.e === spec && isOfBound(finding.law, sense);
+}
+
+// Whether a finding is about the numbers drawn; a fault is about all of them.
 function concerns(finding) {
-  if (finding.v === "fault") return true;
-  if (finding.e && finding.e !== view().spec) return false;
-  const ofOneBound = /, (lower|upper)$/.test(finding.law);
-  return !ofOneBound || finding.law.endsWith(`, ${view().sense}`);
+  const { spec, sense } = view();
+  return finding.v === "fault" || ((!finding.e || finding.e === spec) && isOfBound(finding.law, sense));
 }
 
 const hasMeaning = (v) => v !== null && v !== undefined;

@@ -147,12 +147,12 @@ function episodeRow(episode) {
   return row;
 }
 
-// Show the estimator, the layers and the checkpoint of an episode.
+// Show the estimator, the bound, the layers and the checkpoint of an episode.
 function showInPlane(episode, row) {
   for (const other of document.querySelectorAll("tr.hit")) other.classList.remove("hit");
   row.classList.add("hit");
-  const place = D.views.findIndex((v) => v.spec === episode.e);
-  if (place >= 0 && view().spec !== episode.e) {
+  const place = D.views.findIndex((v) => isShownIn(episode, v));
+  if (place >= 0 && !isShownIn(episode, view())) {
     S.view = place;
     $("view").value = String(place);
   }
