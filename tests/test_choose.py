@@ -45,7 +45,7 @@ def test_scores_of_classes_beyond_the_bins_are_named(tmp_path: Path) -> None:
     with torch.no_grad():
         network[-1].weight *= 20
     chosen = choose_estimators(_run(network, _rows(3000, 6), tmp_path / "run"))
-    assert chosen.specs[0] == "bin:szt" and "activations but those of 4 lie" in chosen.reason
+    assert chosen.specs[0] == "bin:szt" and "activations but those of layer 4 lie" in chosen.reason
 
 
 def test_predictions_of_a_continuous_target_lie_within_the_bins(tmp_path: Path) -> None:
@@ -70,6 +70,7 @@ def test_wide_layers_get_a_kernel_that_is_below_its_ceiling(tmp_path: Path) -> N
     chosen = choose_estimators(run)
     points = ip.measure(run, chosen.specs[0], layers=["1", "3"]).select(quantity="i_xz")
     assert chosen.specs[0].startswith("kde:") and not any(p.estimate.saturated for p in points)
+    assert "add usable information: vinfo:family=linear" in chosen.reason
 
 
 def test_what_is_lost_is_always_measured_too(tmp_path: Path) -> None:

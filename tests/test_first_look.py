@@ -300,7 +300,7 @@ def test_one_reduction_for_all_leaves_logits_as_they_are(tmp_path: Path) -> None
     )
     infos = map(open_archive(tmp_path / "run").layer_info, ("1", "4"))
     assert [(info.shape, info.reduction) for info in infos] == [((3,), "gap"), ((2,), "none")]
-    assert "no gap of 4: a row has one axis there" in rec.describe()
+    assert "reduce='gap' leaves layer 4 as recorded: each row is one vector" in rec.describe()
 
 
 def test_a_reduction_that_is_named_for_a_layer_must_fit_it(tmp_path: Path) -> None:

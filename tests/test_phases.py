@@ -180,6 +180,31 @@ def test_families_vote_where_they_agree(
     assert re.search(words, text)
 
 
+def said_of(*curves: Compression) -> str:
+    """What is said of a layer."""
+    return judge(curves, {c.estimator: traits_of(c.estimator) for c in curves})[1]
+
+
+def test_only_conventions_with_a_vote_are_counted() -> None:
+    text = said_of(curve("bin:szt", EARLY, "saturated"), curve("kde:variance=0.1", STILL))
+    assert "falls under 0 of 1 conventions" in text and "(bin:szt) has no vote" in text
+    text = said_of(
+        curve("bin:szt", STILL, "saturated"), curve("kde:variance=0.1", STILL, "clipped")
+    )
+    assert "no convention has a vote" in text
+
+
+def test_a_drop_beyond_its_threshold_that_is_no_fall_says_why() -> None:
+    unsure = replace(curve("bin:szt", STILL), drop=0.117, low=0.054, high=0.179)
+    text = said_of(unsure, curve("kde:variance=0.1", STILL))
+    assert "0.117 bits (bin:szt), whose interval begins at 0.054, threshold 0.100" in text
+
+
+def test_a_curve_that_stands_still_is_flat_and_has_no_peak() -> None:
+    assert curve("exact", [9.0] * 4).peak_text == "flat"
+    assert curve("bin:szt", EARLY).peak_text == "1 [1, 1]"
+
+
 def test_a_curve_without_a_vote_is_not_said_to_stand_still_beside_exact_codes() -> None:
     curves = [
         curve("kde:variance=0.1", EARLY),

@@ -522,7 +522,7 @@ def test_labels_that_are_no_array_of_rows_are_refused(y: object) -> None:
 
 def test_labels_taken_out_of_a_batch_are_said() -> None:
     probe = make_probe({"input_ids": X, "labels": Y})
-    assert "'labels' of the batch are taken as y" in probe.notes[0]
+    assert "batch['labels'] is taken as the labels y" in probe.notes[0]
     assert make_probe(({"input_ids": X, "labels": Y}, Y)).notes == ()
 
 
@@ -538,7 +538,7 @@ def test_labels_that_a_decoder_would_read_are_warned_of(tmp_path: Path) -> None:
         def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
             return self.fc(x)  # type: ignore[no-any-return]
 
-    with pytest.warns(RuntimeWarning, match="'labels' of the batch are taken as y.*decoder"):
+    with pytest.warns(RuntimeWarning, match=r"batch\['labels'\] is taken as the labels y.*decoder"):
         Recorder(
             Decoder(), probe={"x": X, "labels": Y}, to=tmp_path / "run", verbose=False
         ).open().close()

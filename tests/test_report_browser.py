@@ -480,7 +480,7 @@ def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged:
         "#phases table"
     ) and "2 runs compared" in page.inner_text("#pooled h2")
     assert any(
-        "Phases: robust compression in a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
+        "Phases: robust compression in layer a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
         for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)")
     )
     assert "raw differences" not in page.inner_text("#cannot") and judged.log == []

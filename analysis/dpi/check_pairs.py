@@ -205,5 +205,5 @@ def _apply_benjamini_hochberg(comparisons: Sequence[Comparison], pairs: int, alp
     for (comparison, chance), p_value in zip(suspects, adjusted, strict=True):
         if p_value > alpha:
             comparison.finding = explain_by_chance(
-                comparison.finding, chance, p_value, "over the run"
+                comparison.finding, chance, p_value, "all pairs of the run"
             )

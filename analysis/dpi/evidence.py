@@ -125,7 +125,10 @@ class Evidence:
         elif plane.chain.reason:
             sentences.append(f"pairs of layers: {plane.chain.reason}")
         if plane.chain is not None and plane.chain.declared:
-            sentences.append(f"whether the layers form the chain: taken {ON_YOUR_WORD}")
+            sentences.append(
+                "whether each layer is computed from the layers before it as declared: this was "
+                "not tested and is taken on your word"
+            )
         if plane.chain is not None and plane.chain.noisy:
             sentences.append(
                 f"{', '.join(plane.chain.noisy)}: random "

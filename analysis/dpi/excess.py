@@ -135,7 +135,7 @@ def explain_excess(
         )
         return replace(finding, verdict="ok", explanation=text)
     if p_value > alpha:
-        return explain_by_chance(finding, chance, p_value, "over the pairs of this checkpoint")
+        return explain_by_chance(finding, chance, p_value, "all pairs of this checkpoint")
     if chance.half_bits is not None and chance.half_bits - excess > excess / 2:
         text = (
             f"the excess shrinks with the rows ({chance.half_bits:.3f} bits at half of them, "
@@ -152,8 +152,10 @@ def explain_by_chance(finding: Finding, chance: Chance, adjusted: float, over: s
         finding: an excess.
         chance: what resampling says of it.
         adjusted: its p-value, adjusted for the number of comparisons.
-        over: which comparisons these are.
+        over: which comparisons these are, as a noun.
     """
-    p_values = f"p = {chance.p:.3g}, {adjusted:.3g} {over}"
-    text = f"chance explains the excess ({p_values}): more rows would tell"
+    text = (
+        f"chance explains the excess: p = {chance.p:.3g} for this pair alone, {adjusted:.3g} "
+        f"corrected for {over}; more rows would tell"
+    )
     return replace(finding, verdict="sampling", explanation=text, p=chance.p, stderr=chance.stderr)

@@ -23,7 +23,7 @@ from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.upsampled import without_upsampling
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
-from infoplane.types import Variable
+from infoplane.types import Variable, counted
 from infoplane.types.arrays import Array, Codes, Floats, Keys, Mask
 
 
@@ -173,7 +173,11 @@ def prepare_pair(
         if lattice_a and lattice_b:
             notes.append("two layers of few levels: falls short where they share several bits")
     if spread_a + spread_b:
-        notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
+        units = counted(spread_a + spread_b, "unit")
+        notes.append(
+            f"rounded values in {units}: each is moved at random within its rounding step, so that "
+            "few tie"
+        )
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
 
 

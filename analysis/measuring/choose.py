@@ -33,6 +33,8 @@ GROUND_TRUTH = "exact"
 
 ROWS, LAYERS, STEPS = 1000, 8, 3
 """At most this many rows, layers and checkpoints are looked at."""
+WIDE = 100
+"""Units from which on a few thousand rows are too few for a layer's Shannon information."""
 LEAST_BITS = 0.1
 """Below this all rows of a layer that moves lie in one cell: the cells are too wide for it."""
 OPEN_SHARE = 0.5
@@ -110,7 +112,10 @@ def choose_estimators(archive: Run, *, growing: bool = False) -> Choice:
     showing = [spec for spec in finest if not _swallowed(spec, checkpoints, inputs)]
     chosen = showing or finest
     if chosen:
-        return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
+        reason = _reason(chosen[0], samples)
+        if archive.y is not None:
+            reason += _hint(samples)
+        return Choice((*chosen, GROUND_TRUTH), reason)
     if not samples:
         return Choice((KERNELS[0], GROUND_TRUTH), "every layer looked at holds one value", True)
     specs = (
@@ -253,12 +258,19 @@ def _resolves(plain: Estimator, fitted: Estimator, inputs: Variable, sample: Var
 
 def _reason(first: str, samples: Sequence[Variable]) -> str:
     if first == UNIT_RANGE_BINS:
-        beyond = "".join(f" but those of {name}" for name in _beyond_unit_range(samples))
+        beyond = "".join(f" but those of layer {name}" for name in _beyond_unit_range(samples))
         return f"activations{beyond} lie in [-1, 1], where these bins are below their ceiling"
     if first in RANGE_BINS:
         return "cells cover the range of each layer, as fine as its rows allow"
     widest = max(sample.dim for sample in samples)
     return (
-        f"no cells resolve layers of up to {widest} units at every checkpoint; this kernel leaves"
-        " at least half of the layers below their ceiling"
+        f"no bins suit all of these layers (up to {widest} units): they would be too fine or too "
+        "coarse; with this kernel at least half of the layers stay below their ceiling"
     )
+
+
+def _hint(samples: Sequence[Variable]) -> str:
+    """Return what else to measure where layers are wide; empty where none is."""
+    if max(sample.dim for sample in samples) < WIDE:
+        return ""
+    return f"; for layers of hundreds of units add usable information: {USABLE}"

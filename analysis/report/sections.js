@@ -95,11 +95,16 @@ function shortName(name) {
   return layer ? layer.short : name.slice(0, 24);
 }
 
+// A curve that stands still has no peak.
+function peakText(curve) {
+  return curve.flat ? "flat" : `${curve.at} [${curve.from}, ${curve.to}]`;
+}
+
 function phaseCell(layer, spec) {
   const curve = layer.curves.find((c) => c.e === spec);
   if (!curve) return "–";
   const fall = `${num(curve.d)} [${num(curve.lo)}, ${num(curve.hi)}]`;
-  return `${fall}, ${curve.at} [${curve.from}, ${curve.to}]`;
+  return `${fall}, ${peakText(curve)}`;
 }
 
 function phaseTable(phases, specs) {
@@ -131,7 +136,7 @@ function phaseText({ name, curve }) {
   const out = [
     `<b>${safe(name)}</b>, ${safe(curve.e)}`,
     `fall ${num(curve.d)} bits [${num(curve.lo)}, ${num(curve.hi)}]`,
-    `peak at step ${curve.at} [${curve.from}, ${curve.to}]`,
+    curve.flat ? "flat" : `peak at step ${peakText(curve)}`,
   ];
   if (curve.fit !== null) out.push(`fitted by step ${curve.fit}`);
   return out.join("<br>");

@@ -76,10 +76,12 @@ def _phase_sentences(phases: Phases) -> list[str]:
             falls.append(f"{name} ({fall.drop:.2f} bits, {fall.estimator})")
         more = f" and {len(found) - 6} more" if len(found) > 6 else ""
         if falls:
-            sentences.append(f"Phases: {verdict} compression in {', '.join(falls)}{more}.")
+            sentences.append(f"Phases: {verdict} compression in layer {', '.join(falls)}{more}.")
     quiet = [phase.layer for phase in phases.layers if phase.verdict == "none"]
     if quiet:
-        sentences.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")
+        sentences.append(
+            f"Phases: no fall beyond chance under any estimator in layer {_listed(quiet)}."
+        )
     return sentences
 
 
@@ -123,6 +125,7 @@ def _fall(curve: Compression) -> Json:
         "d": number(curve.drop, 4),
         "lo": number(curve.low, 4),
         "hi": number(curve.high, 4),
+        "flat": curve.is_flat,
         "at": curve.onset,
         "from": curve.onset_low,
         "to": curve.onset_high,

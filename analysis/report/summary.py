@@ -43,7 +43,7 @@ def sentences_of(
         return [Sentence("Nothing has been measured yet.")], []
     shows = [_extent(plane)]
     for spec in specs_in_bits(plane):
-        shows += [Sentence(text, spec) for text in _movement(plane, spec)]
+        shows += [Sentence(text, spec) for text in _movement(plane, spec, tested)]
     if report is not None:
         shows.append(_check(report))
     return shows, _limits(plane, report, tested)
@@ -79,8 +79,11 @@ def _across(plane: Plane, spec: str) -> list[Point]:
     return [point for point in plane if point.estimator == spec and point.quantity == "i_xz"]
 
 
-def _movement(plane: Plane, spec: str) -> list[str]:
-    """Return how far the X-coordinate moved under one estimator, where it fell most."""
+def _movement(plane: Plane, spec: str, tested: bool) -> list[str]:
+    """Return how far the X-coordinate moved under one estimator, where it fell most.
+
+    ``tested`` says that falls were judged, by another measure than this.
+    """
     if traits_of(spec).family == "exact codes":
         values = [point.bits for point in _across(plane, spec)]
         if not values:
@@ -103,7 +106,8 @@ def _movement(plane: Plane, spec: str) -> list[str]:
         return [words]
     return [
         f"Under {spec} the X-coordinate falls most in layer {short_names([layer], 40)[0]}: "
-        f"{drop:.3g} bits from its peak (step {step}) to the last checkpoint."
+        f"{drop:.3g} bits from its peak (step {step}) to the last checkpoint, on all rows"
+        f"{_OF_HALVES if tested else '.'}"
     ]
 
 
@@ -131,6 +135,7 @@ _RAW = (
     "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop "
     "even on a plateau. `infoplane phases` tests them."
 )
+_OF_HALVES = "; Phases below choose the peak on one half of the rows and measure it on the other."
 _KDE = (
     "KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds "
     "and bound nothing."

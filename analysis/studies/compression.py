@@ -17,6 +17,8 @@ _FLOOR_BITS, _FLOOR_SHARE = 0.05, 0.02
 """Least fall that counts, in bits and as a share of the peak."""
 _ROUNDING_BITS = 1e-9
 """Values that differ by less are equal."""
+_SHOWN_BITS = 0.0005
+"""A curve that moves by less shows no movement in three decimals."""
 _FITTED = 0.9
 """Share of what is learnt of the labels at which fitting is over."""
 
@@ -62,6 +64,18 @@ class Compression:
     def compresses(self) -> bool:
         """Whether the fall is beyond chance, beyond the threshold, and lasting."""
         return self.low > self.threshold and self.stays
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the curve of all rows stands still, so that it has no peak."""
+        return bool(self.bits) and max(self.bits) - min(self.bits) < _SHOWN_BITS
+
+    @property
+    def peak_text(self) -> str:
+        """Step of the peak and its range over splits; ``flat`` where there is none."""
+        if self.is_flat:
+            return "flat"
+        return f"{self.onset} [{self.onset_low}, {self.onset_high}]"
 
 
 def last_peak(curve: Floats) -> int:

@@ -68,8 +68,11 @@ def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[
     exact_codes = [curve for curve in curves if traits[curve.estimator].family == "exact codes"]
     if not falling:
         return "none", _nothing(curves, exact_codes)
-    largest = max(falling, key=attrgetter("drop"))
+    voting = [curve for curve in falling if not curve.mute]
+    largest = max(voting or falling, key=attrgetter("drop"))
     most = f"most by {largest.drop:.2f} bits ({largest.estimator})"
+    if largest.mute:
+        most = f"the fall of {largest.drop:.2f} bits ({largest.estimator}) has no vote"
     not_under = _not_under(still)
     if exact_codes:
         return (
@@ -148,13 +151,16 @@ def _correlation(one: Compression, two: Compression) -> float:
 
 
 def _count(curves: Sequence[Compression]) -> str:
-    """Of how many conventions, over which checkpoints."""
-    number = sum(curve.compresses for curve in curves)
+    """Under how many of the conventions that have a vote, over which checkpoints."""
+    voting = [curve for curve in curves if not curve.mute]
+    number = sum(curve.compresses for curve in voting)
     steps = curves[0].steps
     over = "over these checkpoints"
     if steps:
         over = f"over these {len(steps)} checkpoints (steps {steps[0]} to {steps[-1]})"
-    return f"falls under {number} of {len(curves)} conventions {over}"
+    if not voting:
+        return f"no convention has a vote {over}"
+    return f"falls under {number} of {len(voting)} conventions {over}"
 
 
 def _not_under(others: Sequence[Compression]) -> str:
@@ -166,8 +172,7 @@ def _not_under(others: Sequence[Compression]) -> str:
 
 
 def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) -> str:
-    threshold = max(curve.threshold for curve in curves)
-    text = f"no fall beyond chance and {threshold:.2f} bits; {_count(curves)}"
+    text = f"{_count(curves)}: no drop has a 95 % interval above its threshold{_nearest(curves)}"
     passing = [curve for curve in curves if curve.low > curve.threshold]
     if passing:
         largest = max(passing, key=attrgetter("drop"))
@@ -179,6 +184,19 @@ def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) 
     if small:
         text += f"; few rows merge ({small[0].estimator} falls by {small[0].drop:.3f} bits)"
     return text + _mute(curves)
+
+
+def _nearest(curves: Sequence[Compression]) -> str:
+    """Name the threshold, and why the largest drop beyond its own is no fall."""
+    rule = "0.05 bit or 2 % of the peak, the larger"
+    beyond = [curve for curve in curves if curve.drop > curve.threshold]
+    if not beyond:
+        return f" ({rule})"
+    largest = max(beyond, key=attrgetter("drop"))
+    return (
+        f" ({rule}); largest drop: {largest.drop:.3f} bits ({largest.estimator}), whose interval "
+        f"begins at {largest.low:.3f}, threshold {largest.threshold:.3f}"
+    )
 
 
 def _disagreement(found: Votes) -> str:

@@ -52,6 +52,10 @@ QUANTILE_BINS = "bin:quantile,n=30"
 """A convention of a family of its own, in addition to those that can answer on the run."""
 FEW_CHECKPOINTS = 8
 """With fewer, the later half of what follows a peak in the middle is a single checkpoint."""
+HOW_MEASURED = (
+    "drop and peak: chosen on one half of the rows and measured on the other (exact: counted on "
+    "all rows); largest minus last value of the curve of all rows is another number"
+)
 _SATURATED = 0.5
 _CLIPPED = 0.1
 
@@ -91,15 +95,18 @@ class Phases:
     def __str__(self) -> str:
         lines = [f"phases of {self.path}" if self.path else "phases"]
         for phase in self.layers:
-            lines.append(printable(f"  {phase.layer}: {phase.verdict}: {phase.explanation}", 1000))
+            lines.append(
+                printable(f"  layer {phase.layer}: {phase.verdict}: {phase.explanation}", 1000)
+            )
             for curve in phase.curves:
                 end = curve.fitting_end
                 fitted = "" if end is None else f", fitted by step {end}"
+                peak = curve.peak_text if curve.is_flat else f"peak at step {curve.peak_text}"
                 lines.append(
                     f"    {curve.estimator:22s} drop {curve.drop:z6.3f} bits "
-                    f"[{curve.low:z.3f}, {curve.high:z.3f}], peak at step {curve.onset} "
-                    f"[{curve.onset_low}, {curve.onset_high}]{fitted}"
+                    f"[{curve.low:z.3f}, {curve.high:z.3f}], {peak}{fitted}"
                 )
+        lines.append(f"  {HOW_MEASURED}")
         if self.caveat:
             lines.append(f"  {self.caveat}")
         return "\n".join(lines)

@@ -64,7 +64,7 @@ class Sensitivity:
             yes, number = len(self.compressing(phase.layer)), len(phase.curves)
             drops = [curve.drop for curve in phase.curves]
             sentences.append(
-                f"{name} compresses under {yes} of {number} conventions "
+                f"layer {name} compresses under {yes} of {number} conventions "
                 f"(drops {min(drops):.2f} to {max(drops):.2f} bits)"
             )
             if 0 < yes < number:
@@ -74,11 +74,11 @@ class Sensitivity:
         paragraph = ["; ".join(sentences) + "."]
         if split:
             paragraph.append(
-                f"The answer for {', '.join(split)} depends on the convention and is a statement "
+                f"The answer for {_layers(split)} depends on the convention and is a statement "
                 "about it."
             )
         if exact:
-            paragraph.append(f"In {', '.join(exact)} rows truly merge.")
+            paragraph.append(f"In {_layers(exact)} rows truly merge.")
         elif all(map(_counted_rows, self.phases.layers)):
             paragraph.append("No layer merges rows: what falls is resolution, not information.")
         else:
@@ -103,6 +103,11 @@ class Sensitivity:
             cells = [_cell(curves.get(name)) for curves in by_layer]
             lines.append(f"  {name:{width}s}" + "  ".join(cells))
         return "\n".join([*lines, "", self.verdict])
+
+
+def _layers(names: Sequence[str]) -> str:
+    """Return names after the word that says what they are: a layer may be called 1."""
+    return f"{'layer' if len(names) == 1 else 'layers'} {', '.join(names)}"
 
 
 def _counted_rows(phase: LayerPhase) -> bool:

@@ -98,7 +98,7 @@ def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     if label is None:
         return Part(inputs, None)
     note = (
-        f"{label!r} of the batch are taken as y, and the network is called without them; "
+        f"batch[{label!r}] is taken as the labels y, and the network is called without it; "
         f"probe=({{..., {label!r}: ...}}, y) gives them to the network too"
     )
     return Part(inputs, as_labels(batch[label]), (note,))

@@ -190,7 +190,11 @@ def make_plan(
         [site for site in found.sites if site.name not in unreduced], rows, options
     )
     if unreduced:
-        note = f"no {options.reduce} of {', '.join(unreduced)}: a row has one axis there"
+        layers = "layer" if len(unreduced) == 1 else "layers"
+        note = (
+            f"reduce={options.reduce!r} leaves {layers} {', '.join(unreduced)} as recorded: each "
+            "row is one vector there already"
+        )
         found = replace(found, notes=(*found.notes, note))
     seen = replace(seen, survey=found)
     batch_size = _batch_size(seen, options, previous)

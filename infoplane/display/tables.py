@@ -211,7 +211,9 @@ def print_phases(phases: Phases) -> None:
     title = f"phases of {phases.path}; * compression: beyond chance, lasting{where}"
     whole = ("layer", "estimator", "fall [bits]")
     console.print(table_of(title, rows, right=("fall [bits]",), whole=whole))
-    sentences = [f"{phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers]
+    sentences = [
+        f"layer {phase.layer}: {phase.verdict}: {phase.explanation}" for phase in phases.layers
+    ]
     _print_sentences(console, [*sentences, *filter(None, [phases.caveat])])
 
 
@@ -223,7 +225,7 @@ def _curve_row(curve: Compression) -> dict[str, str]:
         "estimator": curve.estimator,
         "fall [bits]": f"{curve.drop:.3f}" + (" *" if curve.compresses else "  "),
         "95 %": f"[{curve.low:.3f}, {curve.high:.3f}]",
-        "peak at step": f"{curve.onset} [{curve.onset_low}, {curve.onset_high}]",
+        "peak at step": curve.peak_text,
         "fitted by": "" if curve.fitting_end is None else str(curve.fitting_end),
     }
 
