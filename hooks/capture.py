@@ -56,7 +56,7 @@ def capture(
             archive says so.
         prefix: of the stored keys, e.g. ``"student."``; found when left out.
         entry: of a file with several state dicts, e.g. ``"ema"``; found when left out.
-        progress: show a bar over the checkpoints.
+        progress: show a bar over the checkpoints; by default nothing is shown.
         overwrite: replace a run that is there.
         options: further options of `infoplane.Recorder`: ``layers``, ``reduce``, ``mode`` ...
 

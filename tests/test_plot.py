@@ -356,6 +356,14 @@ def test_the_dpi_matrix_shows_the_worst_verdict_and_the_largest_excess() -> None
     assert [t.get_text() for t in artists(ax, "cell-")] == ["F", "–"]  # type: ignore[attr-defined]
 
 
+def test_a_cell_that_is_no_pair_is_grey_and_one_without_a_finding_white() -> None:
+    ax = plot_dpi_matrix(make_plane(), DPIReport(9, (finding("estimator"),)), ax=fresh())
+    (grey,) = artists(ax, "no-pair")
+    shown = ~np.ma.getmaskarray(grey.get_array())  # type: ignore[attr-defined]
+    assert shown.tolist() == [[False, False], [True, False]]
+    assert "white=no finding" in style.figure_of(ax).axes[1].get_ylabel().replace("\n", " ")
+
+
 def test_without_an_excess_the_scale_of_the_dpi_matrix_is_one_bit() -> None:
     from infoplane.analysis.plot.matrix import plot_dpi_matrix
 

@@ -66,7 +66,8 @@ def measure(
             all cores (`INFOPLANE_THREADS`). Results do not depend on it.
         seed: one seed gives one plane, whatever the order of work.
         resume: read and append result lines in ``RUN/planes``; a run measured before costs nothing.
-        progress: True for a bar on the terminal, or a function of (done, total).
+        progress: True for a bar on the terminal, or a function of (done, total); by default nothing
+            is shown, however long it takes.
         dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they
             open the archive by its path and return numbers only.
         device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass

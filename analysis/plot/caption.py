@@ -73,6 +73,8 @@ def caption_of(
         *_axes(plane, kind, spec, sense),
         _lines(ceilings_of(plane, spec), kind, unit),
     ]
+    if kind == "snapshots":
+        sentences.append("Each line joins the layers at one checkpoint; the last has the marks.")
     if kind == "plane":
         if len(plane.steps) > 1:
             sentences.append("Open ring: first checkpoint; large shape: last.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.text import Text
 
 from infoplane.analysis.plot import style
@@ -26,7 +27,8 @@ LETTERS = {
     "untestable": "?",
     "not comparable": "–",
 }
-"""Letter of the worst verdict of a pair; an empty cell had no finding."""
+"""Letter of the worst verdict of a pair; a white cell had no finding."""
+NO_PAIR = "#dddddd"
 FAILING = ("fault", "violation")
 _LETTER = 4.0
 """Points of a letter of a layer's name."""
@@ -73,7 +75,8 @@ def plot_dpi_matrix(
     Each cell has the letter of the worst verdict.
 
     Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer.
-    ``not comparable`` pairs carry a dash and no colour.
+    ``not comparable`` pairs carry a dash and no colour. A white cell had no finding: the pair is in
+    order, or the estimator is not judged. A grey one is no pair: its row comes after its column.
 
     Args:
         plane: knows the layers.
@@ -87,6 +90,7 @@ def plot_dpi_matrix(
     highest = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
     top = highest if highest > 1e-9 else 1.0
     image = ax.imshow(np.ma.masked_invalid(excess), cmap=heat_map(), vmin=0, vmax=top, gid="matrix")
+    _draw_no_pairs(ax, verdict)
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     bar.set_label("excess [bits]")
     ax.set_xlabel("downstream layer")
@@ -130,6 +134,12 @@ def write_cell(ax: Axes, cell: Cell, words: str, *, dark: bool | np.bool_) -> Te
     )
 
 
+def _draw_no_pairs(ax: Axes, verdict: Sequence[Sequence[str]]) -> None:
+    """Grey the cells below the diagonal in which nothing was found."""
+    cells = np.tril(np.array(verdict) == "", -1)  # (layers, layers)
+    ax.imshow(np.ma.masked_equal(cells, False), cmap=ListedColormap([NO_PAIR]), gid="no-pair")
+
+
 def _draw_square(ax: Axes, cell: Cell, verdict: str) -> None:
     row, column = cell
     ax.plot(
@@ -151,7 +161,9 @@ def _key(verdict: Sequence[Sequence[str]], lettered: bool) -> str:
     The unit, and what the letters or squares in the cells mean.
     """
     found = set[str]().union(*verdict)
-    parts = ["excess [bits]"]
+    parts = ["excess [bits]", "white=no finding"]
+    if len(verdict) > 1:
+        parts.append("grey=no pair")
     if lettered:
         parts += [f"{letter}={key}" for key, letter in LETTERS.items() if key in found]
     elif failing := [key for key in FAILING if key in found]:
