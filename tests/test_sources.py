@@ -447,6 +447,54 @@ def test_the_command_takes_a_declared_chain(
     assert chain.count("declared") == 3 and chain.relation("l0", "l2") == "declared"
 
 
+@pytest.fixture
+def coder(tmp_path: Path) -> list[str]:
+    """The import of an encoder, a bottleneck and a decoder, as one sequential chain."""
+    z = np.random.default_rng(0).normal(size=(12, 3))
+    _npy(tmp_path / "dump", {1: {"enc": z, "bottleneck": z[:, :1], "dec": z}})
+    pattern = "--pattern=step{step}/{layer}.npy"
+    out = str(tmp_path / "run")
+    return ["import", str(tmp_path / "dump"), pattern, "-o", out, "--chain=sequential"]
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["import", "dry run"])
+def test_an_order_of_names_alone_is_said_with_how_to_give_another(
+    coder: list[str], dry: list[str]
+) -> None:
+    told = CliRunner().invoke(app, [*coder, *dry]).output
+    assert "chain: bottleneck > dec > enc" in told and "that of the names alone" in told
+    assert "--layer NAME" in told
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["import", "dry run"])
+def test_an_order_that_was_given_is_printed_as_it_is(coder: list[str], dry: list[str]) -> None:
+    order = ["--layer=enc", "--layer=bottleneck", "--layer=dec"]
+    told = CliRunner().invoke(app, [*coder, *order, *dry]).output
+    assert "chain: enc > bottleneck > dec" in told and "names alone" not in told
+
+
+def test_an_order_by_a_glob_is_one_of_names_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _npy(tmp_path / "dump", {1: dict.fromkeys("ba", np.eye(4))})
+    how: dict[str, Any] = {"pattern": "step{step}/{layer}.npy", "chain": "sequential"}
+    ip.import_run(tmp_path / "dump", to=tmp_path / "run", layers=["*"], **how)
+    assert "chain: a > b" in (said := capsys.readouterr().err) and "names alone" in said
+
+
+def test_the_order_in_an_npz_is_that_in_which_it_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "z.npz", a=np.eye(4), b=np.eye(4))
+    ip.import_run(tmp_path / "z.npz", to=tmp_path / "run", chain="sequential")
+    assert capsys.readouterr().err == "chain: a > b, each computed from the one before alone\n"
+
+
+def test_a_dry_run_shows_declared_pairs(shell: list[str]) -> None:
+    told = CliRunner().invoke(app, [*shell, "--chain=l0,l1", "--chain=l0,l2", "--dry-run"]).output
+    assert "chain: l0 > l1, l0 > l2" in told
+
+
 def test_a_pair_that_is_not_declared_is_not_compared(shell: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*shell, "--chain", "l1,l2"])
     assert done.exit_code == 0, done.output

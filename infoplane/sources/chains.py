@@ -100,6 +100,32 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
     return Chain(tuple(layers), tuple(matrix), tolerance=0.0)
 
 
+def describe_chain(layers: Sequence[str], chain: Declared, *, by_name: bool) -> str:
+    """Return a line that names the layers of a declaration in its order.
+
+    Args:
+        layers: in order of execution.
+        chain: as `declared_chain` takes it; not None.
+        by_name: whether the order is that of names alone, which need not be that of execution.
+
+    Example:
+        >>> describe_chain(["fc1", "fc2", "fc3"], "sequential", by_name=False)
+        'chain: fc1 > fc2 > fc3, each computed from the one before alone'
+    """
+    if isinstance(chain, Chain):
+        return f"chain: as tested in a run, of {' > '.join(chain.layers)}"
+    if chain != "sequential":
+        pairs = _pairs_in_a_row(chain) if isinstance(chain, str) else list(chain or ())
+        return f"chain: {', '.join(f'{first} > {second}' for first, second in pairs)}"
+    line = f"chain: {' > '.join(layers)}, each computed from the one before alone"
+    if by_name and len(layers) > 1:
+        line += (
+            ". This order is that of the names alone, and need not be that of execution: give it "
+            "by layers=[...] (in a shell one --layer NAME for each, in order)"
+        )
+    return line
+
+
 def _checked(layers: Sequence[str], pair: object) -> tuple[str, str]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise InputError(f"chain= expects pairs of layers (first, second), got {pair!r}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,13 +16,14 @@ from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
 from infoplane.archive.label_array import label_array
+from infoplane.display.terminal import say
 from infoplane.errors import InputError
 from infoplane.kinds import ignored_rows
 from infoplane.positions.label_rules import rules_in
 from infoplane.positions.row_request import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
-from infoplane.sources.chains import Declared, declared_chain
+from infoplane.sources.chains import Declared, declared_chain, describe_chain
 from infoplane.sources.formats import READERS, WHOLE, is_array_file, natural, open_arrays
 from infoplane.sources.plan import Import, plan_import, refuse_steps_in_names
 from infoplane.types import Kind
@@ -32,6 +34,8 @@ Given = ArrayLike | str | Path | None
 """An array, a file, or the name of an array in the file that is imported."""
 
 
+_ORDERED = {".npz", ".pt", ".pth"}
+"""Endings of files that keep the order in which their arrays were written."""
 _LABELS = ("labels", "label", "targets", "y")
 
 
@@ -106,6 +110,10 @@ def import_run(
             "split": files.array(split, "split"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
+        chain = options.get("chain")
+        if chain == "sequential":
+            line = describe_chain(list(found.first), chain, by_name=found.by_name)
+            say(line, file=sys.stderr)
         return from_arrays(
             found, to=to, x=shown_x, inputs=shown_inputs, rows=rows, **of_samples, **options
         )
@@ -144,7 +152,8 @@ def preview_import(
             "row_ids": files.array(row_ids, "row_ids"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
-        declared_chain(list(found.first), chain)
+        names = list(found.first)
+        declared_chain(names, chain)
         kind = rows.partition(":")[0]
         unit = f"samples, whose {kind}s are rows" if kind in ("token", "pixel") else "rows"
         lines = [found.describe(unit)]
@@ -156,6 +165,8 @@ def preview_import(
                 if name == "y" and kind == "sample":
                     labels = f", {_kind_of_labels(array, y_kind)} labels"
                 lines.append(f"  {name}: {array.dtype} of shape {array.shape}{labels}")
+        if chain is not None:
+            lines.append(f"  {describe_chain(names, chain, by_name=found.by_name)}")
         return "\n".join(lines)
 
 
@@ -292,7 +303,29 @@ def plan_files(
             f"{names} look like labels and would be layers: give y={names[0]!r} (--labels "
             f"{names[0]}), or choose the layers by layers=[...]"
         )
-    return found
+    return replace(found, by_name=_is_by_name(files, pattern, list(found.first), layers))
+
+
+def _is_by_name(
+    files: _Files, pattern: str | None, names: Sequence[str], layers: Sequence[str] | None
+) -> bool:
+    """Whether nothing but the names of files or arrays gives the order of the layers.
+
+    Args:
+        files: the folder or file.
+        pattern: of step and layer in a name.
+        names: of the layers, in order.
+        layers: as the user names them, one after another or by globs.
+    """
+    if layers is not None and set(names) <= set(layers):
+        return False
+    if files.inside is not None:
+        endings = {files.path.suffix.lower()}
+    elif pattern is None or "{layer}" in pattern:
+        endings = set()  # every file is a layer
+    else:
+        endings = {file.suffix.lower() for _, file in files.listed(pattern)}
+    return not endings & _ORDERED and list(names) == sorted(names, key=natural)
 
 
 def _take_out_samples(by_step: dict[int, dict[str, Any]], files: _Files, pattern: str) -> None:

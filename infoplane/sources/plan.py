@@ -25,10 +25,12 @@ class Import:
     Attributes:
         steps: layers by name, by ascending step.
         left_out: other arrays of a tool that are not stored, with the reason.
+        by_name: whether the order of the layers is that of the names of files or arrays.
     """
 
     steps: Mapping[int, Mapping[str, Rows]]
     left_out: tuple[str, ...] = ()
+    by_name: bool = False
 
     @property
     def first(self) -> Mapping[str, Rows]:
