@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 import infoplane
+from infoplane.commands.usage_hints import usage_hint
 from infoplane.compiling import tell_of_compiling
 from infoplane.display.terminal import say
 from infoplane.errors import DamagedArchive, InfoplaneError
@@ -38,6 +39,7 @@ PYTHON = {
     "chain=": "--chain",
     "layers=[...]": "--layer",
     "strict=False": "--no-strict",
+    "plot_curves draws": "-k curves draws",
 }
 """Keywords of Python in a message, and the option that does the same."""
 KEYWORDS = re.compile(
@@ -45,6 +47,10 @@ KEYWORDS = re.compile(
     r"|(step_from|prefix|entry|mask|row_ids)=)"
 )
 """Keywords with their values, or alone, whose option has the same name."""
+
+
+CURVES = re.compile(r"plot_curves\(plane, estimator='([^']*)'\)")
+"""The picture of an estimator without bits, as it is asked for in Python."""
 
 
 def _say_compiling() -> None:
@@ -92,10 +98,8 @@ class _App(typer.Typer):
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
             command = error.ctx.command_path if error.ctx else "infoplane"
-            say(
-                f"infoplane: {_plain(error.format_message())}; see {command} --help",
-                file=sys.stderr,
-            )
+            message = _plain(error.format_message()) + usage_hint(error)
+            say(f"infoplane: {message}; see {command} --help", file=sys.stderr)
             raise SystemExit(2) from None
         except Exception:
             say(traceback.format_exc(), file=sys.stderr)
@@ -116,7 +120,7 @@ def _in_options(message: str) -> str:
     """Return an error's message with options in place of keywords of Python."""
     for theirs, ours in PYTHON.items():
         message = message.replace(theirs, ours)
-    return KEYWORDS.sub(_as_option, message)
+    return KEYWORDS.sub(_as_option, CURVES.sub(r"-k curves -e \1", message))
 
 
 def _as_option(keyword: re.Match[str]) -> str:

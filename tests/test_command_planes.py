@@ -193,3 +193,41 @@ def test_a_plane_of_the_same_options_under_their_first_key_is_replaced(run: Path
     replace(plane, provenance=rest | {"asked": options}).save(run / "plane.h5", overwrite=True)
     assert call(*command) == 0
     assert call(*command, "--seed", "1") != 0
+
+
+@pytest.mark.parametrize("place", ["plane.h5", "run/plane.h5", "elsewhere/plane.h5"])
+def test_the_check_that_a_measurement_names_finds_the_run(
+    captured: Path, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(captured, tmp_path / "run"))
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    ip.from_arrays(
+        {"a": np.sign(x[:, :1]), "b": x}, y=np.arange(60), x=x, to=run, chain="a,b", overwrite=True
+    )
+    capsys.readouterr()
+    assert call("measure", run, "-e", "exact", "-o", tmp_path / place) == 0
+    measured = capsys.readouterr().out
+    named = measured.replace("\n", " ").partition("Which: infoplane ")[2]
+    capsys.readouterr()
+    assert named and call(*named.split()) in (0, 1)
+    assert "archive not at hand" not in capsys.readouterr().out
+    assert ("--run" in named) == (place == "elsewhere/plane.h5")
+
+
+def test_a_second_estimator_for_comparison_is_said(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("measure", run, "-e", "knn", "--no-check") == 0
+    assert "for comparison also gauss" in (said := capsys.readouterr().err) and "--alone" in said
+
+
+@pytest.mark.parametrize("estimator", ["vinfo:family=linear", "exact"])
+def test_what_has_no_place_on_a_plane_is_drawn_by_another_kind(
+    tmp_path: Path, estimator: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    y = np.arange(60) % 3 if estimator != "exact" else None
+    run = ip.from_arrays({"a": x}, x=x, y=y, to=tmp_path / "run").path
+    plane = ip.measure(run, estimator).save(tmp_path / "p.h5")
+    assert call("plot", plane, "-o", tmp_path / "a.svg", "-e", estimator) == 2
+    assert "-k curves" in (said := capsys.readouterr().err) and "plot_curves" not in said

@@ -34,6 +34,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "empty").mkdir()
     (here / "note.txt").write_text("not an archive", encoding="utf-8")
     np.savez(here / "nothing.npz", y=np.arange(3))
+    np.savez(here / "named.npz", features=x, target=np.arange(60) % 3)
     return here
 
 
@@ -199,6 +200,27 @@ CASES = [
     ("import RUN -o r", "is a run of infoplane"),
     ("demo --out RUN", "is a run; give a folder for the demo's own run"),
     ("calibrate --bank moon", "no such bank: 'moon'"),
+    ("plot RUN -o a.png -e knn:k=7", "measure it first: infoplane measure runs/one/run -e knn:k=7"),
+    ("plot RUN -o a.png -e kn", "did you mean 'knn'?"),
+    (
+        "plot PLANE -o a.png -e knn:k=7",
+        f"{RUN} -e bin:szt -e exact -e knn:k=7 -o {PLANE}",
+    ),
+    (
+        "plot measured -o a.png -e knn:k=7",
+        "measured -e bin:szt -e exact -e knn:k=7 --overwrite",
+    ),
+    ("plot PLANE -o a.png --label y", "infoplane measure RUN --label"),
+    (
+        "capture torch.nn:Tanh -c note.txt packed.h5 -o r",
+        "quote the pattern, --checkpoints '*.txt'",
+    ),
+    ("capture -c empty note.txt packed.h5 -o r", "quote the pattern, --checkpoints '*'"),
+    (
+        "capture torch.nn:Tanh --probe named.npz -o r",
+        "named.npz: holds features, target; expected x (the inputs) and y (the labels), or the "
+        "arguments of the network's forward: input",
+    ),
     ("--versoin", "Possible options: --version"),
 ]
 

@@ -139,7 +139,7 @@ def capture(
             entry=entry,
         )
     network, own_probe = build_model(model, "MODEL")
-    shown, options = (own_probe, {}) if probe is None else read_probe(probe)
+    shown, options = (own_probe, {}) if probe is None else read_probe(probe, network)
     if shown is None:
         raise InputError("no probe: give --probe FILE, or a factory that returns (network, probe)")
     chosen: dict[str, Any] = {  # Any: as `capture` takes them

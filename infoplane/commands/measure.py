@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -170,6 +171,8 @@ def measure(
     prepare(csv)
     tell_read_only(archive)
     added = () if alone or not estimator else companions(estimator)
+    if added:
+        say(f"for comparison also {', '.join(added)}; --alone leaves it out", file=sys.stderr)
     plane = run_measure(
         archive,
         [*estimator, *added] if estimator else None,
@@ -201,7 +204,10 @@ def _check(plane: Plane, archive: Archive, target: Path) -> None:
     from infoplane.types import printable
 
     report = check_dpi(plane, archive=archive, progress=True)
-    which = f". Which: infoplane check {target}" if report.findings else ""
+    behind = replace(plane, file=target.resolve(), run=None).run_path
+    beside = behind is not None and behind.resolve() == archive.path.resolve()
+    run = "" if beside else f" --run {archive.path}"
+    which = f". Which: infoplane check {target}{run}" if report.findings else ""
     say(printable(f"DPI check: {report.tally}{which}", 1000))
 
 

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +87,21 @@ def _importable(module: str) -> Iterator[str]:
         sys.path.remove(place)
 
 
-def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
+def read_probe(
+    path: Path, network: object
+) -> tuple[object, dict[str, Any]]:  # Any: arrays of the recorder
     """Return the probe in a file, and the recorder's options in it (``split``, ``row_ids``).
 
     ``x`` (or ``inputs``) is the only input; other names are arguments of the network. ``y``,
     ``labels``, ``label`` or ``targets`` are the labels.
 
+    Args:
+        path: an ``.npz``, ``.npy``, ``.pt`` or ``.pth`` file.
+        network: that takes the inputs.
+
     Raises:
-        InputError: no such file, another format, or nothing in it.
+        InputError: no such file, another format, nothing in it, or names that are no arguments of
+            the network.
     """
     arrays = _arrays(path)
     options = {name: arrays.pop(name) for name in _PROBE_ROWS if name in arrays}
@@ -104,7 +111,26 @@ def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
         return (arrays[single], None if labels is None else arrays[labels]), options
     if not arrays or set(arrays) == {labels}:
         raise InputError(f"{path}: holds no inputs; it has {list(arrays)}, expected x and y")
+    _require_arguments(path, network, [name for name in arrays if name != labels])
     return arrays, options
+
+
+def _require_arguments(path: Path, network: object, names: Sequence[str]) -> None:
+    """Refuse names of arrays by which the network cannot be called."""
+    from torch import nn
+
+    if not isinstance(network, nn.Module):
+        return
+    try:
+        signature = inspect.signature(network.forward)
+        signature.bind(**dict.fromkeys(names))
+    except ValueError:  # compiled code may have no signature
+        return
+    except TypeError as error:
+        raise InputError(
+            f"{path}: holds {', '.join(names)}; expected x (the inputs) and y (the labels), or the "
+            f"arguments of the network's forward: {', '.join(signature.parameters)} ({error})"
+        ) from error
 
 
 def _of_numpy(path: Path) -> dict[str, Any]:  # Any: arrays

@@ -31,6 +31,7 @@ def plane_of(
     run: Path | None = None,
     workers: int = 1,
     doing: str = "drawn",
+    needed: str = "",
 ) -> Plane:
     """Return the plane at a path.
 
@@ -43,9 +44,10 @@ def plane_of(
         run: for a plane: its run.
         workers: threads for measuring.
         doing: verb of the message that names the stored plane, such as ``drawn``.
+        needed: a spec without which the run is not measured; empty for none.
 
     Raises:
-        InputError: an estimator that the plane does not have.
+        InputError: an estimator that the plane does not have, or the one that is needed.
     """
     from infoplane.analysis.measuring.measure import measure
     from infoplane.plane import Plane
@@ -56,11 +58,32 @@ def plane_of(
     archive = open_run(subject, run=run)
     stored = None if estimators else stored_plane(archive)
     if stored is None:
+        specs = _chosen_with(archive, needed) if needed else estimators or None
         tell_read_only(archive)
-        return measure(archive, estimators or None, workers=workers, progress=True)
-    specs = printable(", ".join(stored.estimators), 300)
-    say(f"{doing}: {stored.file}, measured by {specs}", file=sys.stderr)
+        return measure(archive, specs, workers=workers, progress=True)
+    names = printable(", ".join(stored.estimators), 300)
+    say(f"{doing}: {stored.file}, measured by {names}", file=sys.stderr)
     return stored
+
+
+def _chosen_with(archive: Archive, needed: str) -> Sequence[str]:
+    """Return the estimators chosen for a run.
+
+    Raises:
+        InputError: the one that is needed is not among them; with the command that measures it.
+        SpecError: it is no estimator.
+    """
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.measuring.measure import say_choice
+
+    parse(needed)
+    chosen = say_choice(archive).specs
+    if full_spec(needed) not in map(full_spec, chosen):
+        raise InputError(
+            f"{archive.path} is not measured by {needed!r}; measure it first: infoplane measure "
+            f"{archive.path} -e {needed}"
+        )
+    return chosen
 
 
 def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
@@ -84,9 +107,26 @@ def spec_in(plane: Plane, spec: str) -> str:
     if full not in plane.estimators:
         raise InputError(
             f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; measure the run "
-            f"with -e {spec} to get it{did_you_mean(spec, plane.estimators)}"
+            f"with -e {spec} to get it{_command_for(plane, spec)}"
+            f"{did_you_mean(spec, plane.estimators)}"
         )
     return full
+
+
+def _command_for(plane: Plane, spec: str) -> str:
+    """Return the command that measures one more estimator; nothing for what is no spec."""
+    from infoplane.analysis.estimators.spec import parse
+
+    try:
+        parse(spec)
+    except SpecError:
+        return ""
+    run = plane.run_path
+    usual = None if run is None else _plane_file(run).resolve()
+    elsewhere = plane.file is not None and plane.file.resolve() != usual
+    place = f"-o {plane.file}" if elsewhere else "--overwrite"
+    specs = " ".join(f"-e {name}" for name in (*plane.estimators, spec))
+    return f": infoplane measure {run or 'RUN'} {specs} {place}"
 
 
 def full_spec(spec: str) -> str:

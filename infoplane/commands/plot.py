@@ -189,7 +189,7 @@ def _draw_plane(
     from infoplane.analysis.plot.labels import choose_estimator
     from infoplane.commands.planes import plane_of, spec_in
 
-    plane = plane_of(subject, run=run)
+    plane = plane_of(subject, run=run, needed=estimator)
     if estimator:
         estimator = spec_in(plane, estimator)
     elif kind in STEPPED:
