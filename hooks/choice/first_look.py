@@ -24,6 +24,7 @@ from infoplane.hooks.network.isolate import device_of, dtype_of
 from infoplane.hooks.network.own_hooks import OwnHooks
 from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.options import Options
+from infoplane.hooks.probing.batches import TAKEN_AS_LABELS
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Probe, batch_size_for, call
 from infoplane.user_warning import warn_user
@@ -332,7 +333,7 @@ def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:
     None elsewhere.
     """
     decoding = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
-    return [note for note in probe.notes if "taken as y" in note] if decoding else []
+    return [note for note in probe.notes if TAKEN_AS_LABELS in note] if decoding else []
 
 
 def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Options) -> Iterator[str]:

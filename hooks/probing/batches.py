@@ -91,6 +91,10 @@ def _is_array(value: object) -> bool:
     return isinstance(value, (Tensor, np.ndarray))
 
 
+TAKEN_AS_LABELS = "is taken as the labels y"
+"""Part of the note on labels that were found in a batch."""
+
+
 def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     """Read keyword arguments, and the labels that are among them."""
     label = _label_key(batch)
@@ -98,7 +102,7 @@ def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
     if label is None:
         return Part(inputs, None)
     note = (
-        f"batch[{label!r}] is taken as the labels y, and the network is called without it; "
+        f"batch[{label!r}] {TAKEN_AS_LABELS}, and the network is called without it; "
         f"probe=({{..., {label!r}: ...}}, y) gives them to the network too"
     )
     return Part(inputs, as_labels(batch[label]), (note,))
