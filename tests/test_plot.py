@@ -152,7 +152,7 @@ def test_flags_join_the_two_layers_at_their_checkpoint() -> None:
     assert segment[0] == pytest.approx([11.8, 0.7]) and segment[1] == pytest.approx(
         [11.1 - 0.8, 0.69]
     )
-    assert "violation: 1" in [t.get_text() for t in ax.get_legend().get_texts()]
+    assert "violation: 1 finding" in [t.get_text() for t in ax.get_legend().get_texts()]
 
 
 def test_not_comparable_and_untestable_are_never_drawn_as_flags() -> None:
@@ -627,12 +627,15 @@ def test_a_finding_under_a_mark_gets_a_ring_and_a_long_one_a_line() -> None:
     (ring,), (line,) = artists(ax, "ring-estimator"), artists(ax, "flag-estimator")
     assert len(ring.get_offsets()) == 1 and len(line.get_segments()) == 1  # type: ignore[attr-defined]
     (entry,) = [e for e in ax.get_legend().legend_handles if "estimator" in str(e.get_label())]  # type: ignore[union-attr]
-    assert entry.get_marker() == "o" and entry.get_label() == "estimator: 2"  # type: ignore[union-attr]
+    assert entry.get_marker() == "o" and entry.get_label() == "estimator: 2 findings"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
     ("verdict", "segments", "words"),
-    [("estimator", 60, "estimator: 300 (60 drawn)"), ("fault", 300, "fault: 300")],
+    [
+        ("estimator", 60, "estimator: 300 findings (60 drawn)"),
+        ("fault", 300, "fault: 300 findings"),
+    ],
 )
 def test_many_findings_bury_no_points_unless_they_fail_the_check(
     verdict: str, segments: int, words: str
@@ -739,3 +742,37 @@ def test_colours_of_planes_side_by_side_mean_the_same_steps() -> None:
     limits = [artists(ax, "path-0")[0].norm.vmax for ax in figure.axes[:2]]  # type: ignore[attr-defined]
     assert limits == [8000, 8000]
     assert len(figure.axes) == 3  # one scale for both
+
+
+def without_across(plane: Plane, *cells: tuple[str, int]) -> Plane:
+    """Return the plane without I(X;Z) of some layers at some steps."""
+    kept = [
+        point
+        for point in plane
+        if point.quantity != "i_xz" or (point.layer, point.step) not in cells
+    ]
+    return replace(plane, points=tuple(kept))
+
+
+def test_layers_keep_their_number_and_shape_where_others_are_not_measured() -> None:
+    whole = make_plane(["a", "b", "c"])
+    part = without_across(whole, *(("a", step) for step in STEPS))
+    full, ax = plot_plane(whole, ax=fresh()), plot_plane(part, ax=fresh())
+    assert [number.get_text() for number in artists(ax, "number-")] == ["2", "3"]  # type: ignore[attr-defined]
+    for layer in ("last-1", "last-2"):
+        assert artists(ax, layer)[0].get_marker() == artists(full, layer)[0].get_marker()  # type: ignore[attr-defined]
+
+
+def test_the_legend_and_the_caption_say_which_layers_have_no_point() -> None:
+    part = without_across(make_plane(["a", "b"]), *(("a", step) for step in STEPS))
+    legend = plot_plane(part, ax=fresh()).get_legend()
+    assert "1  a: no I(X;Z)" in [text.get_text() for text in legend.get_texts()]  # type: ignore[union-attr]
+    assert "(1 a: no I(X;Z), 2 b)" in caption_of(part)
+
+
+def test_a_checkpoint_without_a_point_is_a_gap_in_the_line() -> None:
+    plane = make_plane(["a", "b"])
+    ax = plot_plane(without_across(plane, ("a", STEPS[2])), ax=fresh())
+    whole, broken = artists(ax, "path-1")[0], artists(ax, "path-0")[0]
+    assert len(whole.get_segments()) == len(STEPS) - 1  # type: ignore[attr-defined]
+    assert len(broken.get_segments()) == len(STEPS) - 3  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from infoplane.analysis.plot.labels import (
 )
 from infoplane.analysis.plot.marks import MARKS, marks_of
 from infoplane.analysis.plot.names import layer_labels, layer_marks
-from infoplane.analysis.plot.trajectory import Trajectory, flag_segments, trajectories
+from infoplane.analysis.plot.trajectory import Trajectory, flag_segments, not_drawn, trajectories
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
@@ -86,11 +86,13 @@ def caption_of(
 
 
 def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory], *, by_depth: bool) -> str:
-    layers = [path.layer for path in paths] or list(plane.layers)
-    marks = layer_marks(layers)
+    layers = plane.layers
+    missing = {} if kind == "curves" else not_drawn(plane, spec, paths)
+    labels = layer_labels(plane, layers, 40, estimator=spec)
     words = []
-    for mark, label in zip(marks, layer_labels(plane, layers, 40, estimator=spec), strict=True):
-        words.append(label if mark == label or kind != "plane" else f"{mark} {label}")
+    for layer, mark, label in zip(layers, layer_marks(layers), labels, strict=True):
+        word = label if mark == label or kind != "plane" else f"{mark} {label}"
+        words.append(f"{word}: {missing[layer]}" if layer in missing else word)
     more = [f"and {len(words) - _MOST_LAYERS} more"] if len(words) > _MOST_LAYERS else []
     listed = ", ".join(words[:_MOST_LAYERS] + more)
     depth = depth_of(plane, layers) if by_depth else None

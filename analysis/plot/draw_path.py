@@ -71,11 +71,13 @@ def draw_path(
 def _draw_line(ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap) -> None:
     points = np.column_stack([path.x, path.y])  # (steps, 2)
     segments = np.stack([points[:-1], points[1:]], axis=1)  # (steps - 1, 2, 2)
+    between = list(itertools.pairwise(path.steps))
+    whole = [not any(low < lost < high for lost in path.refused) for low, high in between]
     lines = LineCollection(
-        list(segments),
+        list(segments[whole]),
         cmap=colours,
         norm=norm,
-        array=path.steps[1:],
+        array=np.asarray(path.steps[1:])[whole],
         linewidths=1.1,
         alpha=0.85,
         zorder=2,

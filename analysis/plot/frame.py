@@ -13,12 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.depth import Depth
 from infoplane.analysis.plot.fonts import drawable, wrap_label
 from infoplane.analysis.plot.labels import Ceilings, ceiling_text
 from infoplane.analysis.plot.layout import below, height_points, settle, width_points
 from infoplane.analysis.plot.marks import MARKS
-from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.step_axis import step_norm, step_text, step_ticks
 from infoplane.analysis.plot.tones import VERDICT_COLOURS, colour_map
@@ -234,35 +232,31 @@ def draw_step_scale(ax: Axes, steps: Sequence[int], log: bool | None) -> Axes:
 
 
 def number_ends(
-    ax: Axes, paths: Sequence[Trajectory], chosen: Sequence[int], depth: Depth | None = None
+    ax: Axes, paths: Sequence[Trajectory], chosen: Sequence[int], marks: Sequence[str]
 ) -> None:
-    """Write the layer's number beside its last mark, moved aside where they collide.
-
-    Where names are numbers, the name is written.
+    """Write what tells a layer beside its last mark, moved aside where they collide.
 
     Args:
         ax: the Axes.
         paths: what is drawn.
         chosen: places of the layers that are numbered.
-        depth: the layers by depth: then the number of the block.
+        marks: of all layers of the picture, `infoplane.analysis.plot.names.layer_marks`.
     """
-    marks = layer_marks([path.layer for path in paths])
-    if depth is not None:
-        marks = [drawable(place.mark) for place in depth.places]
+    numbered = [path for path in paths if path.place in chosen]
     figure = style.figure_of(ax)
     settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
-    ends = [paths[index].end for index in chosen]
+    ends = [path.end for path in numbered]
     anchors = [tuple(ax.transData.transform(end) / scale) for end in ends]
-    sizes = [(4.6 * len(marks[index]) + 1, 7.5) for index in chosen]
+    sizes = [(4.6 * len(marks[path.place]) + 1, 7.5) for path in numbered]
     extent = ax.get_window_extent()
     frame = (extent.x0 / scale, extent.y0 / scale, extent.x1 / scale, extent.y1 / scale)
     words = [tuple(np.array(text.get_window_extent().extents) / scale) for text in ax.texts]
     centres = place_labels(anchors, sizes, frame, obstacles=words)
-    for index, end, (x, y), centre in zip(chosen, ends, anchors, centres, strict=True):
+    for path, (x, y), centre in zip(numbered, anchors, centres, strict=True):
         if extent.contains(x * scale, y * scale):
             shift = (centre[0] - x, centre[1] - y)
-            _draw_number(ax, marks[index], end, shift, f"number-{index}")
+            _draw_number(ax, marks[path.place], path.end, shift, f"number-{path.place}")
 
 
 def _draw_number(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 from matplotlib.legend import Legend as MatplotlibLegend
@@ -45,11 +45,12 @@ class Legend:
     """What a legend lists.
 
     Attributes:
-        layers: names of the layers that are drawn, in order.
+        layers: names of the layers of the picture, in order.
         marks: keys of `MARKS`.
         flags: entries of the findings that are drawn.
         depth: the layers by depth, where they are drawn so.
         bands: whether every layer has a band of its own colour.
+        missing: by layer what keeps it from being drawn.
     """
 
     layers: Sequence[str]
@@ -57,6 +58,7 @@ class Legend:
     flags: Sequence[Line2D] = ()
     depth: Depth | None = None
     bands: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def layers_to_name(ax: Axes, count: int, depth: Depth | None = None, *, most: int = 0) -> list[int]:
@@ -169,10 +171,15 @@ def legend_entries(
     """
     if legend.depth is not None:
         layers = _of_parts(legend.depth, _WIDE if size == "page" else _CUT[size])
+        if legend.missing:
+            share = f"{len(legend.missing)} of {len(legend.layers)} layers not drawn"
+            layers.append(Line2D([], [], ls="none", label=share))
     else:
         letters = _WIDE if len(legend.layers) <= _FEW[size] else _CUT[size]
         labels = layer_labels(plane, legend.layers, letters, estimator=spec)
         words = [drawable(text) for text in numbered_names(legend.layers, labels)]
+        for index, layer in enumerate(legend.layers):
+            words[index] += f": {legend.missing[layer]}" if layer in legend.missing else ""
         layers = [_of_layer(index, words[index], band=legend.bands) for index in places]
         if len(places) < len(words):
             share = f"{len(places)} of {len(words)} layers named"

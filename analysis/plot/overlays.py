@@ -18,7 +18,7 @@ from infoplane.analysis.plot.draw_path import MARK_POINTS
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.analysis.plot.tones import VERDICT_COLOURS
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
-from infoplane.types import Verdict
+from infoplane.types import Verdict, counted
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
@@ -53,7 +53,7 @@ def draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     lines = LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
     ax.add_collection(lines)
     drawn = f" ({len(points)} drawn)" if apart > 1 else ""
-    label = f"{verdict}: {len(pairs)}{drawn}"
+    label = f"{verdict}: {counted(len(pairs), 'finding')}{drawn}"
     entry = Line2D([], [], color=colour, lw=width, ls=dash, label=label)
     if covered.any():
         x, y = points[covered].mean(axis=1).T
@@ -73,12 +73,14 @@ def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str,
         paths: of the layers.
         raised_bits: by layer what its bound is raised to, in bits.
     """
-    for index, path in enumerate(paths):
+    for path in paths:
         raised = raised_bits.get(path.layer)
         if raised is not None:
             x, y = path.end
             arrow = MARKS["raised"].look
-            ax.plot([x, x], [y, raised], markevery=[1], zorder=4, gid=f"tightened-{index}", **arrow)
+            ax.plot(
+                [x, x], [y, raised], markevery=[1], zorder=4, gid=f"tightened-{path.place}", **arrow
+            )
 
 
 def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
@@ -89,13 +91,13 @@ def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invaria
         paths: of the layers.
         found: results of one estimator.
     """
-    places = {path.layer: index for index, path in enumerate(paths)}
+    known = {path.layer: path for path in paths}
     for result in found:
-        if result.layer not in places:
+        if result.layer not in known:
             continue
-        index = places[result.layer]
-        x, y = paths[index].end
+        path = known[result.layer]
+        x, y = path.end
         xs, ys = [x, x], [y - result.error, y + result.error]
         if result.quantity == "i_xz":
             xs, ys = [x - result.error, x + result.error], [y, y]
-        ax.plot(xs, ys, zorder=1, gid=f"notation-{index}", **MARKS["notation"].look)
+        ax.plot(xs, ys, zorder=1, gid=f"notation-{path.place}", **MARKS["notation"].look)

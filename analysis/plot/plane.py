@@ -12,6 +12,7 @@ from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import Depth, depth_of
 from infoplane.analysis.plot.draw_path import draw_path, mark_points
+from infoplane.analysis.plot.fonts import drawable
 from infoplane.analysis.plot.frame import (
     draw_frame,
     draw_heading,
@@ -31,12 +32,14 @@ from infoplane.analysis.plot.legend import (
     layers_to_name,
 )
 from infoplane.analysis.plot.marks import marks_of
+from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.overlays import draw_flag, draw_notation, draw_raised
 from infoplane.analysis.plot.step_axis import step_norm
 from infoplane.analysis.plot.tones import colour_map
 from infoplane.analysis.plot.trajectory import (
     Trajectory,
     flag_segments,
+    not_drawn,
     require_paths,
     steps_of,
 )
@@ -116,23 +119,24 @@ def plot_plane(
     paths = require_paths(plane.select(layer=layers), spec, sense)
     known = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]
-    depth = depth_of(shown, [path.layer for path in paths])
+    depth = depth_of(shown, shown.layers)
     canvas = Canvas(style.new_axes(ax), view or View(), log, steps, colour_bar, depth=depth)
     canvas.draw(paths, ceilings_of(shown, spec), known, axes_labels(shown, paths[0], spec))
     segments = flag_segments(paths, report, spec, flags)
     flagged = [draw_flag(canvas.ax, verdict, pairs) for verdict, pairs in segments.items()]
     draw_raised(canvas.ax, paths, known.raised_bits)
     draw_notation(canvas.ax, paths, notation)
-    places = layers_to_name(canvas.ax, len(paths), depth)
+    places = layers_to_name(canvas.ax, len(shown.layers), depth)
     if legend:
         grows = ax is None if grow is None else grow
-        names = [path.layer for path in paths]
-        moved = any(found.layer in names for found in notation)
-        listed = Legend(names, marks_of(paths, known, notation=moved), flagged, depth)
+        drawn = {path.layer for path in paths}
+        moved = any(found.layer in drawn for found in notation)
+        marks, missing = marks_of(paths, known, notation=moved), not_drawn(shown, spec, paths)
+        listed = Legend(shown.layers, marks, flagged, depth, missing=missing)
         places = draw_legend(canvas.ax, shown, listed, spec, cut=not grows)
         if grows:
             keep_shape(canvas.ax)
-    canvas.finish(paths, known, places)
+    canvas.finish(paths, known, places, shown.layers)
     return canvas.ax
 
 
@@ -192,12 +196,12 @@ class Canvas:
         steps = self.steps or steps_of(paths)
         norm, colours = step_norm(steps, self.log), colour_map()
         size = mark_points(len(paths))
-        for index, path in enumerate(paths):
-            shape = index if self.depth is None else self.depth.shape(index)
-            draw_path(self.ax, path, index, norm, colours, size=size, shape=shape)
+        for path in paths:
+            shape = path.place if self.depth is None else self.depth.shape(path.place)
+            draw_path(self.ax, path, path.place, norm, colours, size=size, shape=shape)
         stream = [] if self.depth is None else self.depth.stream()
-        if len(stream) > 1:
-            ends = [paths[index].end for index in stream]
+        ends = [path.end for path in paths if path.place in stream]
+        if len(ends) > 1:
             self.ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line
         draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
         scale = None
@@ -211,7 +215,11 @@ class Canvas:
             label_up(self.ax, self.labels[1])
 
     def finish(
-        self, paths: Sequence[Trajectory], caveats: Caveats, numbered: Sequence[int]
+        self,
+        paths: Sequence[Trajectory],
+        caveats: Caveats,
+        numbered: Sequence[int],
+        layers: Sequence[str],
     ) -> None:
         """Write heading, label up and numbers, which need the room that the legend has left.
 
@@ -219,6 +227,7 @@ class Canvas:
             paths: what is drawn.
             caveats: what is written above.
             numbered: places of the layers whose last marks are numbered.
+            layers: names of all layers of the picture.
         """
         room = self.width + (
             40 if self.colour_bar else -10
@@ -226,4 +235,7 @@ class Canvas:
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
         lower_ceiling(self.ax)
-        number_ends(self.ax, paths, numbered, self.depth)
+        marks = layer_marks(layers)
+        if self.depth is not None:
+            marks = [drawable(place.mark) for place in self.depth.places]
+        number_ends(self.ax, paths, numbered, marks)

@@ -68,6 +68,7 @@ def pooled_paths(
             tuple(map(bool, mostly_saturated(across, planes)[of_x])),
             (sense_of(across, planes), sense_of(up, planes)),
             runs=tuple(tuple(map(tuple, of_step)) for of_step in runs.swapaxes(0, 1).tolist()),
+            place=len(paths),
         )
         paths.append(path)
     return paths
@@ -129,9 +130,10 @@ def plot_pooled(
     words = f", {centre} of {len(planes)} runs"
     across, up = axes_labels(plane, paths[0], spec)
     canvas.draw(paths, ceilings_of(plane, spec), Caveats(), (across + words, up + words))
-    legend = Legend([path.layer for path in paths], marks_of(paths), bands=True)
+    names = [path.layer for path in paths]
+    legend = Legend(names, marks_of(paths), bands=True)
     places = draw_legend(canvas.ax, plane, legend, spec, cut=not grows)
     if grows:
         keep_shape(canvas.ax)
-    canvas.finish(paths, Caveats(), places)
+    canvas.finish(paths, Caveats(), places, names)
     return canvas.ax

@@ -18,7 +18,7 @@ from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.names import short_names
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
-from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.plot.trajectory import not_drawn, trajectories
 from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -96,11 +96,13 @@ def draw_shared_legend(
     """
     paths = [trajectories(plane, choose_estimator(plane, estimator), sense) for plane in planes]
     first = planes[0]
-    names = [path.layer for path in paths[0]]
-    marks = marks_of(list(itertools.chain(*paths)))
-    listed = Legend(names, marks, depth=depth_of(first, names))
-    places = layers_to_name(figure.axes[0], len(names), listed.depth)
-    handles = legend_entries(first, listed, places, choose_estimator(first, estimator))
+    drawn = list(itertools.chain(*paths))
+    spec = choose_estimator(first, estimator)
+    missing = not_drawn(first, spec, drawn)
+    depth = depth_of(first, first.layers)
+    listed = Legend(first.layers, marks_of(drawn), depth=depth, missing=missing)
+    places = layers_to_name(figure.axes[0], len(first.layers), depth)
+    handles = legend_entries(first, listed, places, spec)
     plain_legend(
         figure,
         handles,

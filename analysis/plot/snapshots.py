@@ -20,10 +20,11 @@ from infoplane.analysis.plot.frame import (
 from infoplane.analysis.plot.labels import ceilings_of, choose_estimator
 from infoplane.analysis.plot.layout import settle
 from infoplane.analysis.plot.legend import Legend, draw_legend
+from infoplane.analysis.plot.names import layer_marks
 from infoplane.analysis.plot.plane import axes_labels
 from infoplane.analysis.plot.step_axis import step_norm
 from infoplane.analysis.plot.tones import colour_map, marker
-from infoplane.analysis.plot.trajectory import Trajectory, require_paths, steps_of
+from infoplane.analysis.plot.trajectory import Trajectory, not_drawn, require_paths, steps_of
 from infoplane.analysis.plot.view import View
 from infoplane.plane import Plane
 
@@ -65,11 +66,11 @@ def plot_snapshots(
     across, up = axes_labels(plane, paths[0], spec)
     settle(style.figure_of(ax))
     label_across(ax, view.text(across), scale)
-    listed = Legend([path.layer for path in paths], ())
+    listed = Legend(plane.layers, (), missing=not_drawn(plane, spec, paths))
     places = draw_legend(ax, plane, listed, spec, cut=of_reader)
     label_up(ax, view.text(up))
     lower_ceiling(ax)
-    number_ends(ax, paths, places)
+    number_ends(ax, paths, places, layer_marks(plane.layers))
     return ax
 
 
@@ -95,13 +96,13 @@ def _draw_lines(
         gid="snapshots",
     )
     ax.add_collection(lines)
-    for index, path in enumerate(paths):
+    for path in paths:
         ax.plot(
             *path.end,
-            marker(index),
+            marker(path.place),
             ms=5,
             mfc=colours(norm(path.steps[-1])),
             mec="black",
             mew=0.7,
-            gid=f"last-{index}",
+            gid=f"last-{path.place}",
         )

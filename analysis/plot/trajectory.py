@@ -5,6 +5,7 @@ The arithmetic of the picture. No matplotlib.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ class Trajectory:
         x_bars, y_bars: intervals of either value; None where there is none. Empty when there are
             none at all.
         runs: of a path pooled over runs, for every checkpoint the points of the runs.
+        place: of the layer among those of the picture, which is its number and shape.
+        refused: checkpoints that were not measured; the line has a gap there.
     """
 
     layer: str
@@ -64,6 +67,8 @@ class Trajectory:
     x_bars: tuple[Interval | None, ...] = ()
     y_bars: tuple[Interval | None, ...] = ()
     runs: tuple[tuple[tuple[float, float], ...], ...] = ()
+    place: int = 0
+    refused: tuple[int, ...] = ()
 
     @property
     def end(self) -> tuple[float, float]:
@@ -78,14 +83,14 @@ class Trajectory:
         return self.x[index], self.y[index]
 
     def extent(self) -> tuple[list[float], list[float]]:
-        """Return all values across and up, ends of bars included: what the axes must hold."""
+        """Return all values across and up that the axes must hold, those of bars and bands too."""
         across, up = list(self.x), list(self.y)
         for points in self.runs:
             across += [x for x, _ in points]
             up += [y for _, y in points]
         for bar in self.x_bars:
             across += bar or ()
-        for bar in self.y_bars:
+        for bar in (*self.y_bars, self.null):
             up += bar or ()
         return across, up
 
@@ -101,7 +106,11 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         sense: exact, point, upper or lower; None takes the first that is present.
     """
     paths = []
-    for layer in plane.layers:
+    lost = defaultdict[str, set[int]](set)
+    for failure in plane.failures:
+        if failure.estimator == estimator:
+            lost[failure.layer].add(failure.step)
+    for place, layer in enumerate(plane.layers):
         across = dict(zip(*plane.series(layer, "i_xz", estimator, sense), strict=True))
         up = dict(zip(*plane.series(layer, "i_zy", estimator, sense), strict=True))
         steps = tuple(step for step in across if step in up)
@@ -120,9 +129,33 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
             None if null is None else (null.low, null.high),
             tuple(map(interval_of, of_x)),
             tuple(map(interval_of, of_y)),
+            place=place,
+            refused=tuple(sorted({*across, *up, *lost[layer]}.difference(steps))),
         )
         paths.append(path)
     return paths
+
+
+def not_drawn(plane: Plane, estimator: str, paths: Sequence[Trajectory]) -> dict[str, str]:
+    """Return what keeps layers of a plane from having a path: ``no I(X;Z)``, by layer.
+
+    Args:
+        plane: what was measured.
+        estimator: the spec that is drawn.
+        paths: of the layers that have one.
+    """
+    drawn = {path.layer for path in paths}
+    given = {(point.layer, point.quantity) for point in plane if point.estimator == estimator}
+    reasons = {}
+    for layer in plane.layers:
+        if layer in drawn:
+            continue
+        reasons[layer] = "not measured"
+        if (layer, "i_zy") in given:
+            reasons[layer] = "no I(X;Z)"
+        elif (layer, "i_xz") in given:
+            reasons[layer] = plane.row_info.name("no I(Z;Y)")
+    return reasons
 
 
 def require_paths(plane: Plane, estimator: str, sense: str | None) -> list[Trajectory]:
