@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.plot import caption_of, plot_curves, plot_plane, style
 from infoplane.analysis.plot.labels import ceilings_of
-from infoplane.plane import Plane
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate
 
 ROWS = 300
 
@@ -68,3 +71,15 @@ def test_repeated_values_of_a_target_are_the_ceiling_of_exact_codes(tmp_path: Pa
     assert point.estimate.ceiling_bits == pytest.approx(entropy)
     assert point.estimate.saturated and point.bits == pytest.approx(entropy)
     assert f"H(Y) = {entropy:.4g} bits" in caption_of(plane, estimator="exact")
+
+
+@pytest.mark.parametrize(("rows", "width"), [(4096, 0.5), (256, 0.4)])
+def test_the_shade_holds_what_is_saturated(rows: int, width: float) -> None:
+    ceiling = math.log2(rows)
+    points = [
+        Point(0, "a", quantity, Estimate(1.0, rows, "bin:szt", ceiling_bits=ceiling))
+        for quantity in ("i_xz", "i_zy")
+    ]
+    ax = plot_plane(Plane(tuple(points), ("a",), rows, 1.0), ax=Figure().add_subplot())
+    (shade,) = [patch for patch in ax.patches if patch.get_gid() == "saturated"]
+    assert shade.get_x() == pytest.approx(ceiling - width)  # type: ignore[attr-defined]

@@ -288,3 +288,12 @@ def test_a_drop_is_not_spoken_of_where_there_is_one_checkpoint() -> None:
     points = [point("a", "i_xz", 3.0, step) for step in (0, 1)]
     assert any("Drops from a peak" in text for text in head_of(plane_with(points))[1])
     assert not any("Drops from a peak" in text for text in head_of(plane_with(points[:1]))[1])
+
+
+def test_exact_codes_that_never_change_are_one_number() -> None:
+    points = [
+        Point(0, "a", q, Estimate(9.0, N, "exact", sense="exact", ceiling_bits=9.0))  # type: ignore[arg-type]
+        for q in ("i_xz", "i_zy")
+    ]
+    text = str(page_data(Plane(tuple(points), ("a",), N))["shows"])
+    assert "H(Z) is 9 bits at all layers and checkpoints" in text

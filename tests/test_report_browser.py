@@ -683,3 +683,23 @@ def test_show_goes_to_the_bound_that_has_the_finding(bounded: Watched) -> None:
         "lower",
         "1",
     ]
+
+
+def test_ticks_of_steps_are_powers_of_ten_whatever_the_first_step(opened: Watched) -> None:
+    opened.page.evaluate("() => { D.steps = [1, 10, 100, 380]; }")
+    assert opened.page.evaluate("tickTexts()") == ["1", "10", "100"]
+
+
+def test_the_axis_of_a_metric_has_its_name(browser: Any, tmp_path: Path) -> None:
+    plane = replace(make_plane(), metrics={step: {"mse": 0.5} for step in (0, 1, 10, 100, 1000)})
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane))
+    title = "document.getElementById('curve-m').layout.yaxis.title.text"
+    assert shown.page.evaluate(title) == "mse"
+    shown.close()
+
+
+def test_the_heading_of_the_numbers_names_exact_once(opened: Watched) -> None:
+    opened.page.evaluate(
+        "() => { D.views[S.view].spec = D.views[S.view].sense = 'exact'; label(); }"
+    )
+    assert opened.page.text_content("#at").endswith(", exact")

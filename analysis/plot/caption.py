@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from infoplane.analysis.plot.depth import depth_of
 from infoplane.analysis.plot.labels import (
     QUANTITIES,
+    UNITS,
     Ceilings,
     axis_of,
     ceiling_name,
@@ -22,6 +23,7 @@ from infoplane.analysis.plot.names import layer_labels, layer_marks
 from infoplane.analysis.plot.trajectory import Trajectory, flag_segments, not_drawn, trajectories
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
+from infoplane.types.estimate import saturation_width
 
 if TYPE_CHECKING:
     from infoplane.analysis.caveats import Caveats
@@ -64,7 +66,7 @@ def caption_of(
         >>> print(caption_of(plane))  # doctest: +NORMALIZE_WHITESPACE
         Information plane of 1 layer (1 fc) at step 0, N=64. Across: H(bin(Z)) [bits], 30 bins on
         [-1,1], bin:szt. Up: I(bin(Z);Y) [bits], 30 bins on [-1,1], bin:szt. Dashed: log2 N = 6
-        bits, H(Y) = 1 bits; shaded: within half a bit of log2 N.
+        bits, H(Y) = 1 bits; shaded: within 0.3 bits of log2 N.
     """
     spec = choose_estimator(plane, estimator, in_bits=kind == "plane")
     paths = trajectories(plane, spec, sense)
@@ -128,7 +130,10 @@ def _lines(ceilings: Ceilings, kind: str, unit: str) -> str:
     """Return what the dashed lines are."""
     known = [ceiling for ceiling in ceilings.values() if ceiling.bits is not None]
     lines = [f"{ceiling_text(ceiling, unit)} {unit}" for ceiling in known]
-    shaded = f"; shaded: within half a bit of {ceiling_name(ceilings['i_xz'], unit)}"
+    across = ceilings["i_xz"]
+    width = saturation_width(across.bits or 0.0)
+    words = "half a bit" if width == 0.5 else f"{width * UNITS[unit]:.2g} {unit}"
+    shaded = f"; shaded: within {words} of {ceiling_name(across, unit)}"
     return f"Dashed: {', '.join(lines)}{shaded if kind != 'curves' else ''}."
 
 

@@ -23,6 +23,7 @@ from infoplane.analysis.plot.tones import VERDICT_COLOURS, colour_map
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.analysis.plot.view import View
 from infoplane.plane import Ceiling
+from infoplane.types.estimate import saturation_width
 
 _LINE: style.Look = {"color": "#555555", "lw": 0.8, "ls": "--", "zorder": 0}
 _NOTE: style.Look = {
@@ -32,8 +33,6 @@ _NOTE: style.Look = {
     "annotation_clip": True,
     "textcoords": "offset points",
 }
-SATURATED_BITS = 0.5
-"""Width of the band below log2 N that is shaded."""
 
 
 def draw_frame(
@@ -98,7 +97,7 @@ def _draw_ceiling_across(ax: Axes, ceiling: Ceiling, view: View) -> None:
         return
     ax.axvline(ceiling.bits, gid="log2n", **_LINE)
     ax.axvspan(
-        ceiling.bits - SATURATED_BITS,
+        ceiling.bits - saturation_width(ceiling.bits),
         ceiling.bits,
         color="#bbbbbb",
         alpha=0.25,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.plot.caption import caption_of
 from infoplane.analysis.plot.labels import axis_of, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.marks import MARKS
@@ -17,6 +18,7 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Estimate
 from infoplane.types.arrays import Json
+from infoplane.types.estimate import saturation_width
 
 Table = Mapping[str, Sequence[Mapping[str, object]]]
 """Extra tables of a page: title -> rows."""
@@ -48,6 +50,7 @@ def page_data(
     steps = sorted({*plane.steps, *plane.metrics})
     places = {step: place for place, step in enumerate(steps)}
     judged = judged or Judged()
+    ceiling = plane.ceilings["i_xz"].bits or 0.0
     shows, cannot = sentences_of(plane, report, tested=judged.phases is not None)
     shows += [Sentence(text) for text in judged.sentences()]
     marks = {key: {"text": mark.meaning, "symbol": mark.symbol} for key, mark in MARKS.items()}
@@ -62,7 +65,9 @@ def page_data(
         "layers": _layers(plane),
         "marks": marks,
         "n": plane.n,
-        "log2n": number(plane.ceilings["i_xz"].bits),
+        "log2n": number(ceiling),
+        "saturated": number(ceiling - saturation_width(ceiling)),
+        "floor": number(caveats_of(plane).lower_bound_bits),
         "xname": plane.ceilings["i_xz"].name,
         "views": views,
         "series": _series(plane, places),

@@ -35,9 +35,14 @@ function show(data, keepStep) {
   return Promise.all([drawAll(), drawSections()]);
 }
 
+// What a view is called: its estimator, and which bound of it.
+function nameOf({ spec, sense }) {
+  return sense === "point" || spec === sense ? spec : `${spec} (${sense})`;
+}
+
 function offerViews(before) {
-  const options = D.views.map(({ spec, sense }, k) => {
-    const option = el("option", sense === "point" || spec === sense ? spec : `${spec} (${sense})`);
+  const options = D.views.map((one, k) => {
+    const option = el("option", nameOf(one));
     option.value = String(k);
     return option;
   });
@@ -106,7 +111,7 @@ function setStep(step) {
 function label() {
   const text = D.steps.length ? `step ${D.steps[S.step]}` : "no step yet";
   $("now").textContent = text;
-  $("at").textContent = `${text}, ${view().spec} ${view().sense}`;
+  $("at").textContent = `${text}, ${nameOf(view())}`;
   $("step").setAttribute("aria-valuetext", text);
 }
 

@@ -124,6 +124,15 @@ async function drawCurves(id, quantity, on) {
   await drawOverSteps(id, traces, layout);
 }
 
+// Whether a metric is a share of the rows, as an accuracy is.
+const isShare = (name) => /acc/i.test(name);
+
+// The names of the metrics on one axis; of many, that they are metrics.
+function metricNames(isThere) {
+  const names = D.metrics.map((metric) => metric.name).filter(isThere).join(", ");
+  return names.length > 30 ? "metrics" : safe(names);
+}
+
 async function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length;
   if (!D.metrics.length) return;
@@ -135,16 +144,16 @@ async function drawMetrics() {
     mode: metric.v.length > 1 ? "lines" : "markers",
     marker: { color: tones[k % tones.length] },
     line: { color: tones[k % tones.length], width: 1.6, dash: DASHES[k % DASHES.length] },
-    yaxis: /acc/i.test(metric.name) ? "y2" : "y",
+    yaxis: isShare(metric.name) ? "y2" : "y",
     steps: metric.i,
   }));
   const accuracy = {
-    overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02],
+    overlaying: "y", side: "right", title: { text: metricNames(isShare) }, range: [-0.02, 1.02],
     dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false,
   };
   const layout = base({
     xaxis: stepAxis(),
-    yaxis: { title: { text: "loss" } },
+    yaxis: { title: { text: metricNames((name) => !isShare(name)) } },
     yaxis2: accuracy,
     showlegend: true,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },

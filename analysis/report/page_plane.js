@@ -3,6 +3,7 @@
 
 const GREY = "#888888";
 const NULL_GREY = "#8a8a8a";
+const FLOOR = "#8a6d00";
 const FLAG = { fault: "#b2182b", violation: "#d6336c", estimator: "#e08214" };
 
 function cssColour(name) {
@@ -44,11 +45,12 @@ function colourAt(steps) {
   return S.log ? Math.log1p(steps) : steps;
 }
 
-// Powers of ten up to the last step, counted from the first; and 0.
+// The first step, and powers of ten up to the last; all counted from the first.
 function ticks() {
+  const first = D.steps[0];
+  const last = D.steps[D.steps.length - 1];
   const out = [0];
-  const last = D.steps[D.steps.length - 1] - D.steps[0];
-  for (let power = 1; power <= last; power *= 10) out.push(power);
+  for (let power = 1; power <= last; power *= 10) if (power > first) out.push(power - first);
   return out;
 }
 
@@ -199,6 +201,18 @@ function dashed(position) {
   return { type: "line", ...position, line: { dash: "dash", width: 1, color: GREY } };
 }
 
+// What the predictions prove of I(Z;Y), as a dotted line with its name; nothing where it is unknown.
+function floorLine() {
+  if (!D.floor) return { shapes: [], notes: [] };
+  const line = { dash: "dot", width: 1.5, color: FLOOR };
+  const across = { type: "line", xref: "paper", x0: 0, x1: 1, y0: D.floor, y1: D.floor, line };
+  const name = {
+    xref: "paper", x: 0.99, y: D.floor, text: `proved: ${num(D.floor)}`,
+    showarrow: false, xanchor: "right", yanchor: "top", font: { size: 10, color: FLOOR },
+  };
+  return { shapes: [across], notes: [name] };
+}
+
 // What the ceiling of the labels is called: "H(Y) = 1".
 function ceilingName() {
   return `${view().yname} = ${num(view().hy)}`;
@@ -209,7 +223,7 @@ function ceilings() {
   const shapes = [
     dashed({ x0: D.log2n, x1: D.log2n, yref: "paper", y0: 0, y1: 1 }),
     {
-      type: "rect", x0: D.log2n - 0.5, x1: D.log2n, yref: "paper", y0: 0, y1: 1,
+      type: "rect", x0: D.saturated, x1: D.log2n, yref: "paper", y0: 0, y1: 1,
       fillcolor: "#999999", opacity: 0.15, line: { width: 0 },
     },
   ];
@@ -227,7 +241,8 @@ function ceilings() {
       showarrow: false, xanchor: "left", yanchor: "bottom",
     });
   }
-  return { shapes, notes };
+  const floor = floorLine();
+  return { shapes: shapes.concat(floor.shapes), notes: notes.concat(floor.notes) };
 }
 
 // From 0 to the ceiling, wider where numbers lie beyond.

@@ -63,7 +63,7 @@ function numberTexts(layer, quantity) {
   let error = "–";
   if (s.lo && s.lo[k] !== null) error = `[${num(s.lo[k])}, ${num(s.hi[k])}]`;
   else if (s.se && s.se[k] !== null) error = `± ${num(s.se[k])} (se)`;
-  return [num(s.b[k]), error, num(ceiling) + (isSaturated(s, k) ? " saturated" : "")];
+  return [num(s.b[k]), error, num(ceiling) + (isSaturated(s, k) ? ` ${fullWord(quantity)}` : "")];
 }
 
 function fillPoints() {

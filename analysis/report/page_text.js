@@ -95,6 +95,11 @@ function symbolOf(s, k) {
   return sparse ? D.marks.sparse.symbol : "circle";
 }
 
+// Across, a value at its ceiling counts rows: its point is crossed. Up, the labels may be known.
+function fullWord(quantity) {
+  return quantity === "i_xz" ? "saturated" : "nearly reached";
+}
+
 // What a reader sees beside the mouse: the number, its error, its convention.
 function hover(layer, step, quantity) {
   const s = series(layer, quantity);
@@ -110,7 +115,10 @@ function hover(layer, step, quantity) {
   lines.push(convention.join(", "));
   const chance = shuffled(s, k);
   if (chance) lines.push(`  shuffled labels [${num(chance[0])}, ${num(chance[1])}]`);
-  if (isSaturated(s, k)) lines.push("  SATURATED: no more than a lower limit of the scale");
+  if (isSaturated(s, k)) {
+    const more = quantity === "i_xz" ? ": no more than a lower limit of the scale" : "";
+    lines.push(`  ${fullWord(quantity)}${more}`);
+  }
   for (const note of s.notes || []) lines.push(`  ${safe(note).slice(0, 90)}`);
   return lines.join("<br>");
 }

@@ -88,9 +88,10 @@ def _movement(plane: Plane, spec: str, tested: bool) -> list[str]:
         values = [point.bits for point in _across(plane, spec)]
         if not values:
             return []
+        low, high = f"{min(values):.4g}", f"{max(values):.4g}"
+        span = f"is {low} bits at" if low == high else f"lies between {low} and {high} bits over"
         return [
-            f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all "
-            f"layers and checkpoints (ceiling {plane.log2_n:.4g})."
+            f"Exact codes: H(Z) {span} all layers and checkpoints (ceiling {plane.log2_n:.4g})."
         ]
     drops = []
     for layer in plane.layers:

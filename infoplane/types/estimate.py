@@ -69,6 +69,16 @@ def _float_of(bits: object, estimator: str) -> float:
         ) from error
 
 
+def saturation_width(ceiling_bits: float) -> float:
+    """Return how far below its ceiling a value is saturated: half a bit, or 5 % where less.
+
+    Example:
+        >>> saturation_width(12.0), saturation_width(8.0)
+        (0.5, 0.4)
+    """
+    return min(0.5, 0.05 * ceiling_bits)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One number with everything needed to read it honestly. Never clipped.
@@ -150,7 +160,7 @@ class Estimate:
         ceiling = self.ceiling_bits
         if ceiling is None or ceiling <= 0:
             return False
-        return self.bits > ceiling - min(0.5, 0.05 * ceiling)
+        return self.bits > ceiling - saturation_width(ceiling)
 
     def with_error(self, stderr: float) -> Estimate:
         """Return the estimate with its standard error in bits and its normal 95 % interval.
