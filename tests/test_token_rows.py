@@ -423,6 +423,35 @@ def test_reductions_honour_the_mask(
     assert np.allclose(archive.z(0, "blocks.1"), torch.stack(alone).numpy(), atol=1e-5)
 
 
+PADDED_LAYERS = {
+    "whole": ("none", ["blocks.1"]),
+    "flat": ("flatten", ["blocks.1"]),
+    "one of two": ({"norm": "token:mean"}, ["blocks.1"]),
+    "without padding": ("token:mean", []),
+    "a function": ({"blocks.1": lambda rows: rows[:, 0], "norm": "token:cls"}, []),
+}
+
+
+@pytest.mark.parametrize(("spec", "named"), PADDED_LAYERS.values(), ids=PADDED_LAYERS)
+def test_a_note_says_which_layers_are_stored_with_padding(
+    model: CausalModel, record: Record, spec: Any, named: list[str]
+) -> None:
+    probe = padded(*sentences(), 9, "right")
+    count = int((probe["attention_mask"] == 0).sum())
+    archive = record(model, probe, reduce=spec, layers=["blocks.1", "norm"])
+    notes = [note for note in archive.config["notes"] if "padding too" in note]
+    assert bool(notes) == bool(named)
+    for layer in named:
+        assert layer in notes[0] and f"attention_mask marks {count} of 180" in notes[0]
+        assert "reduce='token:mean'" in notes[0] and ("norm" in notes[0]) == isinstance(spec, str)
+
+
+def test_samples_without_padding_have_no_note_on_it(model: CausalModel, record: Record) -> None:
+    ids, _ = sentences()
+    probe = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    assert "padding" not in str(record(model, probe, layers=["blocks.1"]).config["notes"])
+
+
 def test_padding_that_no_mask_explains_is_warned_of(model: CausalModel, record: Record) -> None:
     ids, _ = sentences()
     with pytest.warns(RuntimeWarning, match="looks padded"):

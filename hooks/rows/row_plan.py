@@ -20,11 +20,18 @@ from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.hooks.reduce import over_positions
+from infoplane.hooks.rows.padding_note import padding_notes
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, RowsInside, SampleRows
 from infoplane.patterns import plain_name
 from infoplane.positions import Sequences, choose_rows
-from infoplane.positions.masks import key_of, sequence_inputs, sequences_of, warn_of_padding
+from infoplane.positions.masks import (
+    key_of,
+    names_a_mask,
+    sequence_inputs,
+    sequences_of,
+    warn_of_padding,
+)
 from infoplane.rows import row_codes
 from infoplane.types.arrays import Array, Ids
 
@@ -115,7 +122,11 @@ class _Wish:
             axes = self.axes(reduced, sequences)
             mask = torch.from_numpy(sequences.valid)
             masks |= {site.name: mask for site in reduced if axes.get(site.name) == 0}
-        return self.found, SampleRows(self.probe.n, masks)
+        mask = options.rows.mask
+        masked = mask is not None or any(map(names_a_mask, self.own_names))
+        notes = padding_notes(self.arrays, specs, mask) if masked else []
+        found = replace(self.found, notes=(*self.found.notes, *notes))
+        return found, SampleRows(self.probe.n, masks)
 
     def nodes(self) -> tuple[Survey, Rows]:
         """Nodes of one graph."""

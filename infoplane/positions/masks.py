@@ -118,7 +118,7 @@ def sequences_of(arrays: Arrays, key: str, mask: object) -> Sequences:
 
     tokens = arrays[key]
     n, positions = tokens.shape[:2]
-    mask_name, valid = _mask_of(arrays, key, (n, positions), mask)
+    mask_name, valid = mask_of(arrays, key, (n, positions), mask)
     _refuse_mask_of_padding(tokens, valid, mask_name)
     members, content, others = [], [], []
     for name, array in arrays.items():
@@ -171,9 +171,20 @@ def zeros_and_ones(array: Any) -> bool:  # Any: an array or a tensor
     return bool(((array == 0) | (array == 1)).all())
 
 
-def _mask_of(
+def mask_of(
     arrays: Arrays, key: str, shape: tuple[int, int], mask: object
 ) -> tuple[str | None, Mask]:
+    """Return the name of the mask of an input, and which positions are real.
+
+    Args:
+        arrays: the probe's inputs by name, samples first.
+        key: name of the input.
+        shape: its samples and positions, ``(n, T)``.
+        mask: a name, an array ``(n, T)`` (true where real), or None to look for a mask by its name.
+
+    Raises:
+        InputError: a mask that does not fit.
+    """
     if isinstance(mask, str):
         if mask not in arrays:
             raise InputError(f"mask={mask!r} is no input of the probe; it has {list(arrays)}")
