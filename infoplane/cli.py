@@ -40,6 +40,9 @@ PYTHON = {
     "layers=[...]": "--layer",
     "strict=False": "--no-strict",
     "plot_curves draws": "-k curves draws",
+    "such as r'ckpt": "such as 'ckpt",
+    " or a function of the path": "",
+    ", or give {step: path}": "",
 }
 """Keywords of Python in a message, and the option that does the same."""
 KEYWORDS = re.compile(

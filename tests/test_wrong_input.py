@@ -34,6 +34,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "empty").mkdir()
     (here / "note.txt").write_text("not an archive", encoding="utf-8")
     np.savez(here / "nothing.npz", y=np.arange(3))
+    np.savez(here / "x2.npz", x=x)
+    (here / "v2_300.pt").write_bytes(b"never read")
     np.savez(here / "named.npz", features=x, target=np.arange(60) % 3)
     return here
 
@@ -211,6 +213,8 @@ CASES = [
         "measured -e bin:szt -e exact -e knn:k=7 --overwrite",
     ),
     ("plot PLANE -o a.png --label y", "infoplane measure RUN --label"),
+    ("capture torch.nn:Tanh --probe x2.npz -c v2_300.pt -o r", "by --step-from, a regular"),
+    ("capture torch.nn:Tanh --probe x2.npz -c v2_300.pt -o r", "such as 'ckpt(\\d+)'\n"),
     (
         "capture torch.nn:Tanh -c note.txt packed.h5 -o r",
         "quote the pattern, --checkpoints '*.txt'",

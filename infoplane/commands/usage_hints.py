@@ -15,7 +15,8 @@ def usage_hint(error: Any) -> str:  # Any: a usage error of typer, and so below
         return _of_pattern(context)
     option = getattr(error, "option_name", None)  # only an unknown option has one
     measure = context.find_root().command.commands["measure"]
-    if any(option in parameter.opts for parameter in measure.params):
+    of_runs = any(parameter.metavar in ("RUN", "RUN|PLANE") for parameter in context.command.params)
+    if of_runs and any(option in parameter.opts for parameter in measure.params):
         return f"; the run is measured with it: infoplane measure RUN {option} ..."
     return ""
 
