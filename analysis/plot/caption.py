@@ -148,5 +148,5 @@ def _findings(paths: list[Trajectory], spec: str, report: DPIReport | None) -> l
     segments = flag_segments(paths, report, spec)
     if not segments:
         return []
-    tally = ", ".join(f"{len(pairs)} {verdict}" for verdict, pairs in segments.items())
+    tally = ", ".join(f"{len(pairs)} with verdict {verdict}" for verdict, pairs in segments.items())
     return [f"Segments between layers: findings of the data processing check ({tally})."]
