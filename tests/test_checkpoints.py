@@ -97,6 +97,14 @@ def test_one_file_is_of_the_step_in_its_name_or_of_step_0(
     assert [found.step for found in find_checkpoints(tmp_path / name)] == [step]
 
 
+def test_the_folder_of_one_model_is_step_0_whatever_numbers_its_name_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "opt-1.3b"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    touch(folder, "pytorch_model.bin")
+    assert [found.step for found in find_checkpoints(folder)] == [0]
+
+
 def test_step_from_settles_one_file_too(tmp_path: Path) -> None:
     touch(tmp_path, "v2_300.pt")
     assert [found.step for found in find_checkpoints(tmp_path, r"_(\d+)")] == [300]

@@ -203,8 +203,8 @@ def _without_links(paths: list[Path]) -> list[Path]:
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
     if step_from is None:
         names = _names(paths)
-        if len(paths) == 1 and step_in_name(names[0]) == []:
-            return [Checkpoint(0, paths[0])]  # one file without a number has no order to be read
+        if len(paths) == 1 and _tells_no_step(paths[0], names[0]):
+            return [Checkpoint(0, paths[0])]
         steps = [_step_of(name) for name in names]
     else:
         steps = [_asked(path, step_from) for path in paths]
@@ -218,6 +218,12 @@ def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoin
     _refuse_unclear(unclear)
     _refuse_twice(by_step)
     return [Checkpoint(step, same[0]) for step, same in sorted(by_step.items())]
+
+
+def _tells_no_step(path: Path, name: str) -> bool:
+    """Return whether the one checkpoint has no number, or is the folder of a model (opt-1.3b)."""
+    read = step_in_name(name)
+    return read == [] or (path.is_dir() and isinstance(read, list))
 
 
 def _refuse_unclear(lines: list[str]) -> None:

@@ -77,8 +77,8 @@ class ProcessGroup:
         packed = io.BytesIO()
         torch.save([buffer.cpu() for buffer in copied_buffers(model)], packed)
         brought = base64.b64encode(packed.getvalue()).decode() if self.rank == 0 else ""
-        shared = base64.b64decode(self.barrier(what, brought))
-        found: list[Tensor] = torch.load(io.BytesIO(shared), weights_only=True)
+        shared = io.BytesIO(base64.b64decode(self.barrier(what, brought)))
+        found: list[Tensor] = torch.load(shared, weights_only=True)
         return found
 
     def barrier(self, what: str, brought: str = "") -> str:
