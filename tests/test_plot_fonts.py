@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 
 from infoplane.analysis.caveats import Caveats
 from infoplane.analysis.plot import plot_metrics, plot_plane, style
-from infoplane.analysis.plot.fonts import drawable, drawable_names, families
+from infoplane.analysis.plot.fonts import drawable, drawable_names, families, wrap_label
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate
 
@@ -57,3 +57,8 @@ def test_names_of_metrics_that_look_like_formulas_stand_as_they_are() -> None:
     ax.figure.draw_without_rendering()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [MATHS, "_hidden"]
     plt.close("all")
+
+
+def test_a_label_is_broken_outside_of_its_formula() -> None:
+    label = wrap_label("I(Z+N(0,(0.2 RMS)^2);Y) [bits], upper, kde:relative=0.2", 19)
+    assert label.split("\n") == ["I(Z+N(0,(0.2 RMS)^2);Y)", "[bits], upper,", "kde:relative=0.2"]

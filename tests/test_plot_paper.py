@@ -290,3 +290,18 @@ def test_the_step_scale_stands_beside_a_narrow_plane(width: float) -> None:
     settle(figure)
     axes, scale = (ax.get_window_extent() for ax in figure.axes)
     assert scale.x0 - axes.x1 < 0.09 * figure.bbox.width
+
+
+def test_the_words_above_a_column_stay_on_the_figure() -> None:
+    spec = "kde:relative=0.2"
+    points = [
+        Point(step, "a", quantity, Estimate(1.0 + step, 64, spec, sense="upper"))
+        for step in (0, 1)
+        for quantity in ("i_xz", "i_zy")
+    ]
+    words = f"{spec}: the predictions prove I(Z;Y) >= 3.22 bits in out, the estimate is too coarse"
+    plane = Plane(tuple(points), ("a",), 64, 1.0)  # type: ignore[arg-type]
+    shown = draw(plane, size="column", caveats=Caveats((words,)))
+    shown.draw_without_rendering()
+    red = [text for text in shown.findobj(Text) if "too" in text.get_text()]  # type: ignore[attr-defined]
+    assert red[0].get_window_extent().x1 <= shown.bbox.x1

@@ -62,16 +62,34 @@ def drawable_short_names(layers: Sequence[str], width: int = 24) -> list[str]:
 def wrap_label(text: str, width: int) -> str:
     """Return a drawable label in lines of at most about ``width`` characters, at least 18.
 
-    Broken at its commas, and at spaces where a part is longer.
+    Broken at its commas, and at spaces outside of parentheses where a part is longer: a formula
+    stays whole.
     """
     width = max(width, 18)
     lines = [""]
-    for whole in drawable(text).split(", "):
-        part = textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False)
+    for part in drawable(text).split(", "):
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
-        if len(joined) > width and lines[-1]:
-            lines[-1] += ","
-            lines.append(part)
-        else:
+        if len(joined) <= width:
             lines[-1] = joined
-    return "\n".join(lines)
+            continue
+        if lines[-1]:
+            lines[-1] += ","
+            lines.append("")
+        pieces = textwrap.wrap(
+            _whole_formulas(part), width, break_long_words=False, break_on_hyphens=False
+        )
+        lines[-1:] = pieces
+    return "\n".join(lines).replace(_GLUE, " ")
+
+
+_GLUE = "\u00a0"
+"""A space at which no line is broken."""
+
+
+def _whole_formulas(text: str) -> str:
+    """Return a text in which spaces within parentheses break no line."""
+    depth, letters = 0, []
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        letters.append(_GLUE if letter == " " and depth > 0 else letter)
+    return "".join(letters)

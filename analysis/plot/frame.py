@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.text import Annotation
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.fonts import drawable, wrap_label
@@ -25,6 +26,12 @@ from infoplane.analysis.plot.view import View
 from infoplane.plane import Ceiling
 from infoplane.types.estimate import saturation_width
 
+_SIDES = {"left": 0.01, "right": 0.99, "center": 0.5}
+"""Where the name of a ceiling stands, as shares of the Axes, the best first."""
+RING = 3.5
+"""Points from the centre of a first mark to what stands clear of it."""
+SMALLEST = 6.0
+"""Points of the smallest letters of a label."""
 _LINE: style.Look = {"color": "#555555", "lw": 0.8, "ls": "--", "zorder": 0}
 _NOTE: style.Look = {
     "fontsize": 6.5,
@@ -145,12 +152,32 @@ def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") 
     )
 
 
-def lower_ceiling(ax: Axes) -> None:
-    """Write the name of a ceiling under its line where the Axes has no room above it."""
+def lower_ceiling(ax: Axes, paths: Sequence[Trajectory] = ()) -> None:
+    """Write the name of a ceiling under its line where the Axes has no room above it.
+
+    At the side, or in the middle, where it covers the fewest points.
+
+    Args:
+        ax: the Axes.
+        paths: whose points are not to be covered.
+    """
     top = ax.get_window_extent().y1
+    ends = [np.column_stack([path.x, path.y]) for path in paths]  # (steps, 2)
+    points = ax.transData.transform(np.concatenate([np.empty((0, 2)), *ends]))
     for text in ax.texts:
-        if text.get_gid() == "ceiling" and text.get_window_extent().y1 > top:
+        if not isinstance(text, Annotation) or text.get_gid() != "ceiling":
+            continue
+        if text.get_window_extent().y1 > top:
             text.set(va="top", position=(0, -2))
+        covered = {}
+        for side, share in _SIDES.items():
+            text.set(ha=side)
+            text.xy = (share, text.xy[1])
+            box = text.get_window_extent().padded(4 * style.figure_of(ax).dpi / 72)
+            covered[side] = sum(box.contains(*point) for point in points)
+        best = min(covered, key=lambda side: covered[side])
+        text.set(ha=best)
+        text.xy = (_SIDES[best], text.xy[1])
 
 
 def label_across(ax: Axes, text: str, scale: Axes | None = None) -> None:
@@ -181,9 +208,15 @@ def fit_labels_across(axes: Sequence[Axes]) -> None:
 
 
 def label_up(ax: Axes, text: str) -> None:
-    """Write the label of the upright axis, broken to the height that legend and title have left."""
+    """Write the label of the upright axis, broken to the height that legend and title have left.
+
+    Its letters are smaller where a formula is longer than that.
+    """
     settle(style.figure_of(ax))
-    ax.set_ylabel(wrap_label(text, int(height_points(ax) / 4.4)), parse_math=False)
+    label = ax.set_ylabel(wrap_label(text, int(height_points(ax) / 4.4)), parse_math=False)
+    room = 1.2 * ax.get_window_extent().height / label.get_window_extent().height
+    if room < 1:
+        label.set_fontsize(max(SMALLEST, room * label.get_fontsize()))
 
 
 def draw_heading(
@@ -251,6 +284,9 @@ def number_ends(
     extent = ax.get_window_extent()
     frame = (extent.x0 / scale, extent.y0 / scale, extent.x1 / scale, extent.y1 / scale)
     words = [tuple(np.array(text.get_window_extent().extents) / scale) for text in ax.texts]
+    for path in paths:
+        x, y = ax.transData.transform((path.x[0], path.y[0])) / scale
+        words.append((x - RING, y - RING, x + RING, y + RING))
     centres = place_labels(anchors, sizes, frame, obstacles=words)
     for path, (x, y), centre in zip(numbered, anchors, centres, strict=True):
         if extent.contains(x * scale, y * scale):

@@ -124,7 +124,8 @@ def _place(ax: Axes, entries: Sequence[Line2D]) -> MatplotlibLegend:
             "bbox_transform": below(ax, 20 + 11 * lines),
             "ncols": columns,
             "handletextpad": 0.3,
-            "columnspacing": 1.0,
+            "columnspacing": 0.7 if narrow else 1.0,
+            "handlelength": 1.5 if narrow else 2.0,
             "borderaxespad": 0,
         }
         box = plain_legend(ax, entries, loc="upper center", bbox_to_anchor=(0.5, 0), **look)

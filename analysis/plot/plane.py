@@ -213,6 +213,7 @@ class Canvas:
         label_across(self.ax, self.labels[0], scale)
         if is_narrow(self.ax):  # a legend must know how much room the other label takes
             label_up(self.ax, self.labels[1])
+            self.width = width_points(self.ax)
 
     def finish(
         self,
@@ -234,7 +235,7 @@ class Canvas:
         )  # beside a scale words may reach over it
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
-        lower_ceiling(self.ax)
+        lower_ceiling(self.ax, paths)
         marks = layer_marks(layers)
         if self.depth is not None:
             marks = [drawable(place.mark) for place in self.depth.places]

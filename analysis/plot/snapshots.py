@@ -69,7 +69,7 @@ def plot_snapshots(
     listed = Legend(plane.layers, (), missing=not_drawn(plane, spec, paths))
     places = draw_legend(ax, plane, listed, spec, cut=of_reader)
     label_up(ax, view.text(up))
-    lower_ceiling(ax)
+    lower_ceiling(ax, paths)
     number_ends(ax, paths, places, layer_marks(plane.layers))
     return ax
 
