@@ -216,7 +216,7 @@ def label_up(ax: Axes, text: str) -> None:
     label = ax.set_ylabel(wrap_label(text, int(height_points(ax) / 4.4)), parse_math=False)
     room = 1.2 * ax.get_window_extent().height / label.get_window_extent().height
     if room < 1:
-        label.set_fontsize(max(SMALLEST, room * label.get_fontsize()))
+        label.set_fontsize(max(SMALLEST, room * float(label.get_fontsize())))
 
 
 def draw_heading(

@@ -49,7 +49,7 @@ def draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
     points = np.asarray(pairs[::apart])  # (segments, 2 ends, 2)
     ends = ax.transData.transform(points.reshape(-1, 2)).reshape(points.shape)
     lengths = np.hypot(*(ends[:, 1] - ends[:, 0]).T) / style.figure_of(ax).dpi * 72
-    covered = lengths < MARK_POINTS
+    covered = lengths < 2 * MARK_POINTS  # half a mark at either end, and points between
     lines = LineCollection(list(points[~covered]), colors=colour, gid=f"flag-{verdict}", **look)
     ax.add_collection(lines)
     drawn = f" ({len(points)} drawn)" if apart > 1 else ""

@@ -54,7 +54,7 @@ def pooled_paths(
         pooled: from `infoplane.analysis.studies.compare.pool`.
         centre: ``median`` or ``mean``, of either coordinate by itself.
     """
-    paths = []
+    paths: list[Trajectory] = []
     for across, up in pairs_of(pooled):
         steps = [step for step in across.steps if step in up.steps]
         of_x = [across.steps.index(step) for step in steps]
