@@ -1,4 +1,4 @@
-"""Labels of many symbols get their permutation band without a request."""
+"""Labels of many symbols, and planes of chance, get their permutation band without a request."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.analysis.plot import plot_curves
 from infoplane.analysis.report.content import page_data
 from infoplane.archive import Archive, RunWriter
+from infoplane.plane import Plane
 from infoplane.types import LayerInfo
 
 
@@ -69,14 +70,67 @@ def test_labels_that_a_layer_holds_stand_above_their_band(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("types", "null", "draws"), [(20, None, 0), (200, None, 20), (200, 0, 0), (20, 30, 30)]
+    ("types", "null", "draws"), [(200, None, 20), (200, 0, 0), (20, 0, 0), (20, 30, 30)]
 )
 def test_the_band_comes_unasked_with_many_symbols(
     tmp_path: Path, types: int, null: int | None, draws: int
 ) -> None:
     plane = ip.measure(independent(tmp_path, 400, types), "bin:szt", null=null)
-    found = [p.estimate.null for p in plane.select(quantity="i_zy")]
-    assert [0 if n is None else n.draws for n in found] == [draws, draws]
+    assert draws_of(plane) == [draws, draws]
+
+
+def draws_of(plane: Plane) -> list[int]:
+    found = [point.estimate.null for point in plane.select(quantity="i_zy")]
+    return [0 if null is None else null.draws for null in found]
+
+
+@pytest.mark.parametrize("spec", ["bin:range,n=8", "kde:relative=0.1"])
+def test_the_band_comes_unasked_with_few_symbols_that_a_layer_does_not_hold(
+    tmp_path: Path, spec: str
+) -> None:
+    draws = draws_of(ip.measure(independent(tmp_path, 400, 20), spec))
+    assert draws and set(draws) == {20}
+
+
+def regression_of(path: Path, z: np.ndarray, y: np.ndarray) -> Archive:
+    return ip.from_arrays({"z": z.astype(np.float32)}, y=y, y_kind="continuous", to=path)
+
+
+def test_the_band_comes_unasked_with_random_targets(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    archive = regression_of(tmp_path / "run", rng.normal(size=(200, 4)), rng.normal(size=200))
+    plane = ip.measure(archive)
+    numbers = plane.select(quantity="i_zy", estimator=plane.estimators[0])
+    assert numbers and all(point.estimate.null is not None for point in numbers)
+
+
+def test_ten_labels_that_a_layer_holds_need_no_band(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 1700)
+    z = np.stack([y, y % 3], axis=1) + 0.1 * rng.normal(size=(1700, 2))
+    plane = ip.measure(run_of(tmp_path / "run", z.astype(np.float32), y))
+    assert not any(draws_of(plane))
+
+
+def test_a_label_of_the_sample_is_tried_on_whole_samples(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = np.repeat(rng.normal(size=(40, 1, 2)), 20, axis=1)
+    tokens = (texts + 0.01 * rng.normal(size=texts.shape)).astype(np.float32)
+    archive = ip.from_arrays(
+        {"z": tokens}, y=rng.integers(0, 4, 40), rows="token", to=tmp_path / "run"
+    )
+    assert all(draws_of(ip.measure(archive, "kde:relative=0.2")))
+
+
+def test_the_trial_is_equal_for_workers_and_made_once(tmp_path: Path) -> None:
+    archive = independent(tmp_path, 400, 20)
+    alone = ip.measure(archive, "bin:range,n=8")
+    lines = (archive.path / "planes" / "nulls.jsonl").read_text().splitlines()
+    again = ip.measure(archive, "bin:range,n=8", workers=2)
+    assert again.points == alone.points
+    assert (archive.path / "planes" / "nulls.jsonl").read_text().splitlines() == lines
+    fresh = ip.measure(archive, "bin:range,n=8", workers=2, resume=False)
+    assert fresh.points == alone.points
 
 
 def test_held_out_numbers_need_no_band(tmp_path: Path) -> None:

@@ -195,7 +195,9 @@ def corrections() -> dict[str, Any]:
 
 SECTIONS: dict[str, Callable[[Archive], Any]] = {
     **{
-        f"measure {spec}": (lambda a, spec=spec: _points(ip.measure(a, [spec], resume=False)))
+        f"measure {spec}": (
+            lambda a, spec=spec: _points(ip.measure(a, [spec], null=0, resume=False))
+        )
         for spec in WHOLE
     },
     "measure with error bars and nulls": lambda a: _points(

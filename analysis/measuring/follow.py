@@ -23,6 +23,7 @@ from infoplane.analysis.measuring.measure import (
     say_choice,
 )
 from infoplane.analysis.measuring.plane_point import cells_of
+from infoplane.analysis.resampling.permutation_null import draws_for_symbols
 from infoplane.archive import Archive, ResultLog
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
@@ -171,7 +172,7 @@ class _GrowingRun:
             if not at_once or gone.is_set() or step in self.measured:
                 continue
             require_measurable(archive)
-            asked = [resampled(archive, estimator) for estimator in at_once]
+            asked = [resampled(one, 0, draws_for_symbols(archive, one.traits)) for one in at_once]
             cells = list(cells_of(archive, None, [step]))
             by_layer = dict.fromkeys(archive.layers, asked)
             measure_cells(archive, cells, by_layer, self.log, seed=self.seed, progress=pace)

@@ -77,8 +77,9 @@ def measure(
         errorbars: half-sample splits for the standard error of every number that has none of its
             own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By
-            default 20 where the labels have more symbols than a tenth of the rows, see
-            `infoplane.analysis.resampling.permutation_null`, else none; 0 for none in any case.
+            default 20 where the labels have more symbols than a tenth of the rows, or where
+            labels shuffled once give over half of I(Z;Y) in some layer below its ceiling, see
+            `infoplane.analysis.resampling.unasked`; 0 for none in any case.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:
@@ -86,6 +87,7 @@ def measure(
             torch does not have.
     """
     from infoplane.analysis.kernels.device import require_device
+    from infoplane.analysis.kernels.threads import on_device
 
     require_whole(1, workers=workers)
     require_whole(0, seed=seed, errorbars=errorbars, null=null or 0)
@@ -104,8 +106,10 @@ def measure(
     measured = [layer for layer in archive.layers if layer in captured]
     say_saturation(archive, [estimator.traits for estimator in parsed], measured)
     fitted = freeze_edges(parsed, archive, layers=measured)
+    with on_device("" if device is None or dask else device):
+        draws = _draws(archive, fitted, null, resume=resume)
     for layer, frozen in fitted.items():
-        fitted[layer] = [resampled(archive, estimator, errorbars, null) for estimator in frozen]
+        fitted[layer] = [resampled(one, errorbars, draws[one.name]) for one in frozen]
     log = result_log(archive) if resume else None
     results = measure_cells(
         archive,
@@ -121,21 +125,27 @@ def measure(
     return _plane(archive, results, parsed, measured, seed)
 
 
-def resampled(
-    archive: Archive, estimator: Estimator, errorbars: int = 0, null: int | None = None
-) -> Estimator:
+def _draws(
+    archive: Archive, fitted: Mapping[str, Sequence[Estimator]], null: int | None, *, resume: bool
+) -> dict[str, int]:
+    """Return the label permutations by spec: those asked for, else those that are needed."""
+    from infoplane.analysis.resampling.unasked import draws_unasked
+
+    if null is None:
+        return draws_unasked(archive, fitted, result_log(archive, "nulls") if resume else None)
+    return {one.name: null for several in fitted.values() for one in several}
+
+
+def resampled(estimator: Estimator, errorbars: int, draws: int) -> Estimator:
     """Return the estimator with error bars and null.
 
     Args:
-        archive: the run.
         estimator: with its edges frozen.
         errorbars: half-sample splits; 0 for none.
-        null: label permutations; None where the labels have so many symbols that it is needed.
+        draws: label permutations; 0 for none.
     """
-    from infoplane.analysis.resampling.permutation_null import draws_unasked
     from infoplane.analysis.resampling.resampled import Resampled
 
-    draws = draws_unasked(archive, estimator.traits) if null is None else null
     return Resampled(estimator, errorbars, draws) if errorbars or draws else estimator
 
 

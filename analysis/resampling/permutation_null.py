@@ -88,10 +88,8 @@ def null_from(values: list[float], observed: float) -> Null:
     return Null(float(np.mean(values)), float(low), float(high), float(p_value), len(values))
 
 
-def draws_unasked(archive: Archive, traits: Traits) -> int:
-    """Return how many label permutations such an estimator needs.
-
-    0 where its value stands alone.
+def draws_for_symbols(archive: Archive, traits: Traits) -> int:
+    """Return how many label permutations the number of symbols asks for; 0 where they are few.
 
     A plug-in of K symbols in n rows reports about (K - 1) / (2 n ln 2) bits for each cell of the
     layer, so that 4000 types in 5000 rows look like half of the maximum where labels are

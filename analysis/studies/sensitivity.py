@@ -152,5 +152,5 @@ def sensitivity(
     several = estimators_of(conventions)
     if len(several) < 2:
         raise InputError(f"sensitivity compares conventions: give at least 2, got {conventions!r}")
-    plane = measure(archive, several, workers=workers, seed=seed, progress=progress)
+    plane = measure(archive, several, workers=workers, seed=seed, progress=progress, null=0)
     return Sensitivity(plane, phases(archive, several, seed=seed, progress=progress))

@@ -74,7 +74,8 @@ def measure(
         int | None,
         count(
             "Permutations of the labels for the null band of I(Z;Y); 0 for none. By default "
-            "20 where symbols exceed a tenth of the rows.",
+            "20 where symbols exceed a tenth of the rows, or shuffled labels give over half of "
+            "I(Z;Y) in a layer below its ceiling.",
             0,
             panel=ERRORS,
         ),
