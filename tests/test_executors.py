@@ -99,7 +99,7 @@ def test_an_unchanged_layer_is_not_measured_again_in_a_later_call(archive, monke
 
 
 def test_a_layer_larger_than_memory_gives_the_same_numbers(archive, monkeypatch) -> None:
-    whole = ip.measure(archive, SPECS, resume=False)
+    whole = ip.measure(archive, SPECS, resume=False, null=0)
     monkeypatch.setenv("INFOPLANE_MEMORY", "1K")
     reads = []
     plain = type(archive).z
@@ -108,7 +108,7 @@ def test_a_layer_larger_than_memory_gives_the_same_numbers(archive, monkeypatch)
         "z",
         lambda self, step, layer: reads.append(layer) or plain(self, step, layer),
     )
-    blocks = ip.measure(archive, SPECS, resume=False)
+    blocks = ip.measure(archive, SPECS, resume=False, null=0)
     assert not blocks.failures
     assert len(reads) == 5  # the different activations, for ksg alone
     for a, b in zip(numbers(whole), numbers(blocks), strict=True):
@@ -233,21 +233,23 @@ def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_
         ["kde:variance=0.1", "kde:variance=3", "kde:relative=0.3"],
         "kde:variance=0.1,pairs=100000",
     )
-    alone = [p for spec in (*widths, budget) for p in ip.measure(archive, spec, resume=False)]
+    alone = [
+        p for spec in (*widths, budget) for p in ip.measure(archive, spec, resume=False, null=0)
+    ]
     passes, plain = [], kernel_views.grouped_sums
     monkeypatch.setattr(
         kernel_views,
         "grouped_sums",
         lambda z, v, *rest: (passes.append(len(v)), plain(z, v, *rest))[1],
     )
-    together = ip.measure(archive, ["bin:szt", *widths, budget], resume=False)
+    together = ip.measure(archive, ["bin:szt", *widths, budget], resume=False, null=0)
     assert passes == [3] * 5, "three steps of one layer, two of the other, which is frozen"
     assert sorted(map(repr, alone)) == sorted(
         repr(p) for p in together if p.estimator.startswith("kde")
     )
     passes.clear()
     monkeypatch.setenv("INFOPLANE_MEMORY", "1K")
-    blocks = ip.measure(archive, widths, resume=False)
+    blocks = ip.measure(archive, widths, resume=False, null=0)
     assert passes == [3] * 5
     held = together.select(estimator=widths)
     assert len(blocks) == len(held) and all(

@@ -63,14 +63,14 @@ def test_a_layer_read_in_blocks_gives_the_numbers_of_the_whole(spec: str, wide: 
     estimator = freeze_edges([parse(spec)], wide)["a"][0]
     x, y = ip.discrete(wide.row_ids, "x"), ip.discrete(wide.y, "y")
     whole = estimator.estimate_plane_point(x, ip.continuous(wide.z(0, "a"), "a"), y)  # type: ignore[attr-defined]  # of bins
-    points = ip.measure(wide, spec, resume=False).points
+    points = ip.measure(wide, spec, resume=False, null=0).points
     assert [(p.quantity, p.estimate) for p in points] == whole
 
 
 def test_bins_hold_a_few_blocks_of_a_layer(wide: ip.Archive) -> None:
-    ip.measure(wide, "bin:szt", resume=False)  # what is loaded once
+    ip.measure(wide, "bin:szt", resume=False, null=0)  # what is loaded once
     tracemalloc.start()
-    ip.measure(wide, "bin:szt", resume=False)
+    ip.measure(wide, "bin:szt", resume=False, null=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.7 * wide.z(0, "a").nbytes
