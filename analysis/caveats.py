@@ -63,7 +63,7 @@ def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = T
     warnings = _labels(plane)
     for spec in specs:
         warnings += _saturated(plane, spec) + _as_shuffled(plane, spec)
-    bound = _bound(plane) if open_run else None
+    bound = bound_at_the_end(plane) if open_run else None
     if bound is not None:
         warnings += _below_bound(plane, specs, bound)
     raised = {} if estimator is None else _raised_bits(plane, estimator)
@@ -182,7 +182,7 @@ def _least_share(h_bits: float) -> float:
     return low
 
 
-def _bound(plane: Plane) -> LowerBound | None:
+def bound_at_the_end(plane: Plane) -> LowerBound | None:
     """Return what the last predictions prove of I(Z;Y); None where nothing is known.
 
     They are in the run behind the plane, where that is at hand and has the last checkpoint.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,20 +62,9 @@ class RunSource:
             open_archive(self.run) if self._archive is None else self._archive.refresh()
         )
         self._log = self._log or ResultLog(self.run)
-        cells: dict[tuple[int, str, str], Result] = {}
-        for key, record in self._log.read().items():
-            # each record is parsed once: those of 10,000 cells take 0.7 s at every change
-            if key not in self._parsed or self._parsed[key][0] is not record:
-                self._parsed[key] = (record, checked_result(record))
-            found = self._parsed[key][1]
-            if found is None:
-                continue
-            step, layer = int(record["step"]), str(record["layer"])
-            if layer in archive.layers and step in archive.steps:
-                cells[step, layer, str(record["estimator"])] = found
         points: list[Point] = []
         failures: list[Failure] = []
-        for result in cells.values():
+        for result in self._newest(archive, self._log):
             points += result.points
             failures += result.failures
         points.sort(key=lambda point: (point.step, archive.layers.index(point.layer)))
@@ -93,6 +82,23 @@ class RunSource:
             provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid},
             row_info=archive.row_info,
         )
+
+    def _newest(self, archive: Archive, log: ResultLog) -> Collection[Result]:
+        """Return the newest result of each cell.
+
+        Each record is parsed once: those of 10,000 cells take 0.7 s.
+        """
+        cells: dict[tuple[int, str, str], Result] = {}
+        for key, record in log.read().items():
+            if key not in self._parsed or self._parsed[key][0] is not record:
+                self._parsed[key] = (record, checked_result(record))
+            found = self._parsed[key][1]
+            if found is None:
+                continue
+            step, layer = int(record["step"]), str(record["layer"])
+            if layer in archive.layers and step in archive.steps:
+                cells[step, layer, str(record["estimator"])] = found
+        return cells.values()
 
 
 def measure_beside(

@@ -5,6 +5,7 @@ Every layer and checkpoint, every estimator, on any number of workers with ident
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ def _draws(
 
     if null is None:
         return draws_unasked(archive, fitted, result_log(archive, "nulls") if resume else None)
-    return {one.name: null for several in fitted.values() for one in several}
+    return dict.fromkeys((one.name for one in itertools.chain(*fitted.values())), null)
 
 
 def resampled(estimator: Estimator, errorbars: int, draws: int) -> Estimator:

@@ -71,13 +71,14 @@ def draw_path(
 def _draw_line(ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap) -> None:
     points = np.column_stack([path.x, path.y])  # (steps, 2)
     segments = np.stack([points[:-1], points[1:]], axis=1)  # (steps - 1, 2, 2)
-    between = list(itertools.pairwise(path.steps))
-    whole = [not any(low < lost < high for lost in path.refused) for low, high in between]
+    steps, refused = np.asarray(path.steps), np.asarray(path.refused)
+    before, after = np.searchsorted(refused, steps[:-1]), np.searchsorted(refused, steps[1:])
+    whole = before == after  # no refused checkpoint between the two
     lines = LineCollection(
         list(segments[whole]),
         cmap=colours,
         norm=norm,
-        array=np.asarray(path.steps[1:])[whole],
+        array=steps[1:][whole],
         linewidths=1.1,
         alpha=0.85,
         zorder=2,

@@ -152,10 +152,10 @@ def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") 
     )
 
 
-def lower_ceiling(ax: Axes, paths: Sequence[Trajectory] = ()) -> None:
-    """Write the name of a ceiling under its line where the Axes has no room above it.
+def place_ceiling_name(ax: Axes, paths: Sequence[Trajectory] = ()) -> None:
+    """Move the name of a ceiling to where it covers the fewest points: a side, or the middle.
 
-    At the side, or in the middle, where it covers the fewest points.
+    It goes under its line where the Axes has no room above it.
 
     Args:
         ax: the Axes.

@@ -19,8 +19,8 @@ from infoplane.analysis.plot.frame import (
     draw_step_scale,
     label_across,
     label_up,
-    lower_ceiling,
     number_ends,
+    place_ceiling_name,
 )
 from infoplane.analysis.plot.labels import Ceilings, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import is_narrow, width_points
@@ -235,7 +235,7 @@ class Canvas:
         )  # beside a scale words may reach over it
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
-        lower_ceiling(self.ax, paths)
+        place_ceiling_name(self.ax, paths)
         marks = layer_marks(layers)
         if self.depth is not None:
             marks = [drawable(place.mark) for place in self.depth.places]

@@ -14,8 +14,8 @@ from infoplane.analysis.plot.frame import (
     draw_step_scale,
     label_across,
     label_up,
-    lower_ceiling,
     number_ends,
+    place_ceiling_name,
 )
 from infoplane.analysis.plot.labels import ceilings_of, choose_estimator
 from infoplane.analysis.plot.layout import settle
@@ -69,7 +69,7 @@ def plot_snapshots(
     listed = Legend(plane.layers, (), missing=not_drawn(plane, spec, paths))
     places = draw_legend(ax, plane, listed, spec, cut=of_reader)
     label_up(ax, view.text(up))
-    lower_ceiling(ax, paths)
+    place_ceiling_name(ax, paths)
     number_ends(ax, paths, places, layer_marks(plane.layers))
     return ax
 

@@ -14,7 +14,7 @@ from infoplane.analysis.plot.frame import (
     draw_ceiling_up,
     draw_step_scale,
     label_up,
-    lower_ceiling,
+    place_ceiling_name,
 )
 from infoplane.analysis.plot.labels import ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.layout import width_points
@@ -84,7 +84,7 @@ def plot_profile(
     _name_layers(ax, plane.layers)
     shown_sense = next(iter(estimates[last].values())).sense
     label_up(ax, short_axis(plane, "i_zy", spec, shown_sense))
-    lower_ceiling(ax)
+    place_ceiling_name(ax)
     return ax
 
 

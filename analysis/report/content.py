@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from infoplane.analysis.caveats import caveats_of
+from infoplane.analysis.caveats import bound_at_the_end
 from infoplane.analysis.plot.caption import caption_of
 from infoplane.analysis.plot.labels import axis_of, ceilings_of, choose_estimator, short_axis
 from infoplane.analysis.plot.marks import MARKS
@@ -51,6 +51,7 @@ def page_data(
     places = {step: place for place, step in enumerate(steps)}
     judged = judged or Judged()
     ceiling = plane.ceilings["i_xz"].bits or 0.0
+    proved = bound_at_the_end(plane) if plane.points else None
     shows, cannot = sentences_of(plane, report, tested=judged.phases is not None)
     shows += [Sentence(text) for text in judged.sentences()]
     marks = {key: {"text": mark.meaning, "symbol": mark.symbol} for key, mark in MARKS.items()}
@@ -67,7 +68,7 @@ def page_data(
         "n": plane.n,
         "log2n": number(ceiling),
         "saturated": number(ceiling - saturation_width(ceiling)),
-        "floor": number(caveats_of(plane).lower_bound_bits),
+        "floor": 0.0 if proved is None else number(proved.bits),
         "xname": plane.ceilings["i_xz"].name,
         "views": views,
         "series": _series(plane, places),

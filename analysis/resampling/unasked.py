@@ -44,7 +44,7 @@ def draws_unasked(
         layers = dict(zip(fitted, several, strict=True))
         first = several[0]
         draws[first.name] = draws_for_symbols(archive, first.traits)
-        if draws[first.name] or archive.y is None or not _counts_rows(first.traits):
+        if draws[first.name] or archive.y is None or not _rises_with_few_rows(first.traits):
             continue
         key = _key(archive, layers)
         record = known.get(key, {})
@@ -56,8 +56,8 @@ def draws_unasked(
     return draws
 
 
-def _counts_rows(traits: Traits) -> bool:
-    """Return whether few rows raise the numbers: neighbours and Gaussian fits correct for that."""
+def _rises_with_few_rows(traits: Traits) -> bool:
+    """Return whether few rows raise its numbers: neighbours and Gaussian fits correct for that."""
     return traits.measures == "coarsened" or traits.family == "exact codes"
 
 
@@ -81,10 +81,8 @@ def _trials(archive: Archive, layers: Mapping[str, Estimator]) -> Iterator[tuple
             continue
         rng = cell_rng(0, step, layer, estimator.name)
         try:
-            z, y = (
-                layer_variable(archive, step, layer, estimator),
-                label_variable(archive, estimator),
-            )
+            z = layer_variable(archive, step, layer, estimator)
+            y = label_variable(archive, estimator)
             assert y is not None  # as the caller saw
             groups = samples_of(y) if label_of_sample(y) else None
             shuffled = y.take(permuted_rows(y.n, groups, rng))

@@ -17,7 +17,7 @@ from infoplane.analysis.studies.phases import LayerPhase, Phases, phases
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import printable
+from infoplane.types import named_layers, printable
 
 CONVENTIONS = (
     "bin:szt",
@@ -74,11 +74,11 @@ class Sensitivity:
         paragraph = ["; ".join(sentences) + "."]
         if split:
             paragraph.append(
-                f"The answer for {_layers(split)} depends on the convention and is a statement "
-                "about it."
+                f"The answer for {named_layers(split)} depends on the convention and is a "
+                "statement about it."
             )
         if exact:
-            paragraph.append(f"In {_layers(exact)} rows truly merge.")
+            paragraph.append(f"In {named_layers(exact)} rows truly merge.")
         elif all(map(_counted_rows, self.phases.layers)):
             paragraph.append("No layer merges rows: what falls is resolution, not information.")
         else:
@@ -103,11 +103,6 @@ class Sensitivity:
             cells = [_cell(curves.get(name)) for curves in by_layer]
             lines.append(f"  {name:{width}s}" + "  ".join(cells))
         return "\n".join([*lines, "", self.verdict])
-
-
-def _layers(names: Sequence[str]) -> str:
-    """Return names after the word that says what they are: a layer may be called 1."""
-    return f"{'layer' if len(names) == 1 else 'layers'} {', '.join(names)}"
 
 
 def _counted_rows(phase: LayerPhase) -> bool:

@@ -93,6 +93,11 @@ def _of_rows(rows: Ids, options: Options) -> Options:
     )
 
 
+def _is_given_by_row(value: object) -> bool:
+    """Whether an option is an array of rows, and not a name."""
+    return value is not None and not isinstance(value, str)
+
+
 def _refuse_arrays_of_shuffled_rows(given: object, options: Options) -> None:
     """Refuse one value for each row beside a loader that gives the rows in an order of its own.
 
@@ -112,11 +117,7 @@ def _refuse_arrays_of_shuffled_rows(given: object, options: Options) -> None:
         "mask": (options.rows.mask,),
         "y": several,
     }
-    named = [
-        name
-        for name, values in of_rows.items()
-        if any(value is not None and not isinstance(value, str) for value in values)
-    ]
+    named = [name for name, values in of_rows.items() if any(map(_is_given_by_row, values))]
     if named:
         raise InputError(
             f"{named}: expected rows in the order of these arrays, and the loader shuffles: give "

@@ -29,7 +29,7 @@ from infoplane.hooks.recording.probe_pass import Emit, Gathered, Kept, run_pass
 from infoplane.hooks.reduce import FIT_ROWS, Reduction, has_axes_for, over_positions, reduction
 from infoplane.hooks.rows.row_plan import settle_rows
 from infoplane.hooks.rows.rows import Rows
-from infoplane.types import LayerInfo, counted
+from infoplane.types import LayerInfo, counted, named_layers
 from infoplane.user_warning import warn_user
 
 
@@ -190,10 +190,9 @@ def make_plan(
         [site for site in found.sites if site.name not in unreduced], rows, options
     )
     if unreduced:
-        layers = "layer" if len(unreduced) == 1 else "layers"
         note = (
-            f"reduce={options.reduce!r} leaves {layers} {', '.join(unreduced)} as recorded: each "
-            "row is one vector there already"
+            f"reduce={options.reduce!r} leaves {named_layers(unreduced)} as recorded: each row is "
+            "one vector there already"
         )
         found = replace(found, notes=(*found.notes, note))
     seen = replace(seen, survey=found)

@@ -74,9 +74,11 @@ class ProcessGroup:
         if not self.split:
             self.barrier(what)
             return []
-        packed = io.BytesIO()
-        torch.save([buffer.cpu() for buffer in copied_buffers(model)], packed)
-        brought = base64.b64encode(packed.getvalue()).decode() if self.rank == 0 else ""
+        brought = ""
+        if self.rank == 0:
+            packed = io.BytesIO()
+            torch.save([buffer.cpu() for buffer in copied_buffers(model)], packed)
+            brought = base64.b64encode(packed.getvalue()).decode()
         shared = io.BytesIO(base64.b64decode(self.barrier(what, brought)))
         found: list[Tensor] = torch.load(shared, weights_only=True)
         return found

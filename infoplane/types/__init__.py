@@ -28,7 +28,7 @@ from infoplane.types.findings import (
     Finding,
     Verdict,
 )
-from infoplane.types.text import counted, printable
+from infoplane.types.text import counted, named_layers, printable
 from infoplane.types.variable import (
     SMALLEST,
     Kind,
@@ -64,6 +64,7 @@ __all__ = [
     "counted",
     "discrete",
     "entropy_of_counts",
+    "named_layers",
     "printable",
     "require_same_rows",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun.
@@ -11,6 +13,16 @@ def counted(n: int, noun: str) -> str:
         ('1 step', '12 layers')
     """
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def named_layers(names: Sequence[str]) -> str:
+    """Return names of layers after the word that says what they are: a layer may be called 1.
+
+    Example:
+        >>> named_layers(["1"]), named_layers(["fc1", "fc2"])
+        ('layer 1', 'layers fc1, fc2')
+    """
+    return f"{'layer' if len(names) == 1 else 'layers'} {', '.join(names)}"
 
 
 def printable(text: object, limit: int = 80) -> str:
