@@ -16,7 +16,7 @@ from infoplane.types import Estimate
 Record = dict[str, Any]  # Any: JSON, as a result line stores it
 
 
-RESULTS = "10"
+RESULTS = "11"
 """Of results in a run's log: a change of what estimators give changes it, and results of before are
 measured again.
 """
