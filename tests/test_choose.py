@@ -166,3 +166,10 @@ def test_no_cells_are_chosen_under_which_a_layer_shows_nothing_at_all(tmp_path: 
     assert not chosen.saturated and chosen.specs[0].startswith("kde")
     shown = ip.measure(run, chosen.specs[0]).select(layer="out", quantity="i_xz")
     assert all(p.bits > 0.5 for p in shown)
+
+
+def test_layers_of_symbols_are_counted_exactly(tmp_path: Path) -> None:
+    tokens = np.arange(256)[:, None] % 64
+    run = ip.from_arrays({"ids": tokens // 8}, x=tokens, to=tmp_path / "run")
+    chosen = choose_estimators(run)
+    assert chosen.specs == ("exact",) and chosen.reason == "every layer holds symbols"
