@@ -71,6 +71,20 @@ def test_a_layer_of_tokens_has_the_entropy_of_x_as_its_ceiling(tmp_path: Path, s
     assert not found.saturated
 
 
+@pytest.mark.parametrize(
+    ("spec", "ceiling"), [("hsic", None), ("cka", None), ("renyi", np.log2(256))]
+)
+def test_estimators_that_do_not_count_keep_their_own_ceiling_of_a_layer_of_tokens(
+    tmp_path: Path, spec: str, ceiling: float | None
+) -> None:
+    tokens = np.arange(256) % 64
+    run = ip.from_arrays(
+        {"ids": tokens[:, None] // 8}, x=tokens[:, None], y=tokens % 2, to=tmp_path / "r"
+    )
+    for point in ip.measure(run, spec, null=0):
+        assert point.estimate.ceiling_bits == ceiling
+
+
 def test_exact_codes_that_tell_all_rows_apart_stay_saturated(tmp_path: Path) -> None:
     x = np.arange(256.0)[:, None]
     run = ip.from_arrays({"copy": x.astype(np.float32)}, x=x, to=tmp_path / "r")

@@ -264,6 +264,8 @@ class Binned(SpecString):
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
         """Estimate I(a;b) in bits with every continuous variable binned.
 
+        Of two discrete variables the first is taken for the layer, as `Exact` does.
+
         Args:
             a: shape ``(n, da)``.
             b: shape ``(n, db)``.

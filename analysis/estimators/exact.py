@@ -57,6 +57,9 @@ class Exact(SpecString):
     ) -> Estimate:
         """Estimate I(a;b) in bits; the symbols of a continuous variable are its exact rows.
 
+        The ceiling is the entropy of the other variable than the layer. Of two discrete variables
+        the first is taken for the layer.
+
         Args:
             a: shape ``(n, da)``.
             b: shape ``(n, db)``.

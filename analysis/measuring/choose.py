@@ -98,6 +98,8 @@ def choose_estimators(archive: Run, *, growing: bool = False) -> Choice:
     """
     archive = open_run(archive)
     step_of(archive)
+    if all(holds_symbols(archive, layer) for layer in archive.layers):
+        return Choice((GROUND_TRUTH,), "every layer holds symbols")
     rows = np.asarray(evenly_spread(range(archive.n_rows), ROWS))
     looked_at = [
         list(_samples(archive, step, rows)) for step in evenly_spread(archive.steps, STEPS)
@@ -116,8 +118,6 @@ def choose_estimators(archive: Run, *, growing: bool = False) -> Choice:
         if archive.y is not None:
             reason += _hint(samples)
         return Choice((*chosen, GROUND_TRUTH), reason)
-    if not samples and all(holds_symbols(archive, layer) for layer in archive.layers):
-        return Choice((GROUND_TRUTH,), "every layer holds symbols")
     if not samples:
         return Choice((KERNELS[0], GROUND_TRUTH), "every layer looked at holds one value", True)
     specs = (

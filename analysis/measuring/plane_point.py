@@ -9,8 +9,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from infoplane.analysis.estimators.cells import symbols_of
-from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.measuring.arguments import require_known
 from infoplane.analysis.measuring.large_layers import StoredRows
 from infoplane.analysis.measuring.validity import (
@@ -23,8 +21,7 @@ from infoplane.analysis.measuring.variables import input_variable, label_variabl
 from infoplane.archive import Archive
 from infoplane.contract import Estimator, Points, SharesPlanePoint
 from infoplane.errors import EstimatorError
-from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.types import Kind, Quantity, Variable
 from infoplane.types.arrays import Ids
 from infoplane.user_warning import warn_user
 
@@ -162,46 +159,25 @@ def plane_points(
         return with_notes(estimator.estimate_plane_point(x, z, y, rng=rng), (), of_labels)
     found: Points = []
     refused: list[tuple[str, EstimatorError]] = []
-    sides: list[tuple[Quantity, str, Variable | None]] = [
-        ("i_xz", "I(X;Z)", x),
-        ("i_zy", "I(Z;Y)", y),
+    # of two columns of symbols, an estimator that counts takes the first for the layer
+    layer_first = z.kind == "discrete" and estimator.traits.obeys_bounds
+    layer_beside_x = (z, x) if layer_first else (x, z)
+    pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [
+        ("i_xz", "I(X;Z)", *layer_beside_x),
+        ("i_zy", "I(Z;Y)", z, y),
     ]
-    for quantity, words, side in sides:
-        if side is None:
-            continue
-        a, b = (side, z) if quantity == "i_xz" else (z, side)
-        if estimator.supports(a.kind, b.kind):
+    for quantity, words, a, b in pairs:
+        if a is not None and b is not None and estimator.supports(a.kind, b.kind):
             try:
-                if quantity == "i_xz" and estimator.traits.x_as == "values":
-                    refuse_lone_symbols(side, estimator)
-                estimate = possible(estimator, a, b, rng)
-                found.append((quantity, _as_layer(estimate, z, side)))
+                if a is x and estimator.traits.x_as == "values":
+                    refuse_lone_symbols(a, estimator)
+                found.append((quantity, possible(estimator, a, b, rng)))
             except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
                 refused.append((words, error))
     if refused and not found:
         raise refused[0][1]
     notes = tuple(f"no {words}: {error}" for words, error in refused)
     return with_notes(found, notes, (*of_labels, *notes))
-
-
-def _as_layer(found: Estimate, layer: Variable, side: Variable) -> Estimate:
-    """Return an estimate of two columns of symbols as one of a layer beside X or Y.
-
-    Its ceiling is H(side), its coverage that of the layer. An estimator that counts cannot tell
-    which of two columns of symbols is the layer: it may take H(Z), which is measured, for the
-    ceiling of I(X;Z).
-
-    Args:
-        found: I(layer;side) in bits.
-        layer, side: paired rows.
-    """
-    if layer.kind == "continuous" or side.kind == "continuous":
-        return found
-    coverage = found.coverage
-    if coverage is not None and found.target == "probe-set":
-        alone = int((counts_of(codes_of(layer)) == 1).sum())
-        coverage = 1 - alone / layer.n
-    return replace(found, ceiling_bits=symbols_of(side).bits, coverage=coverage)
 
 
 def points_of_rows(
